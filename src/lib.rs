@@ -1,0 +1,1 @@
+//! Purchase permissions of Microsoft CSP customers, declared in Kubernetes.
