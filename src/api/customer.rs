@@ -1,0 +1,89 @@
+//! `Customer`: a tenant that the partner resells to.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::shared::{IS_GUID, NEVER_OBSERVED, never_observed};
+
+/// A customer of the partner.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[kube(
+    group = "csp-operator.dev",
+    version = "v1alpha1",
+    kind = "Customer",
+    namespaced,
+    status = "CustomerStatus",
+    derive = "PartialEq",
+    shortname = "cust",
+    category = "csp",
+    selectable = ".spec.tenantId",
+    doc = "A customer of the partner, as Partner Center knows it.",
+    printcolumn(name = "Company", type_ = "string", json_path = ".status.companyName"),
+    printcolumn(name = "Relationship", type_ = "string", json_path = ".status.relationship"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenantId", priority = 1),
+    printcolumn(name = "Domain", type_ = "string", json_path = ".status.domain", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerSpec {
+    /// Microsoft Entra tenant id of the customer: a GUID in lower case. Required; cannot be changed.
+    #[schemars(length(max = 64))]
+    #[x_kube(
+        validation = Rule::new(IS_GUID).message(
+            "must be the Microsoft Entra tenant id of the customer: a GUID in lower case, like 1f0c2d5e-0b1a-4c3d-8e4f-5a6b7c8d9e0f"
+        ),
+        validation = Rule::new("self == oldSelf").message("cannot be changed; create another Customer instead")
+    )]
+    pub tenant_id: String,
+}
+
+/// What the operator last saw of the customer.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerStatus {
+    /// The generation of the spec that this status describes; -1 before the first pass.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// Company name in Partner Center.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub company_name: Option<String>,
+    /// Primary domain of the customer's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub domain: Option<String>,
+    /// Relationship to the partner in Partner Center's own word; only with `reseller` may the partner sell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub relationship: Option<String>,
+    /// The newest value of the annotation `csp-operator.dev/reconcile` that has been handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// CustomerResolved, and the summary Ready, Reconciling and Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+impl Default for CustomerStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: NEVER_OBSERVED,
+            company_name: None,
+            domain: None,
+            relationship: None,
+            last_handled_reconcile_at: None,
+            conditions: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Whether the partner's sign-in may change purchase permissions at all.
+
+/// What is known of the partner's authorisation. It concerns the partner as a whole, never one customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartnerAuthorization {
+    /// Partner Center has accepted a write of this sign-in.
+    Authorized,
+    /// Nothing has shown it either way: the next write is the test, and a refused write changes nothing.
+    Unverified,
+    /// It was refused.
+    Denied(Denial),
+}
+
+/// Why the partner's sign-in was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// A condition reason: `CredentialsInvalid`, `MfaRequired`, `AppOnlyToken` or `NotAdminAgent`.
+    pub reason: &'static str,
+    /// What is wrong and what to do, for people.
+    pub message: String,
+}

@@ -1,0 +1,24 @@
+//! Domain types that cannot be wrong: what has been parsed here needs no checking later.
+//!
+//! Lives here: identifiers, the permission set of a policy, facts about the outside, activity records, and the
+//! recognisable correlation ids. The planner, the clients and the reconciler all speak these words.
+//!
+//! Never found here: HTTP, Kubernetes clients, clocks, randomness (both are arguments), or any decision about a wish.
+
+mod activity;
+mod authorization;
+mod azure;
+mod customer;
+mod fact;
+mod ids;
+mod installation;
+mod policy;
+
+pub use activity::{ActivityOperation, ActivityRecord};
+pub use authorization::{Denial, PartnerAuthorization};
+pub use azure::{AzureEstate, AzurePlanKind, AzureUse, OwnerHolders, PlanSubscription};
+pub use customer::{CustomerProfile, Relationship};
+pub use fact::{Fact, Ignorance};
+pub use ids::{IdError, ObjectId, SubscriptionId, TenantId};
+pub use installation::{Installation, Origin};
+pub use policy::{OtherPermission, PermissionSet, Policy, Switch};
