@@ -1,3 +1,4 @@
 //! Purchase permissions of Microsoft CSP customers, declared in Kubernetes.
 pub mod api;
 pub mod model;
+pub mod remote;
