@@ -105,7 +105,7 @@ impl ControlPlane {
         self.layout.server()
     }
 
-    /// The API server's audit log. It grows until the end.
+    /// The API server's audit log, for [`crate::audit::read`]. It grows until the end.
     pub fn audit_log(&self) -> PathBuf {
         self.layout.audit_log()
     }

@@ -15,10 +15,12 @@
 //! * [`assets`] finds the binaries, or builds them from this crate's `go.mod`;
 //! * [`ControlPlane`] starts them, waits until they are usable, and stops them;
 //! * [`Process`] is a child that cannot outlive its parent, for the operator and the simulator under test too;
+//! * [`audit`] counts the requests the API server was sent, by whom, from its audit log.
 //!
 //! Never found here: anything that knows of csp-operator's kinds, and any address other than loopback.
 
 pub mod assets;
+pub mod audit;
 mod components;
 mod control_plane;
 mod directory;
