@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests")]
 
 mod lifetime;
+mod operator_rbac;
 mod requests;
 
 use std::sync::LazyLock;
