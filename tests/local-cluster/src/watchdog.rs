@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
@@ -93,7 +93,7 @@ fn tell(verb: &str, object: &OsStr) -> Result<(), Error> {
 
 fn write_to(pipe: &mut Option<ChildStdin>, line: &[u8]) -> io::Result<()> {
     if pipe.is_none() {
-        *pipe = start()?;
+        *pipe = start()?.stdin.take();
     }
     // In one write, so that the shell never sees half a line.
     pipe.as_mut().map_or(Ok(()), |pipe| pipe.write_all(line))
@@ -101,14 +101,55 @@ fn write_to(pipe: &mut Option<ChildStdin>, line: &[u8]) -> io::Result<()> {
 
 /// Starts the shell in a process group of its own, out of reach of Ctrl-C, and holding none of this process's outputs
 /// open: whoever reads those must see them end when this process ends.
-fn start() -> io::Result<Option<ChildStdin>> {
-    let mut shell = Command::new("sh")
+fn start() -> io::Result<Child> {
+    Command::new("sh")
         .args(["-c", SCRIPT])
         .current_dir("/")
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()?;
-    Ok(shell.stdin.take())
+        .spawn()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Process;
+    use crate::directory::for_test;
+
+    #[test]
+    fn at_end_of_file_only_what_is_still_listed_is_killed_and_removed() {
+        let root = for_test();
+        let mut sleepers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut sleep = Command::new("sleep");
+                sleep.arg("100");
+                Process::spawn(sleep, root.path().join("log")).unwrap()
+            })
+            .collect();
+        let directories = ["one", "two with  spaces", "three", r"four\n"].map(|name| root.path().join(name));
+        let mut lines = Vec::new();
+        for (sleeper, directory) in sleepers.iter().zip(&directories) {
+            fs::create_dir(directory).unwrap();
+            fs::write(directory.join("content"), "").unwrap();
+            writeln!(lines, "watch-process {}\nwatch-directory {}", sleeper.pid(), directory.display()).unwrap();
+        }
+        for forgotten in [0, 2] {
+            writeln!(lines, "forget-process {}", sleepers[forgotten].pid()).unwrap();
+            writeln!(lines, "forget-directory {}", directories[forgotten].display()).unwrap();
+        }
+        writeln!(lines, "forget-process 1\nforget-directory /never/listed").unwrap();
+
+        let mut shell = start().unwrap();
+        shell.stdin.take().unwrap().write_all(&lines).unwrap();
+        assert!(shell.wait().unwrap().success());
+
+        let killed = |process: &mut Process| process.wait(Duration::from_secs(1)).unwrap().is_some();
+        assert_eq!(sleepers.iter_mut().map(killed).collect::<Vec<_>>(), [false, true, false, true]);
+        assert_eq!(directories.map(|directory| directory.exists()), [true, false, true, false]);
+    }
 }

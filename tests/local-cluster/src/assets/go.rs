@@ -109,7 +109,7 @@ impl Build<'_> {
             other => other,
         })?;
         progress(&format!(
-            "building {missing} from {}; about four minutes on two cores the first time",
+            "building {missing} from {}; four to six minutes on two cores the first time",
             self.module.join("go.mod").display()
         ));
         let mut clock = Clock::start();

@@ -63,7 +63,7 @@ fn nothing_outlives_a_killed_parent_and_nothing_heeds_its_environment() {
         .arg("run")
         .env("KUBECONFIG", "/nowhere")
         .env("HOME", "/nowhere")
-        .env("ETCD_DATA_DIR", "/nowhere")
+        .env("ETCD_NAME", "another")
         .env("HTTPS_PROXY", "http://127.0.0.1:1")
         .stdout(Stdio::piped())
         .spawn()
