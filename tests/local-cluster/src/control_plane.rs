@@ -92,6 +92,8 @@ impl ControlPlane {
             Self { controller_manager, apiserver: Some(apiserver), etcd, layout, assets: assets.clone(), directory };
         cluster.wait_until_ready()?;
         cluster.wait_for_default_service_account()?;
+        // Had another process taken etcd's port, that would have answered in its place until now.
+        check_running(ETCD, &mut cluster.etcd)?;
         Ok(cluster)
     }
 
@@ -250,7 +252,7 @@ fn wait_until(
         }
         thread::sleep(POLL);
     }
-    // Another control plane may have answered on the port this one failed to get.
+    // Something else may have answered on a port that this process failed to get.
     check_running(component, process)
 }
 

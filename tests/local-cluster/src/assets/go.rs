@@ -197,7 +197,7 @@ mod tests {
         fn new(script: &str) -> Self {
             let root = for_test();
             fs::write(root.path().join("go.mod"), "module x").unwrap();
-            fs::write(root.path().join("go.sum"), "").unwrap();
+            fs::write(root.path().join("go.sum"), "pins 1").unwrap();
             let workshop = Self { root };
             workshop.replace_go(script);
             workshop
@@ -242,12 +242,15 @@ mod tests {
     #[test]
     fn other_pins_are_another_build() {
         let workshop = Workshop::new(MAKES_ALL);
-        let before = workshop.destination();
         workshop.build().unwrap();
-        fs::write(workshop.root.path().join("go.sum"), "changed").unwrap();
-        assert_ne!(workshop.destination(), before);
-        workshop.build().unwrap();
-        assert_eq!(workshop.run_count(), 2);
+        let mut seen = vec![workshop.destination()];
+        for (name, content) in [("go.mod", "module y"), ("go.sum", "pins 2")] {
+            fs::write(workshop.root.path().join(name), content).unwrap();
+            assert!(!seen.contains(&workshop.destination()), "{name}");
+            seen.push(workshop.destination());
+            workshop.build().unwrap();
+        }
+        assert_eq!(workshop.run_count(), 3);
     }
 
     #[test]
