@@ -1,4 +1,5 @@
 //! Purchase permissions of Microsoft CSP customers, declared in Kubernetes.
 pub mod api;
 pub mod model;
+pub mod operator;
 pub mod remote;
