@@ -8,10 +8,16 @@
 //! command lines, environment variables or signals.
 
 pub mod args;
+mod call;
 pub mod crd_files;
+mod health;
+mod metrics;
 mod settings;
 mod telemetry;
 
 pub use args::{Cli, Command, LogFormat};
+pub use call::{Call, CallError};
+pub use health::{Check, HealthError, Readiness, Standing};
+pub use metrics::Metrics;
 pub use settings::{Settings, SettingsError, Surroundings};
 pub use telemetry::{Chain, TelemetryError};
