@@ -8,9 +8,11 @@
 //! command lines, environment variables or signals.
 
 pub mod args;
+mod boot_clock;
 mod call;
 pub mod crd_files;
 mod health;
+mod lease;
 mod metrics;
 mod settings;
 mod telemetry;
@@ -18,6 +20,7 @@ mod telemetry;
 pub use args::{Cli, Command, LogFormat};
 pub use call::{Call, CallError};
 pub use health::{Check, HealthError, Readiness, Standing};
+pub use lease::LostLease;
 pub use metrics::Metrics;
 pub use settings::{Settings, SettingsError, Surroundings};
 pub use telemetry::{Chain, TelemetryError};
