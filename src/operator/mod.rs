@@ -11,6 +11,7 @@ pub mod args;
 mod boot_clock;
 mod call;
 pub mod crd_files;
+mod credentials;
 mod health;
 mod lease;
 mod metrics;
