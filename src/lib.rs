@@ -1,6 +1,7 @@
 //! Purchase permissions of Microsoft CSP customers, declared in Kubernetes.
 pub mod api;
 pub mod model;
+pub mod operator;
 pub mod plan;
 pub mod reconcile;
 pub mod remote;
