@@ -1,1 +1,3 @@
 //! Purchase permissions of Microsoft CSP customers, declared in Kubernetes.
+
+pub mod simulator;
