@@ -1,6 +1,6 @@
 //! `csp-simulator`: the simulator as a program.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +61,8 @@ enum StartError {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
     match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -101,5 +102,36 @@ fn read_world(path: PathBuf) -> Result<World, StartError> {
     match std::fs::read_to_string(&path) {
         Ok(text) => World::from_yaml(&text).map_err(|source| StartError::World { path, source }),
         Err(source) => Err(StartError::Read { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_world_and_generated_customers_exclude_each_other() {
+        Arguments::try_parse_from(["csp-simulator", "--world", "w.yaml", "--customers", "3"]).expect_err("refused");
+    }
+
+    #[tokio::test]
+    async fn a_remote_address_needs_the_flag() {
+        let arguments = Arguments::parse_from(["csp-simulator", "--listen", "0.0.0.0:0"]);
+        let error = run(arguments).await.expect_err("refused");
+        assert!(error.to_string().contains("--allow-remote"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_world_that_is_missing_is_named() {
+        let arguments = Arguments::parse_from(["csp-simulator", "--world", "no/such/world.yaml"]);
+        let error = run(arguments).await.expect_err("refused");
+        assert!(error.to_string().contains("no/such/world.yaml"), "{error}");
     }
 }

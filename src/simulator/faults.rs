@@ -60,6 +60,8 @@ pub(crate) enum FaultAnswer {
     Disconnect { applied: bool },
     /// The right answer, late. A caller who gives up before the effect prevents it.
     Delay { delay_ms: u64, applied: bool },
+    /// The request is held up on its way and takes effect later, even when the caller has given up.
+    Late { delay_ms: u64 },
 }
 
 impl Fault {
@@ -150,7 +152,11 @@ pub(crate) fn status_answer(
     match api {
         Api::Entra => {
             let number = code.and_then(|code| code.trim_start_matches("AADSTS").parse().ok()).unwrap_or(90033);
-            let error = if status.is_server_error() { "temporarily_unavailable" } else { "invalid_grant" };
+            let error = match status {
+                StatusCode::UNAUTHORIZED => "invalid_client",
+                StatusCode::BAD_REQUEST => "invalid_grant",
+                _ => "temporarily_unavailable",
+            };
             entra::refuse(request, status, error, number, text)
         }
         Api::ResourceManager => {

@@ -102,7 +102,7 @@ async fn read(request: axum::extract::Request) -> Result<Request, axum::Error> {
 }
 
 /// A request that has been noted, and what is to happen to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Arrival {
     seq: u64,
     route: Route,
@@ -181,7 +181,18 @@ async fn answer_with_fault(simulator: &Simulator, request: &mut Request, arrival
             request.at = Timestamp::now();
             Some(take_effect(simulator, request, arrival))
         }
+        Some(FaultAnswer::Late { delay_ms }) => {
+            // A task of its own, which goes on when the client gives up.
+            let late = carry_out_later(simulator.clone(), request.clone(), arrival.clone(), *delay_ms);
+            tokio::spawn(late).await.ok()
+        }
     }
+}
+
+async fn carry_out_later(simulator: Simulator, mut request: Request, arrival: Arrival, delay_ms: u64) -> Answer {
+    sleep(Duration::from_millis(delay_ms)).await;
+    request.at = Timestamp::now();
+    take_effect(&simulator, &request, &arrival)
 }
 
 /// Carries the request out as if nothing were simulated.

@@ -100,6 +100,17 @@ async fn a_caller_who_gives_up_does_or_does_not_have_the_effect() {
 }
 
 #[tokio::test]
+async fn a_write_can_arrive_after_its_caller_has_given_up() {
+    let api = Api::with_customers().await;
+    create_fault(&api, json!({ "kind": "late", "delayMs": 300 })).await;
+    let request = api.request(Method::POST, "/v1/SelfServePolicy").json(&policy(CUSTOMER, &[RESERVATIONS]));
+    request.timeout(Duration::from_millis(100)).send().await.expect_err("too slow");
+    assert_eq!(api.permissions(CUSTOMER).await, json!([]), "not yet");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(api.permissions(CUSTOMER).await[0]["resource"], RESERVATIONS);
+}
+
+#[tokio::test]
 async fn faults_wait_for_their_customer_and_can_be_removed() {
     let api = Api::with_customers().await;
     api.fault(json!({ "customer": CUSTOMER, "answer": { "kind": "status", "status": 503 } })).await;
