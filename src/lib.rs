@@ -5,3 +5,4 @@ pub mod operator;
 pub mod plan;
 pub mod reconcile;
 pub mod remote;
+pub mod simulator;
