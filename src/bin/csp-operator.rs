@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use csp_operator::operator::args::RunArgs;
-use csp_operator::operator::{self, Chain, Cli, Command, ControllersError, Leading, Settings, Surroundings};
+use csp_operator::operator::{self, Chain, Cli, Command, Settings, Surroundings};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -26,14 +26,8 @@ fn main() -> ExitCode {
 fn run(args: RunArgs) -> Result<(), Box<dyn Error>> {
     let settings = Settings::new(args, &Surroundings::look())?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let outcome = runtime.block_on(operator::run(settings, controllers));
+    let outcome = runtime.block_on(operator::run(settings, operator::controllers));
     // Tasks that are left must not go on for another moment, least of all after a lost lease.
     runtime.shutdown_background();
     outcome.map_err(Into::into)
-}
-
-/// Where the reconciler begins.
-async fn controllers(leading: Leading) -> Result<(), ControllersError> {
-    leading.shutdown.requested().await;
-    Ok(())
 }

@@ -170,7 +170,7 @@ pub struct RunArgs {
         env = "CSP_ACTIVITY_INTERVAL",
         value_name = "DURATION",
         default_value = "60s",
-        value_parser = between(Duration::from_secs(5), Duration::from_hours(1)),
+        value_parser = between(Duration::from_secs(1), Duration::from_hours(1)),
         help_heading = "Reconciling"
     )]
     pub activity_interval: Duration,

@@ -45,6 +45,13 @@ impl Context {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has every object looked at soon.
+    pub(super) fn wake_everybody(&self) {
+        self.customers.wake_all();
+        self.subscriptions.wake_all();
+        self.permissions.wake_all();
+    }
+
     /// Has every permission that means `tenant` looked at soon.
     pub(super) fn wake_permissions_of(&self, tenant: TenantId) {
         let names = self.index().permissions_of_tenant(tenant);

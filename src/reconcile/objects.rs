@@ -81,6 +81,13 @@ where
         // The receiver goes only at shutdown, when nobody is to be woken any more.
         let _ = self.wake.unbounded_send(ObjectRef::new(&name.name).within(&name.namespace));
     }
+
+    /// Has all objects looked at soon.
+    pub(super) fn wake_all(&self) {
+        for object in self.store.state() {
+            let _ = self.wake.unbounded_send(ObjectRef::from_obj(object.as_ref()));
+        }
+    }
 }
 
 /// Resource versions of one kind grow; Kubernetes has promised so since 1.35. One that is no number counts as oldest, so

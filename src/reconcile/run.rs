@@ -131,6 +131,7 @@ pub async fn run(
             async move {
                 while sign_in_changes.changed().await.is_ok() {
                     context.inventory.sign_in_changed();
+                    context.wake_everybody();
                 }
             }
         }),
