@@ -12,7 +12,7 @@ use super::exchange::{Answer, Outcome, Request};
 use super::routes::Route;
 use super::state::{Customer, State};
 use super::tokens::{self, Audience, Claims};
-use super::world::{AzureSubscription, PartnerRole, PrincipalType, RoleAssignment, Scope};
+use super::world::{AzureSubscription, PartnerRole, RoleAssignment, Scope};
 
 /// Answers a request to Azure Resource Manager.
 pub(crate) fn answer(state: &State, request: &Request, route: &Route) -> Answer {
@@ -245,8 +245,6 @@ fn to_json(azure: &AzureSubscription, assignment: &RoleAssignment) -> Value {
     };
     let role = assignment.role.0;
     let name = assignment_name(&scope, assignment);
-    // The partner's group is a principal of another tenant, hence its own kind.
-    let is_foreign = assignment.principal_type == PrincipalType::ForeignGroup;
     json!({
         "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"),
         "name": name,
@@ -260,8 +258,8 @@ fn to_json(azure: &AzureSubscription, assignment: &RoleAssignment) -> Value {
             "conditionVersion": assignment.condition.as_ref().map(|_| "2.0"),
             "createdOn": "2026-01-10T10:00:00.0000000Z",
             "updatedOn": "2026-01-10T10:00:00.0000000Z",
-            "createdBy": if is_foreign { "" } else { "simulated" },
-            "updatedBy": if is_foreign { "" } else { "simulated" },
+            "createdBy": assignment.principal_id,
+            "updatedBy": assignment.principal_id,
             "delegatedManagedIdentityResourceId": null,
             "description": null,
         },

@@ -9,9 +9,9 @@
 //! What is never found here: anything of the operator. The simulator shares no code with the client it tests, so that a
 //! wrong belief about the wire is not on both sides.
 //!
-//! A request is read completely ([`exchange`]), named ([`routes`]), carried out by its API ([`entra`],
-//! [`partner_center`], [`arm`]) on the one [`state`], all of it synchronously; the [`server`] puts latency and
-//! [`faults`] around that.
+//! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
+//! `partner_center`, `arm`) on the one `state`, all of it synchronously; the `server` puts latency and
+//! `faults` around that.
 
 mod arm;
 mod audit;

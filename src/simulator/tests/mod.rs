@@ -4,6 +4,7 @@ mod arm;
 mod audit;
 mod control;
 mod customers;
+mod documentation;
 mod entra;
 mod faults;
 mod policies;

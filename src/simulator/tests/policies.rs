@@ -88,6 +88,9 @@ async fn ids_are_refused_by_what_is_wrong_with_them() {
         body["id"] = json!(id);
         assert_eq!(code(&api.update(&body).await), expected, "PUT {id}");
     }
+    api.create(CUSTOMER, &[RESERVATIONS]).await;
+    let of_another_partner = format!("/v1/SelfServePolicy/{STRANGER}_{CUSTOMER}");
+    assert_eq!(code(&api.get(&of_another_partner).await), (404, "600039"), "also when our own exists");
     let mut other = policy(CUSTOMER, &[RESERVATIONS]);
     other["id"] = json!(format!("{PARTNER}_{OTHER_CUSTOMER}"));
     let path = format!("/v1/SelfServePolicy/{PARTNER}_{CUSTOMER}");
@@ -177,7 +180,8 @@ async fn a_repeated_write_is_answered_but_not_repeated() {
     assert_eq!(first.0, 201);
     assert_eq!(first, second);
     assert_eq!(api.audit_operations().await, ["create_self_serve_policy"]);
-    assert_eq!(answered(create(OTHER_CUSTOMER)).await.0, 201, "another write under the same id");
+    let (_, other) = answered(create(OTHER_CUSTOMER)).await;
+    assert_eq!(other["selfServeEntity"]["tenantID"], OTHER_CUSTOMER, "another write under the same id");
 
     let get = || api.request(Method::GET, &format!("/v1/SelfServePolicy?entity_id={CUSTOMER}"));
     let read = || answered(get().header("MS-RequestId", STRANGER));
