@@ -18,7 +18,11 @@ const LOOK_AT_SIGN_IN: Duration = Duration::from_secs(2);
 pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
     let Leading { settings, client, installation, fence, credentials, metrics, readiness, shutdown } = leading;
     let calls = Calls::default();
-    metrics.register(|registry| calls.register(registry));
+    let counters = reconcile::Metrics::default();
+    metrics.register(|registry| {
+        calls.register(registry);
+        counters.register(registry);
+    });
     let remote = Remote::new(&settings.endpoints, settings.limits.clone(), credentials.clone(), fence, calls)?;
 
     let (sign_in, sign_in_changes) = watch::channel(0_u64);
@@ -41,6 +45,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
             activity_interval: settings.activity_interval,
             concurrency: settings.concurrency,
             reconcile_timeout: settings.reconcile_timeout,
+            metrics: counters,
         },
         is_complete,
         sign_in_changes,

@@ -12,6 +12,7 @@ use super::events::Events;
 use super::feed::Feed;
 use super::index::Index;
 use super::inventory::Inventory;
+use super::metrics::Metrics;
 use super::objects::Objects;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::model::{Installation, TenantId};
@@ -25,6 +26,7 @@ pub(super) struct Context {
     pub(super) inventory: Inventory,
     pub(super) feed: Feed,
     pub(super) events: Events,
+    pub(super) metrics: Metrics,
     pub(super) installation: Installation,
     pub(super) intervals: Intervals,
     /// Longest time for one pass.

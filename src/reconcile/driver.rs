@@ -20,6 +20,7 @@ use super::error::Error;
 use super::objects::Objects;
 use super::patches::apply_status;
 use crate::model::{Ignorance, TenantId};
+use crate::plan::conditions::{ConditionType, find};
 use crate::plan::permission::{Attempt, Failure};
 use crate::plan::{Event, Need, Plan, Wait, summary};
 use crate::remote::Advice;
@@ -90,6 +91,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
     let timeout = context.reconcile_timeout;
     let name = (object.namespace(), object.name_any());
     let uid = object.uid().unwrap_or_default();
+    let began = std::time::Instant::now();
     let handle = tokio::spawn({
         let context = Arc::clone(&context);
         async move {
@@ -98,6 +100,8 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
         .instrument(span)
     });
     let result = handle.await.unwrap_or_else(|panic| Err(Error::Panicked(panic)));
+    let label = result.as_ref().map_or_else(Error::category, |_| "ok");
+    context.metrics.passed(&K::Object::kind(&()), label, began.elapsed());
     match &result {
         Ok(_) => context.backoff.forget(&uid),
         Err(error) => {
@@ -142,6 +146,9 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
             continue;
         }
         events.extend(plan.events);
+        if has_drifted::<K>(&plan.status) && !has_drifted::<K>(&before) {
+            context.metrics.drifted();
+        }
         before = plan.status;
         if plan.actions.is_empty() {
             pass.report(&start, &before, events).await?;
@@ -168,6 +175,10 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
         }
     }
     Err(Error::Endless { rounds: ROUNDS_MAX, needs: tried.into_iter().collect() })
+}
+
+fn has_drifted<K: Kind>(status: &K::Status) -> bool {
+    find(K::conditions(status), ConditionType::Synced).is_some_and(|synced| synced.reason == "Drifted")
 }
 
 fn finish(first_error: Option<Error>, next: Wait, now: Timestamp) -> Result<Requeue, Error> {

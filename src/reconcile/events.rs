@@ -8,6 +8,7 @@ use kube::api::PostParams;
 use kube::{Api, Client, Resource};
 use sha2::{Digest as _, Sha256};
 
+use super::metrics::Metrics;
 use crate::plan::{Event, Severity};
 
 /// Longest note that the API server takes, in bytes.
@@ -21,12 +22,13 @@ const NAME_BYTES_MAX: usize = 253 - 17;
 pub(super) struct Events {
     client: Client,
     instance: String,
+    metrics: Metrics,
 }
 
 impl Events {
     /// Events reported by the process called `instance`.
-    pub(super) fn new(client: Client, instance: &str) -> Self {
-        Self { client, instance: shortened(instance, INSTANCE_BYTES_MAX).to_owned() }
+    pub(super) fn new(client: Client, instance: &str, metrics: Metrics) -> Self {
+        Self { client, instance: shortened(instance, INSTANCE_BYTES_MAX).to_owned(), metrics }
     }
 
     /// Creates one event about `object`. One that exists already is fine: it tells the same.
@@ -44,6 +46,7 @@ impl Events {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
             Err(error) => {
+                self.metrics.event_lost();
                 tracing::warn!(reason = event.reason, note = event.note, %error, "cannot create an event");
             }
         }

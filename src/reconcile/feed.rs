@@ -215,13 +215,18 @@ impl Feed {
         OfCustomer {
             records: state.records.get(&customer).cloned().unwrap_or_default(),
             is_record_pending: state.expected.values().any(|(tenant, _)| *tenant == customer),
-            is_trusted: self.is_trusted(&state, now),
+            is_trusted: self.is_trusted_in(&state, now),
         }
+    }
+
+    /// Whether the feed is trusted now.
+    pub(super) fn is_trusted(&self, now: Timestamp) -> bool {
+        self.is_trusted_in(&self.state(), now)
     }
 
     /// Whether what a status remembers is as good as read: the feed has shown a write of ours, answers, and has been
     /// followed without a gap since before this process began, or for so long that every policy has been read since.
-    fn is_trusted(&self, state: &State, now: Timestamp) -> bool {
+    fn is_trusted_in(&self, state: &State, now: Timestamp) -> bool {
         let is_unbroken = state.had_watermark || now.duration_since(self.started) >= SWEEP_WITHOUT_WATERMARK;
         state.remembered.is_proven && state.failures < FAILURES_MAX && is_unbroken
     }

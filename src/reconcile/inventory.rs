@@ -107,6 +107,11 @@ impl Inventory {
         }
     }
 
+    /// Notes that a write is about to be sent.
+    pub(super) fn write_begins(&self, customer: TenantId) {
+        self.facts().policies.remove(&customer);
+    }
+
     /// Notes that Partner Center has accepted a write.
     pub(super) fn write_accepted(&self, customer: TenantId, state: PolicyState, at: Timestamp) {
         self.facts().policies.insert(customer, Reading { value: state, at });
@@ -115,9 +120,8 @@ impl Inventory {
         partner.denied = None;
     }
 
-    /// Notes that a write failed: what Partner Center holds now must be read again, for the write may have arrived.
-    pub(super) fn write_failed(&self, customer: TenantId, error: &RemoteError, at: Timestamp) {
-        self.facts().policies.remove(&customer);
+    /// Notes that a write has failed.
+    pub(super) fn write_failed(&self, error: &RemoteError, at: Timestamp) {
         self.note_denial(error, at);
     }
 

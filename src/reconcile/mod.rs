@@ -15,6 +15,7 @@ mod events;
 mod feed;
 mod index;
 mod inventory;
+mod metrics;
 mod objects;
 mod patches;
 mod permission;
@@ -24,4 +25,5 @@ mod watch;
 mod watermark;
 
 pub use error::{Error, SetupError};
+pub use metrics::Metrics;
 pub use run::{Settings, run};

@@ -64,6 +64,9 @@ impl Kind for Permission {
                 }
                 Action::Write { tenant, write } => send(pass, *tenant, write).await,
                 Action::Release { why } => {
+                    if Desired::of(&pass.object).is_some_and(|desired| desired.is_deleting && desired.is_abandoned) {
+                        pass.context.metrics.abandoned();
+                    }
                     tracing::info!(
                         namespace = pass.object.metadata.namespace,
                         name = pass.object.metadata.name,
@@ -175,6 +178,8 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
     let correlation = context.installation.correlation_id(tenant, std::array::from_fn(|_| fastrand::u8(..)));
     let partner_center = &context.remote.partner_center;
     let at = Timestamp::now();
+    // Whatever becomes of this pass, what Partner Center holds is unknown until the answer is there.
+    context.inventory.write_begins(tenant);
     // Noted before the request leaves: its record may be there before its answer.
     context.feed.expect(tenant, correlation, at);
     let result = match write {
@@ -197,7 +202,7 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
         }
         Err(error) => error,
     };
-    context.inventory.write_failed(tenant, &error, at);
+    context.inventory.write_failed(&error, at);
     if !error.may_have_arrived() {
         context.feed.expect_no_more(correlation);
     }

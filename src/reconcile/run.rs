@@ -21,6 +21,7 @@ use super::error::SetupError;
 use super::events::Events;
 use super::feed::Feed;
 use super::inventory::Inventory;
+use super::metrics::Metrics;
 use super::objects::Objects;
 use super::permission::Permission;
 use super::subscription::Subscription;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Longest time for one pass.
     pub reconcile_timeout: Duration,
+    /// Where to count.
+    pub metrics: Metrics,
 }
 
 /// Runs the controllers until `shutdown` turns true; then takes no new work, finishes the passes under way and returns.
@@ -71,7 +74,8 @@ pub async fn run(
     let (permissions, permission_writer, permission_wakes) = kind();
     let stores = (customers.1, subscriptions.1, permissions.1);
     let context = Arc::new(Context {
-        events: Events::new(client.clone(), &settings.instance),
+        events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
+        metrics: settings.metrics,
         feed: Feed::new(settings.installation.clone(), remembered, started),
         inventory: Inventory::default(),
         installation: settings.installation,
@@ -211,14 +215,17 @@ async fn follow_feed(context: Arc<Context>, memory: Memory, interval: Duration) 
 /// Polls once; gives the customers of whom there is news.
 async fn poll(context: &Context) -> HashSet<TenantId> {
     let (from, to) = context.feed.window(Timestamp::now());
-    match context.remote.partner_center.activity(from, to).await {
+    let result = context.remote.partner_center.activity(from, to).await;
+    let touched = match result {
         Ok(records) => context.feed.polled(records, Timestamp::now()),
         Err(error) => {
             context.feed.poll_failed();
             tracing::warn!(category = error.category(), "{}", error.message());
             HashSet::new()
         }
-    }
+    };
+    context.metrics.trust_feed(context.feed.is_trusted(Timestamp::now()));
+    touched
 }
 
 fn pass_on(context: &Context, customer: TenantId) {
