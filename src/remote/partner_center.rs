@@ -293,3 +293,45 @@ fn body(operation: Operation, permissions: &PermissionSet, policy: &PolicyWire) 
 fn unexpected(operation: Operation) -> impl Fn(Defect) -> Error {
     move |defect| Error::new(operation, Cause::UnexpectedAnswer(defect))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(from: &str, to: &str, today: &str, expected: &[(&str, Option<&str>)]) {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let expected: Vec<_> =
+            expected.iter().map(|(start, end)| Window { start: date(start), end: end.map(date) }).collect();
+        assert_eq!(windows(date(from), date(to), date(today)), expected, "{from} {to} {today}");
+    }
+
+    #[test]
+    fn windows_cover_every_day_whether_or_not_the_end_date_belongs_to_them() {
+        check("2026-03-01", "2026-03-01", "2026-03-01", &[("2026-03-01", None)]);
+        check("2026-03-01", "2026-03-05", "2026-03-03", &[("2026-03-01", None)]);
+        check("2026-03-01", "2026-03-01", "2026-03-09", &[("2026-03-01", Some("2026-03-02"))]);
+        check(
+            "2026-01-01",
+            "2026-03-31",
+            "2026-03-31",
+            &[
+                ("2026-01-01", Some("2026-01-30")),
+                ("2026-01-30", Some("2026-02-28")),
+                ("2026-02-28", Some("2026-03-29")),
+                ("2026-03-29", None),
+            ],
+        );
+        check("2026-03-02", "2026-03-01", "2026-03-01", &[]);
+        check("2026-03-05", "2026-09-01", "2026-03-01", &[("2026-03-05", None)]);
+    }
+
+    #[test]
+    fn no_window_is_longer_than_thirty_days() {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let today = date("2026-03-31");
+        for window in windows(date("2025-01-01"), date("2027-01-01"), today) {
+            let days = (window.end.unwrap_or(today) - window.start).get_days();
+            assert!((1..30).contains(&days), "{window:?}");
+        }
+    }
+}
