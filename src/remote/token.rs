@@ -186,7 +186,7 @@ impl Tokens {
 
 /// How long a token is used that lives for `lifetime`: until five minutes before its end, or half of a short life.
 fn kept_for(lifetime: Duration) -> Duration {
-    lifetime - RENEWAL_MARGIN.min(lifetime / 2)
+    lifetime.saturating_sub(RENEWAL_MARGIN.min(lifetime / 2))
 }
 
 /// Drops the slot in nobody's hands that expires first.
