@@ -126,6 +126,20 @@ async fn a_refused_sign_in_is_remembered_until_the_credentials_change() {
     stage.remote.partner_center.customers().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_failed_sign_in_answers_all_who_wait_for_it_and_is_then_tried_again() {
+    let stage = Stage::new([customers_page()]).await;
+    stage.sign_ins_answer((0..3).map(|_| reply(503, "").after(Duration::from_millis(20))));
+    let calls = (0..10).map(|_| stage.remote.partner_center.customers());
+    for result in futures::future::join_all(calls).await {
+        let error = result.unwrap_err();
+        assert_eq!((error.reason(), error.advice(), error.denial()), ("ServerError", Advice::RetrySoon, None));
+    }
+    assert_eq!(stage.sign_ins().len(), 3, "one redemption with its retries");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    stage.remote.partner_center.customers().await.unwrap();
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
