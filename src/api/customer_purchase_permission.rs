@@ -208,14 +208,18 @@ impl Default for CustomerPurchasePermissionStatus {
     }
 }
 
-/// Both switches.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// Both switches, as far as they are known.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Switches {
     /// Azure reservations.
-    pub azure_reservations: SwitchStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SwitchStatus")]
+    pub azure_reservations: Option<SwitchStatus>,
     /// Azure savings plans.
-    pub azure_savings_plans: SwitchStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SwitchStatus")]
+    pub azure_savings_plans: Option<SwitchStatus>,
 }
 
 /// One switch, and since when it has been so.

@@ -33,6 +33,8 @@ pub enum Ignorance {
         reason: &'static str,
         /// What went wrong and what to do, for people. The same failure always reads the same: no ids, no times.
         message: String,
+        /// When it was last read with success, if this process ever did.
+        last_read: Option<Timestamp>,
     },
 }
 
@@ -61,18 +63,24 @@ impl<T> Fact<T> {
         self.known_since(now.saturating_sub(age_max).unwrap_or(Timestamp::MIN))
     }
 
-    /// When it was read.
+    /// When it was last read with success by this process.
     pub fn read_at(&self) -> Option<Timestamp> {
         match self {
             Self::Known { at, .. } => Some(*at),
-            Self::Unknown { .. } => None,
+            Self::Unknown { why: Ignorance::Failed { last_read, .. } } => *last_read,
+            Self::Unknown { why: Ignorance::NotRead } => None,
         }
+    }
+
+    /// Whether nobody has asked yet.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Unknown { why: Ignorance::NotRead })
     }
 
     /// Whether reading it was tried and failed.
     pub fn failure(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::Unknown { why: Ignorance::Failed { reason, message } } => Some((reason, message)),
+            Self::Unknown { why: Ignorance::Failed { reason, message, .. } } => Some((reason, message)),
             Self::Known { .. } | Self::Unknown { why: Ignorance::NotRead } => None,
         }
     }

@@ -21,4 +21,4 @@ pub use customer::{CustomerProfile, Relationship};
 pub use fact::{Fact, Ignorance};
 pub use ids::{IdError, ObjectId, SubscriptionId, TenantId};
 pub use installation::{Installation, Origin};
-pub use policy::{OtherPermission, PermissionSet, Policy, Switch};
+pub use policy::{OtherPermission, PermissionSet, Policy, PolicyState, Switch};

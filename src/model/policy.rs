@@ -96,3 +96,29 @@ pub struct Policy {
     /// What it permits.
     pub permissions: PermissionSet,
 }
+
+/// What Partner Center answers when it is asked for a customer's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyState {
+    /// The customer has none: nothing is permitted.
+    Absent,
+    /// The customer has this one.
+    Present(Policy),
+    /// The partner has no relationship to the customer any more, and so no say over its policy.
+    CustomerNotOurs,
+}
+
+impl PolicyState {
+    /// The policy, if there is one.
+    pub fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Present(policy) => Some(policy),
+            Self::Absent | Self::CustomerNotOurs => None,
+        }
+    }
+
+    /// Whether the switch is on.
+    pub fn allows(&self, switch: Switch) -> bool {
+        self.policy().is_some_and(|policy| policy.permissions.allows(switch))
+    }
+}

@@ -132,6 +132,14 @@ impl Error {
         self.cause.fault() == Fault::StaleEtag
     }
 
+    /// Whether a write may have been applied although it failed: it was sent, and no answer says that it was refused.
+    pub fn may_have_arrived(&self) -> bool {
+        matches!(
+            self.cause.fault(),
+            Fault::TimedOut | Fault::Unreachable | Fault::ServerError | Fault::UnexpectedAnswer
+        )
+    }
+
     /// The policy to be created exists already: read it.
     pub fn policy_exists(&self) -> bool {
         self.cause.fault() == Fault::PolicyExists

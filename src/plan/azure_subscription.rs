@@ -1,0 +1,133 @@
+//! The plan of an `AzureSubscription`: is it active, is it the customer's, do the key users own it?
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::conditions::{ConditionType, Conditions, customer_verdict, is_true};
+use super::customer::NoAction;
+use super::prerequisites::{self, SubscriptionWish};
+use super::recheck::Recheck;
+use super::schedule::Intervals;
+use super::summary::{Situation, summarize};
+use super::{CustomerRef, Identity, Need, Plan, Wait};
+use crate::api::{AzureSubscriptionStatus, OwnerRole};
+use crate::model::{AzureEstate, CustomerProfile, Fact, OwnerHolders};
+
+/// What is known about an `AzureSubscription`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// The Customer it names.
+    pub customer: CustomerRef,
+    /// What Partner Center says of that customer.
+    pub profile: Fact<Option<CustomerProfile>>,
+    /// What that customer has of Azure.
+    pub estate: Fact<AzureEstate>,
+    /// Who owns the subscription.
+    pub holders: Fact<OwnerHolders>,
+    /// When this process began to remember; facts of before are those in the status.
+    pub started: Timestamp,
+}
+
+/// Plans one `AzureSubscription`. `wish` is an error when the manifest cannot be what the CRD allows.
+pub fn plan(
+    identity: &Identity,
+    wish: &Result<SubscriptionWish, String>,
+    facts: &Facts,
+    before: &AzureSubscriptionStatus,
+    intervals: Intervals,
+    now: Timestamp,
+) -> Plan<AzureSubscriptionStatus, NoAction> {
+    let mut status = before.clone();
+    status.observed_generation = identity.generation;
+    status.last_handled_reconcile_at.clone_from(&identity.reconcile_request);
+    let mut conditions = Conditions::new(&before.conditions, identity.generation, now);
+
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(why) => {
+            summarize(&mut conditions, Situation::PersonMustAct, "InvalidSpec", why);
+            status.conditions = conditions.finish();
+            return without_needs(status, Wait::ForChange);
+        }
+    };
+    if facts.customer == CustomerRef::Missing
+        && let Some(end) = identity.grace(now)
+    {
+        return without_needs(before.clone(), Wait::Until(end));
+    }
+
+    let recheck = Recheck {
+        identity,
+        observed_generation: before.observed_generation,
+        last_handled_reconcile_at: before.last_handled_reconcile_at.as_deref(),
+        conditions: &before.conditions,
+        interval: intervals.prerequisites,
+        started: facts.started,
+        now,
+    };
+    let needs = needs(wish, facts, &recheck);
+    let is_resolved = matches!(facts.customer, CustomerRef::Found(_));
+    let asks_owners = wish.owner_role == OwnerRole::Verify && facts.estate.known().is_some();
+    if is_resolved
+        && (recheck.is_remembered(&facts.profile)
+            || recheck.is_remembered(&facts.estate)
+            || (asks_owners
+                && is_true(&before.conditions, ConditionType::OwnerRoleVerified)
+                && recheck.is_remembered(&facts.holders)))
+    {
+        let next = recheck.next(is_true(&before.conditions, ConditionType::Ready));
+        return Plan { needs, actions: Vec::new(), status: before.clone(), events: Vec::new(), next };
+    }
+
+    let customer = customer_verdict(&facts.customer, &wish.customer, &facts.profile);
+    let found = prerequisites::subscription(wish.subscription, &facts.estate);
+    let (owners, results) = prerequisites::owners(wish, found.verdict.holds(), &facts.holders);
+    // The first that does not hold is the one to put right first.
+    let verdicts = [&customer, &found.verdict, &owners];
+    let (situation, decisive) = match verdicts.into_iter().find(|verdict| !verdict.holds()) {
+        Some(verdict) => (Situation::InProgress, verdict.clone()),
+        None => (Situation::Holds, found.verdict.clone()),
+    };
+    summarize(&mut conditions, situation, decisive.reason, &decisive.message);
+    conditions.set(ConditionType::CustomerResolved, customer);
+    conditions.set(ConditionType::AzureSubscriptionVerified, found.verdict);
+    conditions.set(ConditionType::OwnerRoleVerified, owners);
+    status.kind = found.kind;
+    status.plan_id = found.plan_id;
+    status.subscription_status = found.status;
+    status.owners = results;
+    status.conditions = conditions.finish();
+    let next = match facts.customer {
+        CustomerRef::Found(_) => recheck.next(situation == Situation::Holds),
+        // Its Customer is watched.
+        CustomerRef::Missing | CustomerRef::Malformed(_) => Wait::ForChange,
+    };
+    Plan { needs, actions: Vec::new(), status, events: Vec::new(), next }
+}
+
+/// Facts are asked for one after the other: nobody asks Azure about a subscription that Partner Center does not know.
+fn needs(wish: &SubscriptionWish, facts: &Facts, recheck: &Recheck<'_>) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::new();
+    let CustomerRef::Found(tenant) = facts.customer else { return needs };
+    if recheck.is_due(&facts.profile) {
+        needs.insert(Need::Customer(tenant));
+    }
+    let is_ours = customer_verdict(&facts.customer, &wish.customer, &facts.profile).holds();
+    if (is_ours || facts.profile.is_unread()) && recheck.is_due(&facts.estate) {
+        needs.insert(Need::Estate(tenant));
+    }
+    let is_verified = prerequisites::subscription(wish.subscription, &facts.estate).verdict.holds();
+    let is_answered = facts.holders.known().is_none_or(|holders| prerequisites::answers(holders, wish));
+    if wish.owner_role == OwnerRole::Verify && is_verified && (recheck.is_due(&facts.holders) || !is_answered) {
+        needs.insert(Need::Owners(tenant, wish.subscription, wish.owners.clone()));
+    }
+    needs
+}
+
+fn without_needs(status: AzureSubscriptionStatus, next: Wait) -> Plan<AzureSubscriptionStatus, NoAction> {
+    Plan { needs: BTreeSet::new(), actions: Vec::new(), status, events: Vec::new(), next }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! What a `CustomerPurchasePermission` wishes, and what it has claimed.
+
+use crate::api::{
+    ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, FINALIZER, Mode, PurchaseSwitch,
+    RECONCILE_ANNOTATION, TENANT_ANNOTATION,
+};
+use crate::model::{Switch, TenantId};
+use crate::plan::{Identity, ObjectName};
+use jiff::Timestamp;
+
+/// A permission as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Name, UID, generation, age.
+    pub identity: Identity,
+    /// Name of the Customer it refers to.
+    pub customer: String,
+    /// The wish for each switch.
+    pub wishes: Wishes,
+    /// Names of the `AzureSubscription`s that must be in order before a grant.
+    pub subscriptions: Vec<String>,
+    /// How far the operator may go.
+    pub mode: Mode,
+    /// What deletion does.
+    pub deletion_policy: DeletionPolicy,
+    /// Whether the object is being deleted.
+    pub is_deleting: bool,
+    /// Whether a person asks for its release, whatever Partner Center holds.
+    pub is_abandoned: bool,
+    /// Whether our finalizer is on it.
+    pub has_finalizer: bool,
+    /// The tenant it remembers, from its annotation.
+    pub remembered: Option<TenantId>,
+}
+
+/// The wish for each switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wishes {
+    /// Azure reservations.
+    pub reservations: PurchaseSwitch,
+    /// Azure savings plans.
+    pub savings_plans: PurchaseSwitch,
+}
+
+impl Wishes {
+    /// The wish for `switch`.
+    pub fn of(self, switch: Switch) -> PurchaseSwitch {
+        match switch {
+            Switch::Reservations => self.reservations,
+            Switch::SavingsPlans => self.savings_plans,
+        }
+    }
+
+    /// Whether any switch is to be on.
+    pub fn allow_anything(self) -> bool {
+        Switch::ALL.into_iter().any(|switch| self.of(switch) == PurchaseSwitch::Allow)
+    }
+}
+
+impl Desired {
+    /// Reads what is declared. `None` for an object that no API server has handed out: without name, UID or time.
+    pub fn of(object: &CustomerPurchasePermission) -> Option<Self> {
+        let metadata = &object.metadata;
+        let annotation = |name| metadata.annotations.as_ref().and_then(|all| all.get(name)).map(String::as_str);
+        let spec = &object.spec;
+        Some(Self {
+            identity: identity(metadata, annotation(RECONCILE_ANNOTATION))?,
+            customer: spec.customer_ref.name.clone(),
+            wishes: Wishes { reservations: spec.azure_reservations, savings_plans: spec.azure_savings_plans },
+            subscriptions: spec.azure_subscription_refs.iter().map(|reference| reference.name.clone()).collect(),
+            mode: spec.mode,
+            deletion_policy: spec.deletion_policy,
+            is_deleting: metadata.deletion_timestamp.is_some(),
+            is_abandoned: annotation(ABANDON_ANNOTATION) == Some("true"),
+            has_finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
+            remembered: annotation(TENANT_ANNOTATION).and_then(|tenant| tenant.parse().ok()),
+        })
+    }
+
+    /// The tenant it has claimed: remembered in the same patch that set the finalizer. One without the other (a tool
+    /// that replaces objects strips annotations) is no claim.
+    pub fn claim(&self) -> Option<TenantId> {
+        self.remembered.filter(|_| self.has_finalizer)
+    }
+
+    /// Whether a field that decides about writes has a value newer than this program.
+    pub fn has_unknown_values(&self) -> bool {
+        self.mode == Mode::Unknown
+            || self.deletion_policy == DeletionPolicy::Unknown
+            || Switch::ALL.into_iter().any(|switch| self.wishes.of(switch) == PurchaseSwitch::Unknown)
+    }
+}
+
+/// Name, UID, generation and age of any object that an API server has handed out.
+pub(crate) fn identity(
+    metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    reconcile_request: Option<&str>,
+) -> Option<Identity> {
+    Some(Identity {
+        name: ObjectName { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? },
+        uid: metadata.uid.clone()?,
+        generation: metadata.generation.unwrap_or_default(),
+        created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        reconcile_request: reconcile_request.map(str::to_owned),
+    })
+}

@@ -1,0 +1,111 @@
+//! What Partner Center holds, and how that is known.
+
+use crate::api::{SwitchState, Switches};
+use crate::model::{Fact, Ignorance, Origin, Policy, PolicyState, Switch};
+use crate::plan::schedule::latest_turn;
+
+use super::Pass;
+use super::activity::unseen;
+use super::target::Target;
+
+/// What Partner Center holds for the tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Held {
+    /// Nobody has looked, or what was seen may have changed since.
+    Unread,
+    /// Looking failed.
+    Unknown {
+        /// Why.
+        why: Ignorance,
+    },
+    /// As the status remembers it: nothing points to a change since.
+    Remembered {
+        /// The switches.
+        effective: Switches,
+        /// Whether there was a policy.
+        has_policy: bool,
+    },
+    /// As read by this process.
+    Read {
+        /// What was read.
+        state: PolicyState,
+        /// Whether it was read in this very pass, so that its etag may be used.
+        is_from_this_pass: bool,
+    },
+}
+
+impl Held {
+    /// What is known in this pass. A reading counts until somebody else's activity record or the object's turn to be
+    /// swept calls for a new one; so does the status of before, if this process has no reading.
+    pub(super) fn of(pass: &Pass<'_>) -> Self {
+        let facts = pass.facts;
+        // Our own records tell of what is known already.
+        let touched_at = unseen(&facts.activity, &pass.before.recent_activity)
+            .into_iter()
+            .filter(|seen| seen.origin != Origin::Own)
+            .map(|seen| seen.seen_at)
+            .max();
+        let turn = latest_turn(&pass.desired.identity.uid, pass.sweep_interval(), pass.now);
+        let is_stale = |read_at| {
+            read_at < turn
+                || touched_at.is_some_and(|touched_at| read_at < touched_at)
+                || (pass.is_asked_anew() && read_at < pass.now)
+        };
+        match &facts.policy {
+            Fact::Known { value, at } if !is_stale(*at) => {
+                Self::Read { state: value.clone(), is_from_this_pass: *at >= pass.now }
+            }
+            Fact::Known { .. } => Self::Unread,
+            Fact::Unknown { why: why @ Ignorance::Failed { .. } } => match remembered(pass) {
+                // What could not be read again has not changed for all we know, unless a record says that it has. With
+                // a write pending that is not good enough.
+                Some(held) if touched_at.is_none() && pass.is_current() && held.fulfils(pass) => held,
+                Some(_) | None => Self::Unknown { why: why.clone() },
+            },
+            Fact::Unknown { why: Ignorance::NotRead } => match remembered(pass) {
+                Some(held) if touched_at.is_none() && !is_stale(facts.started) => held,
+                Some(_) | None => Self::Unread,
+            },
+        }
+    }
+
+    /// Whether the switch is on, if that is known.
+    pub(super) fn allows(&self, switch: Switch) -> Option<bool> {
+        match self {
+            Self::Unread | Self::Unknown { .. } => None,
+            Self::Remembered { effective, .. } => state(effective, switch).map(|state| state == SwitchState::Allow),
+            Self::Read { state, .. } => Some(state.allows(switch)),
+        }
+    }
+
+    /// Whether every wish holds.
+    fn fulfils(&self, pass: &Pass<'_>) -> bool {
+        Target::new(pass.desired.wishes, |switch| self.allows(switch).unwrap_or_default(), false).is_met()
+    }
+
+    /// The policy that may be written over, `Some(None)` when there is none; `None` when it must be read first.
+    ///
+    /// An update and a delete need the reading of this very pass. Where no policy was, the write is a create, and the
+    /// server refuses it if that has changed.
+    pub(super) fn writable(&self) -> Option<Option<&Policy>> {
+        match self {
+            Self::Read { state: PolicyState::Present(policy), is_from_this_pass: true } => Some(Some(policy)),
+            Self::Read { state: PolicyState::Absent, .. } | Self::Remembered { has_policy: false, .. } => Some(None),
+            Self::Read { .. } | Self::Remembered { .. } | Self::Unread | Self::Unknown { .. } => None,
+        }
+    }
+}
+
+fn remembered(pass: &Pass<'_>) -> Option<Held> {
+    let effective = pass.before.effective.clone()?;
+    Some(Held::Remembered { effective, has_policy: pass.before.policy_id.is_some() })
+}
+
+/// The state of one switch, as a status has it.
+pub(super) fn state(switches: &Switches, switch: Switch) -> Option<SwitchState> {
+    let status = match switch {
+        Switch::Reservations => switches.azure_reservations.as_ref(),
+        Switch::SavingsPlans => switches.azure_savings_plans.as_ref(),
+    };
+    status.map(|status| status.state)
+}

@@ -1,0 +1,421 @@
+//! The plan of a `CustomerPurchasePermission`: where a grant is decided.
+//!
+//! [`plan`] reads from top to bottom: whose tenant is it, who owns it, what does Partner Center hold, may anything be
+//! granted, what is written next, and what is shown. Two rules stand above all others. What raises the partner's
+//! exposure needs every fact to be known, true and recent; what lowers it needs nothing but the policy's present state.
+//! And what is not known causes nothing: no write, no "not found", no release.
+
+mod activity;
+mod assessment;
+mod deletion;
+mod desired;
+mod held;
+mod ownership;
+mod report;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::conditions::Verdict;
+use super::schedule::{Intervals, next_turn};
+use super::{CustomerRef, Need, ObjectName, Plan, Wait};
+use crate::api::{CustomerPurchasePermissionStatus, Mode, PurchaseSwitch};
+use crate::model::{Denial, Fact, PartnerAuthorization, PermissionSet, Policy, PolicyState, Switch, TenantId};
+
+pub use activity::SeenRecord;
+pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
+pub(crate) use desired::identity;
+pub use desired::{Desired, Wishes};
+pub use ownership::{Contender, Ownership, ownership, successor};
+
+use assessment::{Assessment, assess};
+use held::Held;
+use report::{Outcome, Report};
+use target::{Target, convergence};
+
+/// How old the facts behind a grant may be.
+const GRANT_FACTS_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// The plan of one permission.
+pub type PermissionPlan = Plan<CustomerPurchasePermissionStatus, Action>;
+
+/// What is done for a permission. Every action says all that its execution needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Put the finalizer on the object and remember the tenant, in one patch. Comes before any remote write.
+    Claim {
+        /// The tenant it acts on from now on.
+        tenant: TenantId,
+    },
+    /// Write to Partner Center.
+    Write {
+        /// The customer.
+        tenant: TenantId,
+        /// What to write.
+        write: Write,
+    },
+    /// Take the finalizer and the remembered tenant off the object.
+    Release {
+        /// Why nothing is left to do, or why it is left undone.
+        why: String,
+    },
+}
+
+/// One call that changes a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Refused by the server when a policy exists, so it needs no reading before.
+    Create {
+        /// The whole set.
+        permissions: PermissionSet,
+    },
+    /// Replaces the set, with the etag just read.
+    Update {
+        /// As just read.
+        read: Policy,
+        /// The whole set.
+        permissions: PermissionSet,
+    },
+    /// Nothing would be left in it.
+    Delete {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// What is known about a permission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// About its customer and subscriptions.
+    pub prerequisites: PrerequisiteFacts,
+    /// Whether the partner's sign-in may write.
+    pub partner: PartnerFacts,
+    /// What Partner Center holds for the tenant.
+    pub policy: Fact<PolicyState>,
+    /// Recent activity records of the tenant.
+    pub activity: Vec<SeenRecord>,
+    /// Whether a write of ours has not shown in the activity log yet.
+    pub is_record_pending: bool,
+    /// Whether the activity feed is unbroken since before this process began, and has shown a write of ours: then what
+    /// the status says is as good as read.
+    pub is_feed_trusted: bool,
+    /// Other permissions that mean the same tenant.
+    pub contenders: Vec<Contender>,
+    /// Who would take over if this one went.
+    pub successor: Option<Successor>,
+    /// When this process began to remember.
+    pub started: Timestamp,
+    /// What has come of this pass so far.
+    pub attempt: Attempt,
+}
+
+/// What is known of the partner's sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerFacts {
+    /// Whether it may write.
+    pub authorization: PartnerAuthorization,
+    /// When a refusal will have been forgotten.
+    pub decays_at: Option<Timestamp>,
+}
+
+/// A permission that waits for this one to go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Successor {
+    /// What it wishes.
+    pub desired: Desired,
+    /// What is known about its customer and subscriptions.
+    pub prerequisites: PrerequisiteFacts,
+}
+
+/// What has come of a pass so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// Nothing was written.
+    None,
+    /// Partner Center has accepted a write.
+    Accepted,
+    /// A write has failed; nothing more is tried in this pass.
+    Failed(Failure),
+}
+
+/// Why a write has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// A condition reason.
+    pub reason: &'static str,
+    /// What is wrong and what to do; the same for the same failure.
+    pub message: String,
+    /// Whether trying again helps nothing until a person acts.
+    pub needs_person: bool,
+}
+
+/// Plans one permission.
+pub fn plan(
+    desired: &Desired,
+    facts: &Facts,
+    before: &CustomerPurchasePermissionStatus,
+    intervals: Intervals,
+    now: Timestamp,
+) -> PermissionPlan {
+    let pass = Pass { desired, facts, before, intervals, now };
+    if desired.is_deleting {
+        return deletion::plan(&pass);
+    }
+    if desired.has_unknown_values() {
+        return pass.report(Report::stopped(
+            "UnknownValue",
+            "the spec has a value that this version of the operator does not know, so nothing is done; upgrade the operator",
+        ));
+    }
+    match desired.mode {
+        Mode::Suspend => pass.report(Report::suspended()),
+        Mode::Enforce | Mode::Observe | Mode::Unknown => pass.settle(),
+    }
+}
+
+/// The arguments of [`plan`].
+#[derive(Debug, Clone, Copy)]
+struct Pass<'a> {
+    desired: &'a Desired,
+    facts: &'a Facts,
+    before: &'a CustomerPurchasePermissionStatus,
+    intervals: Intervals,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    fn settle(&self) -> PermissionPlan {
+        if self.misses_a_reference()
+            && self.before.observed_generation < 0
+            && let Some(end) = self.desired.identity.grace(self.now)
+        {
+            return Plan {
+                needs: BTreeSet::new(),
+                actions: Vec::new(),
+                status: self.before.clone(),
+                events: Vec::new(),
+                next: Wait::Until(end),
+            };
+        }
+        let customer = &self.facts.prerequisites.customer;
+        let tenant = match (self.desired.claim(), customer) {
+            // The remembered tenant is the one that has the permission, whatever the Customer has become.
+            (Some(remembered), _) => remembered,
+            (None, CustomerRef::Found(tenant)) => *tenant,
+            (None, CustomerRef::Missing | CustomerRef::Malformed(_)) => {
+                return self.report(Report::new(self.assess_for_display()));
+            }
+        };
+        if self.desired.mode == Mode::Observe {
+            return self.observe(tenant);
+        }
+        match ownership(&self.contender(tenant), &self.facts.contenders) {
+            Ownership::Mine => self.enforce(tenant),
+            Ownership::Of(owner) => self.report(Report::conflict(
+                self.assess_for_display(),
+                format!(
+                    "{owner} already manages the purchase permissions of tenant {tenant}; nothing is written for this one. Delete one of the two"
+                ),
+            )),
+            Ownership::Contested(others) => self.report(Report::conflict(
+                self.assess_for_display(),
+                format!(
+                    "tenant {tenant} is also meant, with other wishes, by {}; nothing is written for any of them. Make them equal, or delete all but one",
+                    join(&others)
+                ),
+            )),
+        }
+    }
+
+    fn enforce(&self, tenant: TenantId) -> PermissionPlan {
+        let held = self.held();
+        let is_tenant_changed =
+            matches!(self.facts.prerequisites.customer, CustomerRef::Found(current) if current != tenant);
+        let wants_grant = Switch::ALL
+            .into_iter()
+            .any(|switch| self.desired.wishes.of(switch) == PurchaseSwitch::Allow && held.allows(switch) != Some(true));
+        let mut assessment = if wants_grant && !is_tenant_changed {
+            assess(self.desired, &self.facts.prerequisites, self.earliest_for_a_grant())
+        } else {
+            self.assess_for_display()
+        };
+        if matches!(held, Held::Read { state: PolicyState::CustomerNotOurs, .. }) {
+            assessment.customer = Verdict::no(
+                "NotReseller",
+                format!(
+                    "Partner Center says that the partner has no relationship to tenant {tenant} any more; nothing can be changed there"
+                ),
+            );
+        }
+        let partner = match &self.facts.partner.authorization {
+            PartnerAuthorization::Denied(denial) => Some(denial),
+            PartnerAuthorization::Authorized | PartnerAuthorization::Unverified => None,
+        };
+        let may_grant = wants_grant && !is_tenant_changed && assessment.holds() && partner.is_none();
+
+        let mut needs = assessment.needs.clone();
+        let mut actions = Vec::new();
+        if self.desired.claim().is_none() && assessment.customer.holds() {
+            actions.push(Action::Claim { tenant });
+        }
+        let may_read = self.desired.claim().is_some() || assessment.customer.holds();
+        let target = match &held {
+            Held::Unread if may_grant && self.is_first_contact() => {
+                // Nobody has ever seen a policy: the create is the reading, since the server refuses it if there is one.
+                let target = Target::new(self.desired.wishes, |_| false, true);
+                let permissions = target.next(&PermissionSet::default());
+                actions.push(Action::Write { tenant, write: Write::Create { permissions } });
+                Some(target)
+            }
+            Held::Unread => {
+                if may_read && needs.is_empty() {
+                    needs.insert(Need::Policy(tenant));
+                }
+                None
+            }
+            Held::Unknown { .. } => None,
+            Held::Remembered { .. } | Held::Read { .. } => {
+                let target =
+                    Target::new(self.desired.wishes, |switch| held.allows(switch).unwrap_or_default(), may_grant);
+                if target.is_due() {
+                    match held.writable() {
+                        Some(policy) => {
+                            let actual = policy.map(|policy| policy.permissions.clone()).unwrap_or_default();
+                            let write = convergence(policy, target.next(&actual));
+                            actions.push(Action::Write { tenant, write });
+                        }
+                        None => {
+                            needs.insert(Need::Policy(tenant));
+                        }
+                    }
+                }
+                Some(target)
+            }
+        };
+        // A revoke is not held up by facts that only a grant needs.
+        let is_revoke_ready = target.as_ref().is_some_and(|target| !target.revokes.is_empty())
+            && actions.iter().any(|action| matches!(action, Action::Write { .. }));
+        if is_revoke_ready {
+            needs.clear();
+        }
+        if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
+            actions.clear();
+        }
+        let mut report = Report::new(assessment);
+        report.outcome = if is_tenant_changed {
+            Outcome::Stopped {
+                reason: "TenantChanged",
+                message: format!(
+                    "this object acts on tenant {tenant}, but Customer \"{}\" now names another one; nothing is granted. Delete this object to revoke what it granted, and apply it anew",
+                    self.desired.customer
+                ),
+            }
+        } else {
+            Outcome::Enforced { target, denial: partner.cloned() }
+        };
+        report.held = held;
+        report.tenant = Some(tenant);
+        report.needs = needs;
+        report.actions = actions;
+        self.report(report)
+    }
+
+    fn observe(&self, tenant: TenantId) -> PermissionPlan {
+        let held = self.held();
+        let assessment = self.assess_for_display();
+        let mut needs = assessment.needs.clone();
+        if matches!(held, Held::Unread) && (assessment.customer.holds() || self.desired.claim().is_some()) {
+            needs.insert(Need::Policy(tenant));
+        }
+        let target = matches!(held, Held::Read { .. } | Held::Remembered { .. }).then(|| {
+            Target::new(self.desired.wishes, |switch| held.allows(switch).unwrap_or_default(), assessment.holds())
+        });
+        let mut report = Report::new(assessment);
+        report.outcome = Outcome::Observed { target };
+        report.held = held;
+        report.tenant = Some(tenant);
+        if needs.is_empty() && self.desired.has_finalizer {
+            // It has enforced before; who observes owns nothing.
+            report.actions.push(Action::Release { why: "mode Observe owns nothing".to_owned() });
+        }
+        report.needs = needs;
+        self.report(report)
+    }
+
+    /// Whether an object that this one names does not exist (yet).
+    fn misses_a_reference(&self) -> bool {
+        let facts = &self.facts.prerequisites;
+        facts.customer == CustomerRef::Missing || facts.subscriptions.iter().any(|one| one.wish.is_none())
+    }
+
+    /// Whether nothing suggests that anybody has ever set a policy for this customer.
+    fn is_first_contact(&self) -> bool {
+        self.desired.claim().is_none() && self.before.effective.is_none() && self.facts.activity.is_empty()
+    }
+
+    fn contender(&self, tenant: TenantId) -> Contender {
+        Contender {
+            name: self.desired.identity.name.clone(),
+            uid: self.desired.identity.uid.clone(),
+            created: self.desired.identity.created,
+            has_claimed: self.desired.claim() == Some(tenant),
+            wishes: self.desired.wishes,
+        }
+    }
+
+    fn held(&self) -> Held {
+        Held::of(self)
+    }
+
+    fn earliest_for_a_grant(&self) -> Timestamp {
+        if self.is_asked_anew() {
+            return self.now;
+        }
+        self.now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The prerequisites as far as they happen to be known: nothing is granted on their strength.
+    fn assess_for_display(&self) -> Assessment {
+        let mut assessment = assess(self.desired, &self.facts.prerequisites, Timestamp::MIN);
+        let is_current = self.is_current();
+        if is_current || !self.desired.wishes.allow_anything() {
+            // The status remembers them, or nobody needs them; only whose customer it is has to be known once.
+            let is_needed = !is_current;
+            assessment.needs.retain(|need| is_needed && matches!(need, Need::Customer(_)));
+        }
+        assessment
+    }
+
+    fn is_current(&self) -> bool {
+        self.desired
+            .identity
+            .is_current(self.before.observed_generation, self.before.last_handled_reconcile_at.as_deref())
+    }
+
+    fn is_asked_anew(&self) -> bool {
+        self.desired.identity.is_asked_anew(self.before.last_handled_reconcile_at.as_deref())
+    }
+
+    /// How often this object's policy is read although nothing points to a change.
+    fn sweep_interval(&self) -> SignedDuration {
+        const UNTRUSTED: SignedDuration = SignedDuration::from_hours(1);
+        if self.facts.is_feed_trusted { self.intervals.resync } else { self.intervals.resync.min(UNTRUSTED) }
+    }
+
+    fn next_sweep(&self) -> Wait {
+        Wait::Until(next_turn(&self.desired.identity.uid, self.sweep_interval(), self.now))
+    }
+}
+
+fn join(names: &[ObjectName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What is said of a denial of the partner as a whole.
+fn denied(denial: &Denial) -> Verdict {
+    Verdict::no(denial.reason, denial.message.clone())
+}

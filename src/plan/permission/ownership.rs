@@ -1,0 +1,132 @@
+//! Who acts for a customer's tenant when several permissions mean the same one: exactly one, or nobody.
+
+use jiff::Timestamp;
+
+use super::Desired;
+use super::desired::Wishes;
+use crate::api::Mode;
+use crate::model::TenantId;
+use crate::plan::ObjectName;
+
+/// A permission that means the same tenant as the one in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contender {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its UID.
+    pub uid: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether it has claimed the tenant.
+    pub has_claimed: bool,
+    /// What it wishes.
+    pub wishes: Wishes,
+}
+
+/// Who owns the tenant, seen from one permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// This one.
+    Mine,
+    /// Another one.
+    Of(ObjectName),
+    /// Nobody: these want different things, and a person must decide.
+    Contested(Vec<ObjectName>),
+}
+
+impl Contender {
+    /// `desired` as a contender for `tenant`; `None` if it does not contend: `Observe` never owns, `Suspend` keeps what
+    /// it has, and who is leaving takes nothing new.
+    pub fn of(desired: &Desired, tenant: TenantId) -> Option<Self> {
+        let has_claimed = desired.claim() == Some(tenant);
+        let contends = match desired.mode {
+            Mode::Enforce => has_claimed || !desired.is_deleting,
+            Mode::Suspend | Mode::Unknown => has_claimed,
+            Mode::Observe => false,
+        };
+        contends.then(|| Self {
+            name: desired.identity.name.clone(),
+            uid: desired.identity.uid.clone(),
+            created: desired.identity.created,
+            has_claimed,
+            wishes: desired.wishes,
+        })
+    }
+
+    fn seniority(&self) -> (Timestamp, &str) {
+        (self.created, &self.uid)
+    }
+}
+
+/// Decides between `me` and `others`. A recorded claim beats age; without one, equal wishes go to the oldest, and
+/// different wishes to nobody.
+pub fn ownership(me: &Contender, others: &[Contender]) -> Ownership {
+    let everybody = || others.iter().chain([me]);
+    if let Some(owner) = everybody().filter(|one| one.has_claimed).min_by_key(|one| one.seniority()) {
+        return if owner.uid == me.uid { Ownership::Mine } else { Ownership::Of(owner.name.clone()) };
+    }
+    if others.iter().any(|other| other.wishes != me.wishes) {
+        let mut names: Vec<_> = others.iter().map(|other| other.name.clone()).collect();
+        names.sort();
+        return Ownership::Contested(names);
+    }
+    match others.iter().min_by_key(|other| other.seniority()) {
+        Some(oldest) if oldest.seniority() < me.seniority() => Ownership::Of(oldest.name.clone()),
+        Some(_) | None => Ownership::Mine,
+    }
+}
+
+/// Which of `others` takes over when the owner leaves: the oldest, if they all wish the same.
+pub fn successor(others: &[Contender]) -> Option<&Contender> {
+    let oldest = others.iter().min_by_key(|other| other.seniority())?;
+    others.iter().all(|other| other.wishes == oldest.wishes).then_some(oldest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::PurchaseSwitch::{self, Allow, Deny};
+
+    fn contender(name: &str, age: i64, has_claimed: bool, reservations: PurchaseSwitch) -> Contender {
+        Contender {
+            name: ObjectName { namespace: "ns".into(), name: name.into() },
+            uid: name.into(),
+            created: Timestamp::from_second(1_000_000 - age).unwrap(),
+            has_claimed,
+            wishes: Wishes { reservations, savings_plans: Deny },
+        }
+    }
+
+    fn check(me: &Contender, others: &[Contender], expected: &str) {
+        let found = match ownership(me, others) {
+            Ownership::Mine => "mine".to_owned(),
+            Ownership::Of(name) => name.to_string(),
+            Ownership::Contested(names) => format!("contested {}", names.len()),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn one_owner_per_tenant() {
+        let young = contender("young", 1, false, Allow);
+        let old = contender("old", 9, false, Allow);
+        let other = contender("other", 5, false, Deny);
+        let claimed = contender("claimed", 0, true, Deny);
+        check(&young, &[], "mine");
+        check(&young, std::slice::from_ref(&old), "ns/old");
+        check(&old, std::slice::from_ref(&young), "mine");
+        check(&old, std::slice::from_ref(&other), "contested 1");
+        check(&old, &[young.clone(), other.clone()], "contested 2");
+        check(&old, &[young.clone(), claimed.clone()], "ns/claimed");
+        check(&claimed, &[old.clone(), young], "mine");
+        check(&claimed, &[contender("older claim", 3, true, Allow)], "ns/older claim");
+    }
+
+    #[test]
+    fn of_the_same_age_the_smaller_uid_wins_on_both_sides() {
+        let a = contender("a", 1, false, Allow);
+        let b = contender("b", 1, false, Allow);
+        check(&a, std::slice::from_ref(&b), "mine");
+        check(&b, std::slice::from_ref(&a), "ns/a");
+    }
+}

@@ -1,0 +1,79 @@
+//! What every pass has at hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+
+use super::backoff::Backoff;
+use super::events::Events;
+use super::feed::Feed;
+use super::index::Index;
+use super::inventory::Inventory;
+use super::objects::Objects;
+use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
+use crate::model::{Installation, TenantId};
+use crate::plan::schedule::Intervals;
+use crate::remote::Remote;
+
+/// Shared by all passes of all kinds.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) remote: Remote,
+    pub(super) inventory: Inventory,
+    pub(super) feed: Feed,
+    pub(super) events: Events,
+    pub(super) installation: Installation,
+    pub(super) intervals: Intervals,
+    /// Longest time for one pass.
+    pub(super) reconcile_timeout: Duration,
+    /// When this process began to remember.
+    pub(super) started: Timestamp,
+    pub(super) backoff: Backoff,
+    pub(super) customers: Objects<Customer>,
+    pub(super) subscriptions: Objects<AzureSubscription>,
+    pub(super) permissions: Objects<CustomerPurchasePermission>,
+    pub(super) index: Mutex<Index>,
+    pub(super) tenants: TenantLocks,
+}
+
+impl Context {
+    /// The references between all objects. Never held across an await.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has every object looked at soon.
+    pub(super) fn wake_everybody(&self) {
+        self.customers.wake_all();
+        self.subscriptions.wake_all();
+        self.permissions.wake_all();
+    }
+
+    /// Has every permission that means `tenant` looked at soon.
+    pub(super) fn wake_permissions_of(&self, tenant: TenantId) {
+        let names = self.index().permissions_of_tenant(tenant);
+        for name in names {
+            self.permissions.wake(&name);
+        }
+    }
+}
+
+/// One pass at a time per customer tenant: two permissions that mean the same one must not both find it unclaimed.
+#[derive(Debug, Default)]
+pub(super) struct TenantLocks(Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>);
+
+impl TenantLocks {
+    /// Waits for the tenant's turn.
+    pub(super) async fn lock(&self, tenant: TenantId) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(tenant).or_default());
+        lock.lock_owned().await
+    }
+
+    /// Forgets the locks that nobody holds or waits for.
+    pub(super) fn prune(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, lock| Arc::strong_count(lock) > 1);
+    }
+}
