@@ -27,3 +27,19 @@ impl Claims {
         serde_json::from_slice(&json).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_jwt_and_leaves_everything_else() {
+        let jwt = |payload: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload));
+        let claims = Claims::read(&jwt(r#"{"aud":"x","amr":["pwd","mfa"],"exp":1}"#)).unwrap();
+        assert_eq!(claims.aud.as_deref(), Some("x"));
+        assert_eq!(claims.amr.unwrap(), ["pwd", "mfa"]);
+        for token in ["", "opaque", "a.b", "a.!.c", &jwt("text"), &jwt(r#"{"amr":"mfa"}"#)] {
+            assert_eq!(Claims::read(token), None, "{token}");
+        }
+    }
+}

@@ -188,3 +188,75 @@ fn aadsts(description: &str) -> Option<u32> {
     let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
     rest[..digits].parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn refusal(tenancy: Tenancy, status: u16, body: &str) -> Cause {
+        let status = StatusCode::from_u16(status).unwrap();
+        refused(tenancy, &Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+    }
+
+    fn check(tenancy: Tenancy, status: u16, error: &str, code: u32, fault: Fault) {
+        let texts = [
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: x","error_codes":[{code}]}}"#),
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: Trace ID: 4b7f"}}"#),
+        ];
+        for text in texts {
+            assert_eq!(refusal(tenancy, status, &text).fault(), fault, "{tenancy:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_sign_in_of_the_partner_says_what_to_mend() {
+        for code in [50_072, 50_074, 50_076, 50_079] {
+            check(Tenancy::Partner, 400, "interaction_required", code, Fault::MfaRequired);
+            check(Tenancy::Partner, 400, "invalid_grant", code, Fault::MfaRequired);
+        }
+        check(Tenancy::Partner, 400, "invalid_grant", 53_003, Fault::ConditionalAccess);
+        check(Tenancy::Partner, 400, "invalid_grant", 700_082, Fault::CredentialsInvalid);
+        check(Tenancy::Partner, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
+        check(Tenancy::Partner, 400, "invalid_grant", 65_001, Fault::CredentialsInvalid);
+    }
+
+    #[test]
+    fn a_refused_sign_in_in_a_customers_tenant_is_the_customers() {
+        for code in [65_001, 700_016, 50_076, 53_003, 700_082] {
+            check(Tenancy::Customer, 400, "invalid_grant", code, Fault::CustomerSignInRefused);
+        }
+        // Except for the client secret, which is the same everywhere.
+        check(Tenancy::Customer, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
+        check(Tenancy::Customer, 401, "invalid_client", 7_000_222, Fault::CredentialsInvalid);
+    }
+
+    #[test]
+    fn what_passes_is_no_refusal() {
+        check(Tenancy::Partner, 429, "temporarily_unavailable", 90_033, Fault::Throttled);
+        check(Tenancy::Partner, 400, "temporarily_unavailable", 90_033, Fault::ServerError);
+        assert_eq!(refusal(Tenancy::Partner, 503, "").fault(), Fault::ServerError);
+        for (status, body) in [(400, ""), (401, "<html>"), (404, "{}"), (302, "")] {
+            assert_eq!(refusal(Tenancy::Partner, status, body).fault(), Fault::UnexpectedAnswer, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_grant_may_count_its_life_in_text_or_numbers() {
+        let lifetime = |expires_in: &str| {
+            granted(format!(r#"{{"access_token":"a","expires_in":{expires_in}}}"#).as_bytes())
+                .map(|grant| grant.lifetime.as_secs())
+                .map_err(|cause| cause.to_string())
+        };
+        assert_eq!(lifetime(r#""3599""#), Ok(3_599));
+        assert_eq!(lifetime("3599"), Ok(3_599));
+        assert_eq!(lifetime("99999999999"), Ok(86_400));
+        for expires_in in ["null", r#""soon""#] {
+            let error = lifetime(expires_in).unwrap_err();
+            assert!(error.ends_with("expires_in is missing or no number"), "{error}");
+        }
+        assert!(granted(br#"{"access_token":"","expires_in":1}"#).is_err());
+    }
+}

@@ -83,3 +83,64 @@ impl Trail {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::LinkHeader;
+    use super::*;
+
+    fn link(uri: &str, headers: &[(&str, &str)]) -> Link {
+        let header =
+            |(key, value): &(&str, &str)| LinkHeader { key: Some((*key).to_owned()), value: Some((*value).to_owned()) };
+        Link { uri: Some(uri.to_owned()), method: None, headers: Some(headers.iter().map(header).collect()) }
+    }
+
+    #[test]
+    fn a_next_page_has_the_version_once_and_stays_on_the_server() {
+        for base in ["https://a.example", "https://a.example/"] {
+            let base: Url = base.parse().unwrap();
+            for uri in [
+                "/customers?x=1&seekOperation=Next",
+                "customers?x=1&seekOperation=Next",
+                "/v1/customers?x=1&seekOperation=Next",
+                "v1/customers?x=1&seekOperation=Next",
+                "https://a.example/v1/customers?x=1&seekOperation=Next",
+            ] {
+                let next = follow(&base, &link(uri, &[])).unwrap();
+                assert_eq!(next.url.as_str(), "https://a.example/v1/customers?x=1&seekOperation=Next", "{uri}");
+            }
+            for uri in ["https://b.example/v1/customers", "//b.example/v1/customers", "http://a.example/v1/customers"] {
+                let error = follow(&base, &link(uri, &[])).unwrap_err();
+                assert_eq!(error, "links.next.uri leads to another server", "{uri}");
+            }
+        }
+        // What looks like another server is a path here.
+        for uri in ["@b.example/", "\\\\b.example/", "javascript:x", "/a?u=https://b.example"] {
+            let next = follow(&"https://a.example".parse().unwrap(), &link(uri, &[])).unwrap();
+            assert_eq!(next.url.host_str(), Some("a.example"), "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_microsofts_own_headers_are_copied() {
+        let base = "https://a.example".parse().unwrap();
+        let headers = [("MS-ContinuationToken", "AQ=="), ("Authorization", "Bearer x"), ("Host", "b.example")];
+        let next = follow(&base, &link("/customers", &headers)).unwrap();
+        assert_eq!(next.headers.len(), 1);
+        assert_eq!(next.headers["ms-continuationtoken"], "AQ==");
+        assert!(follow(&base, &link("/customers", &[("MS-X", "a\r\nb: c")])).is_err());
+        let post = Link { method: Some("POST".to_owned()), ..link("/customers", &[]) };
+        assert!(follow(&base, &post).is_err());
+    }
+
+    #[test]
+    fn azure_sends_whole_addresses() {
+        let base = "https://management.azure.com".parse().unwrap();
+        assert!(follow_absolute(&base, "https://management.azure.com/subscriptions?x").is_ok());
+        for link in
+            ["https://b.example/", "/subscriptions", "https://x@management.azure.com/", "http://management.azure.com/"]
+        {
+            assert!(follow_absolute(&base, link).is_err(), "{link}");
+        }
+    }
+}

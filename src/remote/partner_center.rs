@@ -1,6 +1,6 @@
 //! Partner Center.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -153,6 +153,7 @@ impl PartnerCenter {
     pub async fn activity(&self, from: Date, to: Date) -> Result<Vec<ActivityRecord>, Error> {
         let operation = Operation::ReadActivity;
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        // By time and id: the days where windows meet come twice.
         let mut records = BTreeMap::new();
         for window in windows(from, to, today) {
             let mut url = self.url(&["auditrecords"]);
@@ -170,8 +171,7 @@ impl PartnerCenter {
                 }
             }
         }
-        let mut seen = BTreeSet::new();
-        Ok(records.into_values().filter(|record| seen.insert(record.id.clone())).collect())
+        Ok(records.into_values().collect())
     }
 
     async fn terms(&self, operation: Operation, customer: TenantId) -> Result<Terms, Error> {
@@ -292,4 +292,46 @@ fn body(operation: Operation, permissions: &PermissionSet, policy: &PolicyWire) 
 
 fn unexpected(operation: Operation) -> impl Fn(Defect) -> Error {
     move |defect| Error::new(operation, Cause::UnexpectedAnswer(defect))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(from: &str, to: &str, today: &str, expected: &[(&str, Option<&str>)]) {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let expected: Vec<_> =
+            expected.iter().map(|(start, end)| Window { start: date(start), end: end.map(date) }).collect();
+        assert_eq!(windows(date(from), date(to), date(today)), expected, "{from} {to} {today}");
+    }
+
+    #[test]
+    fn windows_cover_every_day_whether_or_not_the_end_date_belongs_to_them() {
+        check("2026-03-01", "2026-03-01", "2026-03-01", &[("2026-03-01", None)]);
+        check("2026-03-01", "2026-03-05", "2026-03-03", &[("2026-03-01", None)]);
+        check("2026-03-01", "2026-03-01", "2026-03-09", &[("2026-03-01", Some("2026-03-02"))]);
+        check(
+            "2026-01-01",
+            "2026-03-31",
+            "2026-03-31",
+            &[
+                ("2026-01-01", Some("2026-01-30")),
+                ("2026-01-30", Some("2026-02-28")),
+                ("2026-02-28", Some("2026-03-29")),
+                ("2026-03-29", None),
+            ],
+        );
+        check("2026-03-02", "2026-03-01", "2026-03-01", &[]);
+        check("2026-03-05", "2026-09-01", "2026-03-01", &[("2026-03-05", None)]);
+    }
+
+    #[test]
+    fn no_window_is_longer_than_thirty_days() {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let today = date("2026-03-31");
+        for window in windows(date("2025-01-01"), date("2027-01-01"), today) {
+            let days = (window.end.unwrap_or(today) - window.start).get_days();
+            assert!((1..30).contains(&days), "{window:?}");
+        }
+    }
 }

@@ -210,3 +210,218 @@ pub(super) fn constant_words(text: &str) -> String {
     }
     kept.trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{Advice, Error};
+    use super::*;
+
+    const CUSTOMER: &str = "c1a0c1a0-1111-4a11-8a11-000000000001";
+
+    fn read_customer() -> Operation {
+        Operation::ReadCustomer(CUSTOMER.parse().unwrap())
+    }
+
+    fn read_subscriptions() -> Operation {
+        Operation::ReadSubscriptions(CUSTOMER.parse().unwrap())
+    }
+
+    fn read_policy() -> Operation {
+        Operation::ReadPolicy(CUSTOMER.parse().unwrap())
+    }
+
+    fn create() -> Operation {
+        Operation::CreatePolicy(CUSTOMER.parse().unwrap())
+    }
+
+    fn update() -> Operation {
+        Operation::UpdatePolicy(CUSTOMER.parse().unwrap())
+    }
+
+    fn read_owners() -> Operation {
+        Operation::ReadOwners(CUSTOMER.parse().unwrap())
+    }
+
+    fn error(operation: Operation, status: u16, body: &str) -> Error {
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: reqwest::header::HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        Error::new(operation, Arc::new(refused(operation, &answer)))
+    }
+
+    fn fault(code: &str) -> String {
+        format!(r#"{{"code":"{code}","description":"Words.","data":[],"source":"Tests"}}"#)
+    }
+
+    /// Status and code of an answer, and what they must mean: category, reason, and the reason of the denial.
+    #[track_caller]
+    fn check(
+        operation: Operation,
+        status: u16,
+        code: &str,
+        (category, reason, denial): (&str, &str, Option<&str>),
+    ) -> Error {
+        let body = if code.is_empty() { String::new() } else { fault(code) };
+        let error = error(operation, status, &body);
+        let what = format!("{operation:?} {status} {code}");
+        assert_eq!(error.category(), category, "{what}");
+        assert_eq!(error.reason(), reason, "{what}");
+        assert_eq!(error.denial().map(|denial| denial.reason), denial, "{what}");
+        assert_eq!(error.customer_not_ours(), category == "customer_not_ours", "{what}");
+        assert_eq!(error.is_stale(), reason == "StaleEtag", "{what}");
+        assert_eq!(error.policy_exists(), reason == "PolicyExists", "{what}");
+        assert_eq!(error.policy_missing(), reason == "PolicyNotFound", "{what}");
+        error
+    }
+
+    #[test]
+    fn a_refusal_of_the_customer_is_the_customers_and_never_the_partners() {
+        let not_ours = ("customer_not_ours", "CustomerNotOurs", None);
+        for operation in [read_customer(), read_subscriptions(), read_policy(), create(), update()] {
+            for (status, code) in [(403, "20002"), (403, "900159"), (404, "60003")] {
+                let error = check(operation, status, code, not_ours);
+                assert_eq!(error.advice(), Advice::AwaitChange);
+            }
+        }
+        check(read_customer(), 400, "900118", not_ours);
+        check(read_subscriptions(), 400, "900118", not_ours);
+        check(read_customer(), 404, "20000", not_ours);
+        check(create(), 400, "900118", ("invalid_request", "InvalidRequest", None));
+        // A proxy, or an address that is not Partner Center's, answers like this.
+        check(read_customer(), 404, "", ("not_found", "NotFound", None));
+        check(read_subscriptions(), 404, "20000", ("not_found", "NotFound", None));
+    }
+
+    #[test]
+    fn a_refusal_of_the_sign_in_is_the_partners() {
+        for operation in [read_customer(), read_policy(), create(), update(), Operation::ReadActivity] {
+            check(operation, 401, "", ("unauthorized", "Unauthorized", Some("CredentialsInvalid")));
+            check(operation, 401, "400", ("unauthorized", "Unauthorized", Some("CredentialsInvalid")));
+            check(operation, 401, "800001", ("unauthorized", "Unauthorized", Some("CredentialsInvalid")));
+            check(operation, 401, "900420", ("unauthorized", "Unauthorized", Some("CredentialsInvalid")));
+            check(operation, 401, "900421", ("mfa_required", "MfaRequired", Some("MfaRequired")));
+            check(operation, 403, "900329", ("app_only_token", "AppOnlyToken", Some("AppOnlyToken")));
+            check(operation, 403, "900309", ("conditional_access", "ConditionalAccess", Some("CredentialsInvalid")));
+        }
+        let error = error(create(), 401, r#"{"message":"Authentication failed. MFA required. (10001)"}"#);
+        assert_eq!(error.reason(), "MfaRequired");
+    }
+
+    #[test]
+    fn a_wrong_role_shows_only_in_a_write() {
+        for code in ["", "900150", "900308", "2032", "1002", "600006"] {
+            for operation in [create(), update(), Operation::DeletePolicy(CUSTOMER.parse().unwrap())] {
+                let denied = ("not_admin_agent", "NotAdminAgent", Some("NotAdminAgent"));
+                assert_eq!(check(operation, 403, code, denied).advice(), Advice::AwaitChange);
+            }
+            check(read_policy(), 403, code, ("forbidden", "Forbidden", None));
+        }
+        // Agreements and programmes: a person must act, but an Admin agent's role would not help.
+        for code in ["900124", "900149", "900123", "13605", "4711"] {
+            check(create(), 403, code, ("forbidden", "Forbidden", None));
+        }
+    }
+
+    #[test]
+    fn what_happened_to_the_policy_meanwhile_is_read_again() {
+        let soon = |error: Error| assert_eq!(error.advice(), Advice::RetrySoon);
+        soon(check(create(), 409, "600041", ("conflict", "PolicyExists", None)));
+        for (status, code) in [(409, "800060"), (409, "900278"), (409, ""), (412, ""), (400, "2055")] {
+            soon(check(update(), status, code, ("conflict", "StaleEtag", None)));
+        }
+        for code in ["600039", "600040", "20000", ""] {
+            soon(check(update(), 404, code, ("not_found", "PolicyNotFound", None)));
+        }
+        check(create(), 404, "", ("not_found", "NotFound", None));
+    }
+
+    #[test]
+    fn the_rest_goes_by_status() {
+        let invalid = ("invalid_request", "InvalidRequest", None);
+        check(create(), 400, "3000", invalid);
+        check(read_policy(), 400, "800002", invalid);
+        check(read_policy(), 400, "", invalid);
+        check(create(), 405, "", invalid);
+        for code in ["1000", "20003", "800111", ""] {
+            check(read_subscriptions(), 404, code, ("not_found", "NotFound", None));
+        }
+        for status in [500, 502, 503, 504] {
+            let error = check(update(), status, "", ("server_error", "ServerError", None));
+            assert_eq!(error.advice(), Advice::RetrySoon);
+        }
+        assert_eq!(check(read_policy(), 408, "", ("timeout", "Unreachable", None)).advice(), Advice::RetrySoon);
+        let throttled = check(create(), 429, "", ("throttled", "Throttled", None));
+        assert_eq!(throttled.advice(), Advice::RetryAfter(Duration::from_mins(1)));
+        check(read_policy(), 302, "", ("unexpected_answer", "UnexpectedAnswer", None));
+    }
+
+    #[test]
+    fn a_customers_tenant_never_speaks_for_the_partner() {
+        let cases = [
+            (401, "InvalidAuthenticationTokenTenant", "Unauthorized"),
+            (403, "AuthorizationFailed", "Forbidden"),
+            (404, "SubscriptionNotFound", "NotFound"),
+            (400, "UnsupportedQuery", "InvalidRequest"),
+        ];
+        for (status, code, reason) in cases {
+            let error = error(read_owners(), status, &format!(r#"{{"error":{{"code":"{code}","message":"Words."}}}}"#));
+            assert_eq!(error.reason(), reason);
+            assert_eq!(error.denial(), None);
+            assert!(error.message().contains(code), "{}", error.message());
+        }
+    }
+
+    #[test]
+    fn reads_every_shape_of_body() {
+        let check = |body: &str, code: Option<&str>, description: Option<&str>| {
+            let read = FaultBody::read(body.as_bytes());
+            assert_eq!((read.code.as_deref(), read.description.as_deref()), (code, description), "{body}");
+        };
+        check(r#"{"code":"600041","description":"Exists.","data":[],"source":"x"}"#, Some("600041"), Some("Exists"));
+        check(r#"{"code":3000,"description":null}"#, Some("3000"), None);
+        check(
+            r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}"#,
+            None,
+            Some("Rate limit is exceeded. Try again in … seconds"),
+        );
+        check(r#"{"message":"The request is invalid."}"#, None, Some("The request is invalid"));
+        check(r#"{"error":{"code":"AuthorizationFailed","message":"No."}}"#, Some("AuthorizationFailed"), Some("No"));
+        for body in ["", "<html>", "[]", "null", "{}", r#"{"code":{}}"#] {
+            check(body, None, None);
+        }
+    }
+
+    #[test]
+    fn the_same_failure_always_reads_the_same() {
+        let message = |trace: &str, seconds: u8| {
+            let body = format!(
+                r#"{{"code":"3000","description":"Bad\n value. Trace {trace} after {seconds}s at 2026-03-0{seconds}T08:00"}}"#
+            );
+            error(create(), 400, &body).message()
+        };
+        assert_eq!(message("c1a0c1a0-1111-4a11-8a11-000000000001", 1), message("4b7f", 2));
+        assert_eq!(
+            message("4b7f", 2),
+            format!(
+                "Cannot create the purchase permissions of customer {CUSTOMER}: the service finds the request \
+                 invalid; this may be a defect of csp-operator (code 3000: Bad value. Trace … after … at …)."
+            )
+        );
+        assert!(error(create(), 400, &format!(r#"{{"message":"{}"}}"#, "long ".repeat(500))).message().len() < 500);
+    }
+
+    #[test]
+    fn an_error_says_what_was_done_and_its_source_why() {
+        use std::error::Error as _;
+        let error = error(update(), 403, &fault("900150"));
+        assert_eq!(error.to_string(), format!("cannot change the purchase permissions of customer {CUSTOMER}"));
+        assert_eq!(error.source().unwrap().to_string(), "the service answered 403 with code 900150: Words");
+        let denial = error.denial().unwrap();
+        assert!(denial.message.starts_with("The signed-in user may not change"), "{}", denial.message);
+        assert!(!denial.message.contains(CUSTOMER), "it concerns all customers");
+    }
+}

@@ -118,10 +118,7 @@ impl Tokens {
         // Time runs from before the request: the answer may have been long under way.
         let asked = Instant::now();
         let (outcome, kept) = match self.redeem(transport, realm, &credentials).await {
-            Ok(grant) => {
-                let margin = RENEWAL_MARGIN.min(grant.lifetime / 2);
-                (Ok(Access { token: grant.access_token, issue }), Some(grant.lifetime.saturating_sub(margin)))
-            }
+            Ok(grant) => (Ok(Access { token: grant.access_token, issue }), Some(kept_for(grant.lifetime))),
             Err(cause) => {
                 let kept = match cause.advice() {
                     Advice::AwaitChange => Some(REFUSAL_KEPT),
@@ -187,6 +184,11 @@ impl Tokens {
     }
 }
 
+/// How long a token is used that lives for `lifetime`: until five minutes before its end, or half of a short life.
+fn kept_for(lifetime: Duration) -> Duration {
+    lifetime.saturating_sub(RENEWAL_MARGIN.min(lifetime / 2))
+}
+
 /// Drops the slot in nobody's hands that expires first.
 fn forget_one(slots: &mut BTreeMap<Realm, Arc<Slot>>) {
     let idle = slots.iter().filter(|(_, slot)| Arc::strong_count(slot) == 1);
@@ -231,4 +233,73 @@ fn same_resource(one: &str, other: &str) -> bool {
 fn is_older_name(audience: &str, service: Service) -> bool {
     service == Service::Azure
         && Url::parse(audience).is_ok_and(|url| url.host_str().is_some_and(|host| host.starts_with("management.core.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";
+    const PARTNER_CENTER: &str = "https://api.partnercenter.microsoft.com";
+    const AZURE: &str = "https://management.azure.com/";
+
+    fn check_claims(service: Service, claims: &str, expected: Result<(), TokenDefect>) {
+        let (tenancy, resource) = match service {
+            Service::PartnerCenter => (Tenancy::Partner, PARTNER_CENTER),
+            Service::Azure => (Tenancy::Customer, AZURE),
+        };
+        let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(check(&token, TENANT.parse().unwrap(), service, tenancy, resource), expected, "{claims}");
+    }
+
+    #[test]
+    fn a_token_that_cannot_work_is_not_used() {
+        use Service::{Azure, PartnerCenter};
+        check_claims(PartnerCenter, r#"{"scp":"user_impersonation","amr":["pwd","MFA"]}"#, Ok(()));
+        check_claims(PartnerCenter, r#"{"scp":"user_impersonation","amr":["pwd"]}"#, Err(TokenDefect::WithoutMfa));
+        check_claims(PartnerCenter, r#"{"scp":"user_impersonation"}"#, Err(TokenDefect::WithoutMfa));
+        check_claims(Azure, r#"{"scp":"user_impersonation"}"#, Ok(()));
+        check_claims(PartnerCenter, r#"{"aud":"https://API.partnercenter.microsoft.com/"}"#, Ok(()));
+        check_claims(PartnerCenter, r#"{"aud":"fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"}"#, Ok(()));
+        check_claims(PartnerCenter, r#"{"aud":"https://graph.windows.net"}"#, Err(TokenDefect::NotForPartnerCenter));
+        check_claims(Azure, r#"{"aud":"https://management.core.windows.net/"}"#, Ok(()));
+        check_claims(Azure, r#"{"aud":"https://graph.microsoft.com"}"#, Err(TokenDefect::NotForAzure));
+        check_claims(Azure, &format!(r#"{{"tid":"{}"}}"#, TENANT.to_uppercase()), Ok(()));
+        let other = r#"{"tid":"bbbb0000-2222-4b22-9b22-000000000002"}"#;
+        check_claims(PartnerCenter, other, Err(TokenDefect::NotForPartner));
+        check_claims(Azure, other, Err(TokenDefect::NotForCustomer));
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_it_expires_but_not_at_once() {
+        for (lifetime_s, kept_s) in [(3_599, 3_299), (600, 300), (60, 30), (0, 0)] {
+            assert_eq!(kept_for(Duration::from_secs(lifetime_s)), Duration::from_secs(kept_s));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_cache_is_bounded_and_forgets_what_expires_first() {
+        let tenant =
+            |last: u8| -> TenantId { format!("c1a0c1a0-1111-4a11-8a11-0000000000{last:02x}").parse().unwrap() };
+        let mut slots = BTreeMap::<Realm, Arc<Slot>>::new();
+        let now = Instant::now();
+        for (last, minutes) in [(1, 9), (2, 3), (3, 6)] {
+            let held = Held {
+                outcome: Ok(Access { token: "t".into(), issue: 0 }),
+                generation: String::new(),
+                until: now + Duration::from_mins(minutes),
+                issue: 0,
+            };
+            slots.insert(Realm::Azure(tenant(last)), Arc::new(Slot::new(Some(held))));
+        }
+        let in_use = Arc::clone(&slots[&Realm::Azure(tenant(2))]);
+        forget_one(&mut slots);
+        assert!(!slots.contains_key(&Realm::Azure(tenant(3))), "the first to expire of those in nobody's hands");
+        drop(in_use);
+        forget_one(&mut slots);
+        assert_eq!(slots.keys().copied().collect::<Vec<_>>(), [Realm::Azure(tenant(1))]);
+    }
 }

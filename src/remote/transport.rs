@@ -32,8 +32,7 @@ pub(super) enum Body {
     Form(SecretString),
 }
 
-/// A whole answer.
-#[derive(Debug)]
+/// A whole answer. Not `Debug`: the body of a sign-in is secret.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -101,6 +100,8 @@ impl Transport {
         }
         let client = Client::builder()
             .redirect(redirect::Policy::none())
+            // Its own retries would not ask the fence.
+            .retry(reqwest::retry::never())
             .connect_timeout(limits.connect_timeout)
             .build()
             .map_err(SetupError::Http)?;

@@ -64,3 +64,49 @@ impl EntitlementWire {
         Ok(AzureUse { id: id(self.id, "azureEntitlement id")?, status: text(self.status, "azureEntitlement status")? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const AZURE: &str = "50b50b50-3333-4c33-8c33-000000000003";
+
+    fn translate(body: Value) -> Result<Option<PlanSubscription>, Defect> {
+        serde_json::from_value::<SubscriptionWire>(body).unwrap().translate()
+    }
+
+    #[test]
+    fn tells_the_two_kinds_from_everything_else() {
+        let kind = |offer: &str| {
+            translate(json!({ "id": "7D0F", "offerId": offer, "status": "suspended" })).unwrap().map(|plan| plan.kind)
+        };
+        for offer in ["DZH318Z0BPS6:0001:DZH318Z0BML6", "dzh318z0bps6", "DZH318Z0BPS6:0002:X"] {
+            assert_eq!(kind(offer), Some(AzurePlanKind::AzurePlan), "{offer}");
+        }
+        for offer in ["MS-AZR-0145P", "ms-azr-0145p", "MS-AZR-0146P", "MS-AZR-USGOV-0146P"] {
+            assert_eq!(kind(offer), Some(AzurePlanKind::AzureGlobal), "{offer}");
+        }
+        for offer in ["DZH318Z09V6F:0001:X", "DZH318Z0BPS66:0001", "MS-AZR-0145PX", "", "X:DZH318Z0BPS6"] {
+            assert_eq!(kind(offer), None, "{offer}");
+        }
+        assert_eq!(translate(json!({ "id": "x", "status": "active" })), Ok(None));
+    }
+
+    #[test]
+    fn azure_global_is_its_own_azure_subscription() {
+        let body = |status: &str, entitlement: Value| {
+            translate(
+                json!({ "id": "7D0F", "offerId": "MS-AZR-0145P", "status": status, "entitlementId": entitlement }),
+            )
+        };
+        let plan = body("Active", json!(AZURE)).unwrap().unwrap();
+        assert_eq!(plan.id, "7d0f");
+        assert!(plan.is_active());
+        assert_eq!(plan.uses, [AzureUse { id: AZURE.parse().unwrap(), status: "Active".to_owned() }]);
+        assert_eq!(body("pending", Value::Null).unwrap().unwrap().uses, []);
+        assert_eq!(body("active", Value::Null).unwrap_err(), "entitlementId is missing");
+        assert_eq!(body("active", json!("x")).unwrap_err(), "entitlementId is not a GUID");
+    }
+}

@@ -65,3 +65,60 @@ fn covers(scope: &str, subscription: SubscriptionId) -> bool {
             .strip_prefix("/providers/microsoft.management/managementgroups/")
             .is_some_and(|group| !group.is_empty() && !group.contains('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SUBSCRIPTION: &str = "50b50b50-3333-4c33-8c33-00000000000a";
+    const PRINCIPAL: &str = "0b1e0b1e-4444-4d44-8d44-000000000004";
+
+    /// Whether an assignment with some properties replaced makes `PRINCIPAL` an owner.
+    fn owner(changes: &Value) -> Result<bool, Defect> {
+        let mut properties = json!({
+            "roleDefinitionId": format!("/subscriptions/x/providers/Microsoft.Authorization/roleDefinitions/{OWNER_ROLE}"),
+            "principalId": PRINCIPAL, "principalType": "User", "scope": format!("/subscriptions/{SUBSCRIPTION}")
+        });
+        for (field, value) in changes.as_object().unwrap() {
+            properties[field] = value.clone();
+        }
+        let wire: AssignmentWire = serde_json::from_value(json!({ "properties": properties })).unwrap();
+        let owner = wire.owner_of(SUBSCRIPTION.parse().unwrap())?;
+        assert!(owner.is_none_or(|owner| owner == PRINCIPAL.parse().unwrap()));
+        Ok(owner.is_some())
+    }
+
+    #[test]
+    fn only_the_customers_people_own() {
+        for (kind, expected) in
+            [("User", true), ("group", true), ("ForeignGroup", false), ("ServicePrincipal", false), ("Device", false)]
+        {
+            assert_eq!(owner(&json!({ "principalType": kind })), Ok(expected), "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_the_role_owner_counts() {
+        let upper = format!("/providers/Microsoft.Authorization/roleDefinitions/{}", OWNER_ROLE.to_uppercase());
+        assert_eq!(owner(&json!({ "roleDefinitionId": upper })), Ok(true));
+        assert_eq!(owner(&json!({ "roleDefinitionId": format!("/{OWNER_ROLE}/b24988ac") })), Ok(false));
+    }
+
+    #[test]
+    fn only_the_whole_subscription_counts() {
+        for (scope, expected) in [
+            (format!("/SUBSCRIPTIONS/{}/", SUBSCRIPTION.to_uppercase()), true),
+            ("/".to_owned(), true),
+            ("/providers/Microsoft.Management/managementGroups/root".to_owned(), true),
+            (format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), false),
+            ("/subscriptions/50b50b50-3333-4c33-8c33-00000000000b".to_owned(), false),
+            ("/providers/Microsoft.Capacity/reservationOrders/x".to_owned(), false),
+        ] {
+            assert_eq!(owner(&json!({ "scope": scope })), Ok(expected), "{scope}");
+        }
+        assert_eq!(owner(&json!({ "scope": null })).unwrap_err(), "roleAssignment scope is missing");
+        assert_eq!(owner(&json!({ "principalId": null })).unwrap_err(), "principalId is missing");
+    }
+}

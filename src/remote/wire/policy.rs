@@ -167,3 +167,97 @@ fn switch(resource: &str, action: &str) -> Option<Switch> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const CUSTOMER: &str = "c1a0c1a0-1111-4a11-8a11-000000000001";
+    const PARTNER: &str = "aaaa0000-2222-4b22-9b22-000000000002";
+
+    fn terms() -> Terms {
+        Terms { customer: CUSTOMER.parse().unwrap(), partner: PARTNER.parse().unwrap() }
+    }
+
+    fn sample() -> Value {
+        json!({
+            "id": "aaaa_c1a0",
+            "selfServeEntity": { "selfServeEntityType": "Customer", "tenantID": CUSTOMER.to_uppercase() },
+            "grantor": { "grantorType": "BillToPartner", "tenantID": PARTNER },
+            "permissions": [
+                { "resource": "AzureSomething", "action": "Purchase" },
+                { "resource": "azurereservedinstances", "action": "purchase" },
+                { "resource": "AzureSavingsPlan", "action": "Cancel" }
+            ],
+            "attributes": { "etag": "\"3b0e\"", "objectType": "SelfServePolicy" },
+            "newField": [1]
+        })
+    }
+
+    fn translate(body: Value) -> Result<Policy, Defect> {
+        serde_json::from_value::<PolicyWire>(body).unwrap().translate(terms())
+    }
+
+    fn other(resource: &str, action: &str) -> OtherPermission {
+        OtherPermission { resource: resource.to_owned(), action: action.to_owned() }
+    }
+
+    #[test]
+    fn reads_a_policy_in_any_case_and_keeps_what_it_does_not_know() {
+        let policy = translate(sample()).unwrap();
+        assert_eq!(policy.id, "aaaa_c1a0");
+        assert_eq!(policy.etag.as_deref(), Some("\"3b0e\""));
+        let others = vec![other("AzureSomething", "Purchase"), other("AzureSavingsPlan", "Cancel")];
+        assert_eq!(policy.permissions, PermissionSet::new([Switch::Reservations], others));
+    }
+
+    #[test]
+    fn writes_what_is_documented() {
+        let permissions =
+            PermissionSet::new([Switch::SavingsPlans, Switch::Reservations], vec![other("AzureSomething", "Rent")]);
+        let create = serde_json::to_value(PolicyWire::to_create(terms(), &permissions)).unwrap();
+        let mut expected = json!({
+            "selfServeEntity": { "selfServeEntityType": "customer", "tenantID": CUSTOMER },
+            "grantor": { "grantorType": "billToPartner", "tenantID": PARTNER },
+            "permissions": [
+                { "resource": "AzureReservedInstances", "action": "Purchase" },
+                { "resource": "AzureSavingsPlan", "action": "Purchase" },
+                { "resource": "AzureSomething", "action": "Rent" }
+            ]
+        });
+        assert_eq!(create, expected);
+        let read = translate(sample()).unwrap();
+        let replace = serde_json::to_value(PolicyWire::to_replace(terms(), &read, &permissions)).unwrap();
+        expected["id"] = json!("aaaa_c1a0");
+        expected["attributes"] = json!({ "etag": "\"3b0e\"", "objectType": "SelfServePolicy" });
+        assert_eq!(replace, expected);
+    }
+
+    #[test]
+    fn a_policy_of_somebody_else_or_half_a_policy_is_none() {
+        let check = |path: &str, value: Value, expected: &str| {
+            let mut body = sample();
+            *body.pointer_mut(path).unwrap() = value;
+            assert_eq!(translate(body).unwrap_err(), expected);
+        };
+        check("/selfServeEntity/tenantID", json!(PARTNER), "a policy of another customer");
+        check("/grantor/tenantID", json!(CUSTOMER), "a policy of another partner");
+        check("/grantor/grantorType", json!("reseller"), "grantorType is not billToPartner");
+        check("/selfServeEntity/selfServeEntityType", json!("reseller"), "selfServeEntityType is not customer");
+        check("/selfServeEntity/tenantID", json!("x"), "selfServeEntity.tenantID is not a GUID");
+        check("/selfServeEntity", Value::Null, "selfServeEntity is missing");
+        check("/grantor", Value::Null, "grantor is missing");
+        check("/permissions", Value::Null, "permissions is missing");
+        check("/permissions/0/resource", Value::Null, "permissions[].resource is missing");
+        check("/permissions/0/action", json!(""), "permissions[].action is missing");
+        check("/id", Value::Null, "policy id is missing");
+        for id in ["..", "a/b"] {
+            check("/id", json!(id), "policy id cannot stand in an address");
+        }
+        let mut body = sample();
+        body["attributes"] = Value::Null;
+        assert_eq!(translate(body).unwrap().etag, None);
+    }
+}
