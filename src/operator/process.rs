@@ -63,8 +63,8 @@ pub type ControllersError = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// No log lines.
-    #[error("could not start logging")]
-    Telemetry(#[source] TelemetryError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// Something installed another TLS provider before.
     #[error("could not install the TLS provider: this process has one already")]
     Tls,
@@ -72,14 +72,14 @@ pub enum ProcessError {
     #[error("could not catch SIGTERM and SIGINT")]
     Signals(#[source] std::io::Error),
     /// No connection to a cluster.
-    #[error("could not reach Kubernetes")]
-    Cluster(#[source] ClusterError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Health cannot be served.
-    #[error("could not serve health and metrics")]
-    Health(#[source] HealthError),
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// Another replica acts now, or may.
-    #[error("may not act any more")]
-    Lease(#[source] LostLease),
+    #[error(transparent)]
+    Lease(#[from] LostLease),
     /// The controllers failed.
     #[error("the controllers failed")]
     Controllers(#[source] ControllersError),
@@ -97,21 +97,19 @@ where
     C: FnOnce(Leading) -> F,
     F: Future<Output = Result<(), ControllersError>>,
 {
-    telemetry::install(settings.log_format, &settings.log_filter).map_err(ProcessError::Telemetry)?;
+    telemetry::install(settings.log_format, &settings.log_filter)?;
     // Before anything speaks TLS: kube and reqwest take the provider of the process.
     rustls::crypto::ring::default_provider().install_default().map_err(|_| ProcessError::Tls)?;
     let mut signals = Signals::catch().map_err(ProcessError::Signals)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = settings.namespace, "csp-operator starts");
 
     let (readiness, metrics) = (Readiness::new(), Metrics::new());
-    let address = health::serve(settings.health_address, readiness.clone(), metrics.clone())
-        .await
-        .map_err(ProcessError::Health)?;
+    let address = health::serve(settings.health_address, readiness.clone(), metrics.clone()).await?;
     tracing::info!(%address, "serving /livez, /readyz and /metrics");
 
-    let config = cluster::config().await.map_err(ProcessError::Cluster)?;
-    let client = cluster::client(&config).map_err(ProcessError::Cluster)?;
-    let lease_client = cluster::client(&config).map_err(ProcessError::Cluster)?;
+    let config = cluster::config().await?;
+    let client = cluster::client(&config)?;
+    let lease_client = cluster::client(&config)?;
 
     let settings = Arc::new(settings);
     let credentials = SecretStore::open(client.clone(), &settings, readiness.clone());
@@ -129,7 +127,7 @@ where
 
     let mut election = Election::join(lease_client, Terms::new(&settings), readiness.clone(), metrics.clone());
     tokio::select! {
-        leading = election.leading() => leading.map_err(ProcessError::Lease)?,
+        leading = election.leading() => leading?,
         signal = signals.next() => {
             told_to_stop(signal);
             // It may have won in this very moment.
@@ -181,7 +179,7 @@ async fn lead(
     tokio::select! {
         // A lost lease goes first: nothing else may happen after it.
         biased;
-        lost = election.lost() => return Err(ProcessError::Lease(lost)),
+        lost = election.lost() => return Err(lost.into()),
         signal = signals.next() => told_to_stop(signal),
         ended = &mut controllers => {
             return Err(ended.map_or_else(ProcessError::Controllers, |()| ProcessError::ControllersEnded));
@@ -190,7 +188,7 @@ async fn lead(
     announce.request();
     tokio::select! {
         biased;
-        lost = election.lost() => Err(ProcessError::Lease(lost)),
+        lost = election.lost() => Err(lost.into()),
         drained = tokio::time::timeout(DRAIN_MAX, controllers) => match drained {
             Ok(Ok(())) => Ok(Ended::Clean),
             Ok(Err(error)) => Err(ProcessError::Controllers(error)),
