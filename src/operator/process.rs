@@ -149,7 +149,7 @@ where
         shutdown,
     };
     tracing::info!("this replica acts");
-    let ended = lead(controllers(leading), &mut election, &mut signals, &announce).await?;
+    let ended = lead(controllers(leading), &mut election, signals.next(), &announce).await?;
     credentials.save(GOODBYE_MAX).await;
     match ended {
         Ended::Clean => election.release(GOODBYE_MAX).await,
@@ -161,6 +161,7 @@ where
 }
 
 /// How the work ended after the process was told to stop.
+#[derive(Debug, PartialEq, Eq)]
 enum Ended {
     /// Nothing is under way.
     Clean,
@@ -172,7 +173,7 @@ enum Ended {
 async fn lead(
     controllers: impl Future<Output = Result<(), ControllersError>>,
     election: &mut Election,
-    signals: &mut Signals,
+    stop: impl Future<Output = &'static str>,
     announce: &Announce,
 ) -> Result<Ended, ProcessError> {
     let mut controllers = pin!(controllers);
@@ -180,7 +181,7 @@ async fn lead(
         // A lost lease goes first: nothing else may happen after it.
         biased;
         lost = election.lost() => return Err(lost.into()),
-        signal = signals.next() => told_to_stop(signal),
+        signal = stop => told_to_stop(signal),
         ended = &mut controllers => {
             return Err(ended.map_or_else(ProcessError::Controllers, |()| ProcessError::ControllersEnded));
         }
@@ -199,4 +200,60 @@ async fn lead(
 
 fn told_to_stop(signal: &'static str) {
     tracing::info!(signal, "told to stop");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::super::test_api::ApiServer;
+    use super::*;
+
+    async fn elected(server: &ApiServer) -> Election {
+        let surroundings = super::super::Surroundings::default();
+        let Ok(super::super::Cli { command: super::super::Command::Run(args) }) =
+            clap::Parser::try_parse_from(["csp-operator", "run"])
+        else {
+            panic!("the defaults are valid")
+        };
+        let terms = Terms::new(&Settings::new(*args, &surroundings).unwrap());
+        let mut election = Election::join(server.client(), terms, Readiness::new(), Metrics::new());
+        election.leading().await.unwrap();
+        election
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_is_finished() {
+        let mut election = elected(&ApiServer::default()).await;
+        let (announce, shutdown) = Shutdown::new();
+        let mut finished = false;
+        let controllers = async {
+            shutdown.requested().await;
+            tokio::task::yield_now().await;
+            finished = true;
+            Ok(())
+        };
+        assert_eq!(lead(controllers, &mut election, ready("SIGTERM"), &announce).await.unwrap(), Ended::Clean);
+        assert!(finished);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_is_cut_off() {
+        let mut election = elected(&ApiServer::default()).await;
+        let (announce, _shutdown) = Shutdown::new();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(lead(pending(), &mut election, ready("SIGTERM"), &announce).await.unwrap(), Ended::Unfinished);
+        assert_eq!(begun.elapsed().as_secs(), DRAIN_MAX.as_secs());
+    }
+
+    #[tokio::test]
+    async fn controllers_that_end_by_themselves_are_an_error() {
+        let mut election = elected(&ApiServer::default()).await;
+        let (announce, _shutdown) = Shutdown::new();
+        let error = lead(async { Ok(()) }, &mut election, pending(), &announce).await.unwrap_err();
+        assert!(matches!(error, ProcessError::ControllersEnded), "{error}");
+        let failed = async { Err("no watch".into()) };
+        let error = lead(failed, &mut election, pending(), &announce).await.unwrap_err();
+        assert_eq!(telemetry::Chain(&error).to_string(), "the controllers failed: no watch");
+    }
 }

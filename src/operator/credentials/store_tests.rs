@@ -1,100 +1,10 @@
-//! The store against an API server that knows one Secret, in this process.
+//! The store against an API server in this process.
 
-use std::sync::Mutex as StdMutex;
-
-use axum::Router;
-use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
 use k8s_openapi::ByteString;
-use serde_json::{Value, json};
 
 use super::*;
-
-/// An API server that keeps the operator's Secret, answers with `fault` instead while there is one, and tells what it
-/// was asked.
-#[derive(Debug, Clone, Default)]
-struct ApiServer(Arc<StdMutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    secret: Option<Value>,
-    version: u64,
-    fault: Option<StatusCode>,
-    requests: Vec<Method>,
-}
-
-impl ApiServer {
-    fn client(&self) -> Client {
-        let server = self.clone();
-        let answer = move |method: Method, body: Bytes| async move { server.answer(method, &body) };
-        Client::new(Router::new().fallback(answer), "csp")
-    }
-
-    fn answer(&self, method: Method, body: &[u8]) -> Response {
-        let mut state = self.0.lock().unwrap();
-        state.requests.push(method.clone());
-        if let Some(code) = state.fault {
-            return failure(code);
-        }
-        let sent: Value = serde_json::from_slice(body).unwrap_or_default();
-        let found = state.secret.clone();
-        let next = match (method, found) {
-            (Method::GET | Method::PATCH, None) => return failure(StatusCode::NOT_FOUND),
-            (Method::GET, Some(found)) => return axum::Json(found).into_response(),
-            (Method::POST, None) => sent,
-            (Method::PATCH, Some(found))
-                if sent["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"] =>
-            {
-                sent
-            }
-            _ => return failure(StatusCode::CONFLICT),
-        };
-        state.store(next)
-    }
-
-    fn fail_with(&self, fault: Option<StatusCode>) {
-        self.0.lock().unwrap().fault = fault;
-    }
-
-    /// What is kept, as another replica would read it.
-    fn kept(&self) -> Option<Tokens> {
-        let secret = self.0.lock().unwrap().secret.clone()?;
-        tokens::decode(&serde_json::from_value(secret).unwrap()).unwrap()
-    }
-
-    /// Another replica writes.
-    fn write(&self, tokens: &Tokens) {
-        let secret = tokens::encode("tokens", None, tokens).unwrap();
-        self.0.lock().unwrap().store(serde_json::to_value(secret).unwrap());
-    }
-
-    fn requests(&self) -> Vec<Method> {
-        std::mem::take(&mut self.0.lock().unwrap().requests)
-    }
-}
-
-impl State {
-    fn store(&mut self, mut secret: Value) -> Response {
-        self.version += 1;
-        secret["metadata"]["resourceVersion"] = self.version.to_string().into();
-        self.secret = Some(secret.clone());
-        axum::Json(secret).into_response()
-    }
-}
-
-fn failure(code: StatusCode) -> Response {
-    let reason = match code {
-        StatusCode::NOT_FOUND => "NotFound",
-        StatusCode::CONFLICT => "Conflict",
-        StatusCode::FORBIDDEN => "Forbidden",
-        _ => "InternalError",
-    };
-    let body = json!({
-        "kind": "Status", "status": "Failure", "code": code.as_u16(), "reason": reason, "message": "no",
-    });
-    (code, axum::Json(body)).into_response()
-}
+use crate::operator::test_api::ApiServer;
 
 type User = watch::Sender<Option<Result<SignIn, StoreError>>>;
 
@@ -133,8 +43,19 @@ async fn rotate(store: &SecretStore, new: &str) -> Result<(), CredentialError> {
     store.rotated(&used, new.into()).await
 }
 
+/// What is kept, as another replica would read it.
+fn kept_tokens(server: &ApiServer) -> Tokens {
+    tokens::decode(&serde_json::from_value(server.object().unwrap()).unwrap()).unwrap().unwrap()
+}
+
+/// Another replica writes.
+fn write(server: &ApiServer, tokens: &Tokens) {
+    let secret = tokens::encode("tokens", None, tokens).unwrap();
+    server.set_object(Some(serde_json::to_value(secret).unwrap()));
+}
+
 fn kept(server: &ApiServer) -> String {
-    server.kept().unwrap().refresh_token.expose_secret().to_owned()
+    kept_tokens(server).refresh_token.expose_secret().to_owned()
 }
 
 #[tokio::test]
@@ -198,13 +119,13 @@ async fn of_two_writers_the_newer_token_stays() {
     let server = ApiServer::default();
     let (store, _user) = start(&server, Some(user("u1")));
     token(&store).await;
-    let theirs = server.kept().unwrap().rotated("theirs".into(), "2999-01-01T00:00:00Z".parse().unwrap());
-    server.write(&theirs);
+    let theirs = kept_tokens(&server).rotated("theirs".into(), "2999-01-01T00:00:00Z".parse().unwrap());
+    write(&server, &theirs);
     rotate(&store, "ours").await.unwrap();
     assert_eq!((token(&store).await.as_str(), kept(&server).as_str()), ("theirs", "theirs"));
 
     let older = Tokens { issued_at: Timestamp::UNIX_EPOCH, ..theirs };
-    server.write(&older);
+    write(&server, &older);
     rotate(&store, "newest").await.unwrap();
     assert_eq!(kept(&server), "newest");
 }
@@ -214,7 +135,7 @@ async fn a_deleted_secret_is_made_anew() {
     let server = ApiServer::default();
     let (store, _user) = start(&server, Some(user("u1")));
     token(&store).await;
-    server.0.lock().unwrap().secret = None;
+    server.set_object(None);
     rotate(&store, "r1").await.unwrap();
     assert_eq!(kept(&server), "r1");
 }
