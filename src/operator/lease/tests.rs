@@ -22,7 +22,15 @@ fn terms(me: &str) -> Terms {
 }
 
 fn join(server: &ApiServer, me: &str) -> Election {
-    Election::join(server.client(), terms(me), Readiness::new(), Metrics::new())
+    join_on(server, terms(me))
+}
+
+fn join_on(server: &ApiServer, terms: Terms) -> Election {
+    Election::join(server.client(), terms, Readiness::new(), Metrics::new())
+}
+
+async fn lost(replica: &mut Election) -> LostLease {
+    tokio::time::timeout(DURATION * 3, replica.lost()).await.expect("the lease must be lost by now")
 }
 
 fn spec(server: &ApiServer) -> k8s_openapi::api::coordination::v1::LeaseSpec {
@@ -65,14 +73,15 @@ async fn a_successor_waits_for_the_lease_and_for_one_write() {
     let server = ApiServer::default();
     let mut first = join(&server, "first");
     first.leading().await.unwrap();
-    let mut second = join(&server, "second");
+    // As long as the lease, so that leaving it out would show.
+    let mut second = join_on(&server, Terms { write_timeout: DURATION, ..terms("second") });
     let fence = first.fence();
     drop(first);
     let gone = Instant::now();
     second.leading().await.unwrap();
     assert!(fence.remaining().is_zero());
     // The last renewal was at most a third before the end.
-    assert!(gone.elapsed() >= DURATION * 2 / 3 + WRITE_TIMEOUT, "{:?}", gone.elapsed());
+    assert!(gone.elapsed() >= DURATION * 2 / 3 + DURATION, "{:?}", gone.elapsed());
 }
 
 #[tokio::test]
@@ -82,7 +91,7 @@ async fn without_the_api_server_the_lease_is_lost_in_time() {
     replica.leading().await.unwrap();
     server.fail_with(Some(StatusCode::FORBIDDEN));
     let failing = Instant::now();
-    let lost = replica.lost().await;
+    let lost = lost(&mut replica).await;
     assert!(failing.elapsed() <= DURATION + DURATION / 2);
     assert!(replica.fence().remaining().is_zero());
     let LostLease::Expired { source: Some(cause), .. } = lost else { panic!("{lost}") };
@@ -97,7 +106,7 @@ async fn a_lease_that_somebody_took_is_lost_at_the_next_renewal() {
     let mut taken = server.object().unwrap();
     taken["spec"]["holderIdentity"] = "somebody".into();
     server.set_object(Some(taken));
-    let lost = replica.lost().await;
+    let lost = lost(&mut replica).await;
     assert!(lost.to_string().contains("lost the lease csp/csp-operator: somebody holds it now"), "{lost}");
     assert_eq!(spec(&server).holder_identity.as_deref(), Some("somebody"));
 }
