@@ -245,7 +245,7 @@ pub struct RunArgs {
         long,
         env = "CSP_LOG_FILTER",
         value_name = "FILTER",
-        default_value = "warn,csp_operator=info",
+        default_value = "warn,kube_runtime=error,csp_operator=info",
         help_heading = "Observing"
     )]
     pub log_filter: String,

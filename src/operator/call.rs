@@ -1,5 +1,6 @@
 //! One request to the Kubernetes API: its time limit, and what its failure tells people.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -12,7 +13,7 @@ pub struct Call {
     /// The verb, as a Role names it.
     pub verb: &'static str,
     /// The resource with its group, as a Role names it.
-    pub resource: &'static str,
+    pub resource: Cow<'static, str>,
     /// Namespace and name, as far as there are any.
     pub object: String,
 }
@@ -27,10 +28,7 @@ impl fmt::Display for Call {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// A Role is missing or too narrow.
-    #[error(
-        "not permitted to {call}: give the operator's service account the verb \"{}\" on \"{}\" (see manifests/)",
-        call.verb, call.resource
-    )]
+    #[error("not permitted to {call}: give the operator's service account that right (see manifests/)")]
     Forbidden {
         /// What was wanted.
         call: Box<Call>,
@@ -83,13 +81,15 @@ impl CallError {
     /// `error`, as the outcome of `call`.
     pub(super) fn new(call: Call, error: kube::Error) -> Self {
         let call = Box::new(call);
+        // By the code rather than the reason: for a resource that is not served the API server answers a bare "404 page
+        // not found", which has none.
         match error {
-            kube::Error::Api(source) if source.is_forbidden() => Self::Forbidden { call, source },
-            kube::Error::Api(source) if source.is_not_found() => Self::NotFound { call, source },
-            kube::Error::Api(source) if source.is_conflict() || source.is_already_exists() => {
-                Self::Conflict { call, source }
-            }
-            kube::Error::Api(source) => Self::Refused { call, source },
+            kube::Error::Api(source) => match source.code {
+                403 => Self::Forbidden { call, source },
+                404 => Self::NotFound { call, source },
+                409 => Self::Conflict { call, source },
+                _ => Self::Refused { call, source },
+            },
             other => Self::Failed { call, source: Box::new(other) },
         }
     }
@@ -114,33 +114,27 @@ mod tests {
     use super::*;
 
     fn call() -> Call {
-        Call { verb: "update", resource: "leases.coordination.k8s.io", object: "csp/csp-operator".to_owned() }
+        Call { verb: "update", resource: "leases.coordination.k8s.io".into(), object: "csp/csp-operator".to_owned() }
     }
 
-    fn status(reason: &str) -> kube::Error {
-        kube::Error::Api(Status::failure("the server's words", reason).boxed())
+    fn status(code: u16) -> kube::Error {
+        kube::Error::Api(Status::failure("the server's words", "Failed to parse error data").with_code(code).boxed())
     }
 
     #[test]
     fn a_failure_says_what_was_wanted_and_what_to_do() {
-        for (reason, text) in [
+        for (code, text) in [
             (
-                "Forbidden",
-                "not permitted to update leases.coordination.k8s.io csp/csp-operator: give the operator's service account the verb \"update\" on \"leases.coordination.k8s.io\" (see manifests/)",
+                403,
+                "not permitted to update leases.coordination.k8s.io csp/csp-operator: give the operator's service account that right (see manifests/)",
             ),
-            ("NotFound", "could not update leases.coordination.k8s.io csp/csp-operator: it does not exist"),
-            (
-                "Conflict",
-                "could not update leases.coordination.k8s.io csp/csp-operator: it has been changed in the meantime",
-            ),
-            (
-                "InternalError",
-                "could not update leases.coordination.k8s.io csp/csp-operator: the API server refused it",
-            ),
+            (404, "could not update leases.coordination.k8s.io csp/csp-operator: it does not exist"),
+            (409, "could not update leases.coordination.k8s.io csp/csp-operator: it has been changed in the meantime"),
+            (500, "could not update leases.coordination.k8s.io csp/csp-operator: the API server refused it"),
         ] {
-            let error = CallError::new(call(), status(reason));
+            let error = CallError::new(call(), status(code));
             assert_eq!(error.to_string(), text);
-            assert!(Chain(&error).to_string().contains("the server's words"), "{reason}");
+            assert!(Chain(&error).to_string().contains("the server's words"), "{code}");
         }
     }
 

@@ -72,7 +72,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let name = format!("{}.{}", K::plural(&()), K::group(&()));
-    let call = || Call { verb: "list", resource: "csp-operator.dev", object: K::plural(&()).into_owned() };
+    let call = || Call { verb: "list", resource: name.clone().into(), object: "in all namespaces".to_owned() };
     let api: Api<K> = Api::all(client.clone());
     // Only metadata: a single object that cannot be decoded is no reason not to start.
     match within(REQUEST_TIMEOUT, call, api.list_metadata(&ListParams::default().limit(1))).await {
@@ -104,7 +104,7 @@ enum InstallationError {
 }
 
 async fn read_uid(client: &Client, namespace: &str) -> Result<String, InstallationError> {
-    let call = || Call { verb: "list", resource: "namespaces", object: namespace.to_owned() };
+    let call = || Call { verb: "list", resource: "namespaces".into(), object: namespace.to_owned() };
     let api: Api<Namespace> = Api::all(client.clone());
     // Listed rather than read, since the operator may list namespaces and nothing else.
     let only = ListParams::default().fields(&format!("metadata.name={namespace}"));

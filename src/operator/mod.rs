@@ -21,6 +21,8 @@ mod process;
 mod settings;
 mod shutdown;
 mod telemetry;
+#[cfg(test)]
+mod test_api;
 
 pub use args::{Cli, Command, LogFormat};
 pub use call::{Call, CallError};

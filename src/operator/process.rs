@@ -63,8 +63,8 @@ pub type ControllersError = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// No log lines.
-    #[error("could not start logging")]
-    Telemetry(#[source] TelemetryError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// Something installed another TLS provider before.
     #[error("could not install the TLS provider: this process has one already")]
     Tls,
@@ -72,14 +72,14 @@ pub enum ProcessError {
     #[error("could not catch SIGTERM and SIGINT")]
     Signals(#[source] std::io::Error),
     /// No connection to a cluster.
-    #[error("could not reach Kubernetes")]
-    Cluster(#[source] ClusterError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Health cannot be served.
-    #[error("could not serve health and metrics")]
-    Health(#[source] HealthError),
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// Another replica acts now, or may.
-    #[error("may not act any more")]
-    Lease(#[source] LostLease),
+    #[error(transparent)]
+    Lease(#[from] LostLease),
     /// The controllers failed.
     #[error("the controllers failed")]
     Controllers(#[source] ControllersError),
@@ -97,21 +97,19 @@ where
     C: FnOnce(Leading) -> F,
     F: Future<Output = Result<(), ControllersError>>,
 {
-    telemetry::install(settings.log_format, &settings.log_filter).map_err(ProcessError::Telemetry)?;
+    telemetry::install(settings.log_format, &settings.log_filter)?;
     // Before anything speaks TLS: kube and reqwest take the provider of the process.
     rustls::crypto::ring::default_provider().install_default().map_err(|_| ProcessError::Tls)?;
     let mut signals = Signals::catch().map_err(ProcessError::Signals)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = settings.namespace, "csp-operator starts");
 
     let (readiness, metrics) = (Readiness::new(), Metrics::new());
-    let address = health::serve(settings.health_address, readiness.clone(), metrics.clone())
-        .await
-        .map_err(ProcessError::Health)?;
+    let address = health::serve(settings.health_address, readiness.clone(), metrics.clone()).await?;
     tracing::info!(%address, "serving /livez, /readyz and /metrics");
 
-    let config = cluster::config().await.map_err(ProcessError::Cluster)?;
-    let client = cluster::client(&config).map_err(ProcessError::Cluster)?;
-    let lease_client = cluster::client(&config).map_err(ProcessError::Cluster)?;
+    let config = cluster::config().await?;
+    let client = cluster::client(&config)?;
+    let lease_client = cluster::client(&config)?;
 
     let settings = Arc::new(settings);
     let credentials = SecretStore::open(client.clone(), &settings, readiness.clone());
@@ -129,7 +127,7 @@ where
 
     let mut election = Election::join(lease_client, Terms::new(&settings), readiness.clone(), metrics.clone());
     tokio::select! {
-        leading = election.leading() => leading.map_err(ProcessError::Lease)?,
+        leading = election.leading() => leading?,
         signal = signals.next() => {
             told_to_stop(signal);
             // It may have won in this very moment.
@@ -151,7 +149,7 @@ where
         shutdown,
     };
     tracing::info!("this replica acts");
-    let ended = lead(controllers(leading), &mut election, &mut signals, &announce).await?;
+    let ended = lead(controllers(leading), &mut election, signals.next(), &announce).await?;
     credentials.save(GOODBYE_MAX).await;
     match ended {
         Ended::Clean => election.release(GOODBYE_MAX).await,
@@ -163,6 +161,7 @@ where
 }
 
 /// How the work ended after the process was told to stop.
+#[derive(Debug, PartialEq, Eq)]
 enum Ended {
     /// Nothing is under way.
     Clean,
@@ -174,15 +173,15 @@ enum Ended {
 async fn lead(
     controllers: impl Future<Output = Result<(), ControllersError>>,
     election: &mut Election,
-    signals: &mut Signals,
+    stop: impl Future<Output = &'static str>,
     announce: &Announce,
 ) -> Result<Ended, ProcessError> {
     let mut controllers = pin!(controllers);
     tokio::select! {
         // A lost lease goes first: nothing else may happen after it.
         biased;
-        lost = election.lost() => return Err(ProcessError::Lease(lost)),
-        signal = signals.next() => told_to_stop(signal),
+        lost = election.lost() => return Err(lost.into()),
+        signal = stop => told_to_stop(signal),
         ended = &mut controllers => {
             return Err(ended.map_or_else(ProcessError::Controllers, |()| ProcessError::ControllersEnded));
         }
@@ -190,7 +189,7 @@ async fn lead(
     announce.request();
     tokio::select! {
         biased;
-        lost = election.lost() => Err(ProcessError::Lease(lost)),
+        lost = election.lost() => Err(lost.into()),
         drained = tokio::time::timeout(DRAIN_MAX, controllers) => match drained {
             Ok(Ok(())) => Ok(Ended::Clean),
             Ok(Err(error)) => Err(ProcessError::Controllers(error)),
@@ -201,4 +200,60 @@ async fn lead(
 
 fn told_to_stop(signal: &'static str) {
     tracing::info!(signal, "told to stop");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::super::test_api::ApiServer;
+    use super::*;
+
+    async fn elected(server: &ApiServer) -> Election {
+        let surroundings = super::super::Surroundings::default();
+        let Ok(super::super::Cli { command: super::super::Command::Run(args) }) =
+            clap::Parser::try_parse_from(["csp-operator", "run"])
+        else {
+            panic!("the defaults are valid")
+        };
+        let terms = Terms::new(&Settings::new(*args, &surroundings).unwrap());
+        let mut election = Election::join(server.client(), terms, Readiness::new(), Metrics::new());
+        election.leading().await.unwrap();
+        election
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_is_finished() {
+        let mut election = elected(&ApiServer::default()).await;
+        let (announce, shutdown) = Shutdown::new();
+        let mut finished = false;
+        let controllers = async {
+            shutdown.requested().await;
+            tokio::task::yield_now().await;
+            finished = true;
+            Ok(())
+        };
+        assert_eq!(lead(controllers, &mut election, ready("SIGTERM"), &announce).await.unwrap(), Ended::Clean);
+        assert!(finished);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_is_cut_off() {
+        let mut election = elected(&ApiServer::default()).await;
+        let (announce, _shutdown) = Shutdown::new();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(lead(pending(), &mut election, ready("SIGTERM"), &announce).await.unwrap(), Ended::Unfinished);
+        assert_eq!(begun.elapsed().as_secs(), DRAIN_MAX.as_secs());
+    }
+
+    #[tokio::test]
+    async fn controllers_that_end_by_themselves_are_an_error() {
+        let mut election = elected(&ApiServer::default()).await;
+        let (announce, _shutdown) = Shutdown::new();
+        let error = lead(async { Ok(()) }, &mut election, pending(), &announce).await.unwrap_err();
+        assert!(matches!(error, ProcessError::ControllersEnded), "{error}");
+        let failed = async { Err("no watch".into()) };
+        let error = lead(failed, &mut election, pending(), &announce).await.unwrap_err();
+        assert_eq!(telemetry::Chain(&error).to_string(), "the controllers failed: no watch");
+    }
 }

@@ -282,7 +282,7 @@ impl SecretStore {
     }
 
     fn call(&self, verb: &'static str) -> Call {
-        Call { verb, resource: "secrets", object: self.tokens_name() }
+        Call { verb, resource: "secrets".into(), object: self.tokens_name() }
     }
 
     fn tokens_name(&self) -> String {
@@ -357,7 +357,7 @@ impl Watch {
     /// The watch failed, and is tried again with growing pauses. What was read before stays in use.
     fn failed(&mut self, error: watcher::Error) {
         let secret = format!("{}/{}", self.namespace, self.name);
-        let call = |verb| Call { verb, resource: "secrets", object: secret.clone() };
+        let call = |verb| Call { verb, resource: "secrets".into(), object: secret.clone() };
         let source = match error {
             watcher::Error::InitialListFailed(error) => CallError::new(call("list"), error),
             watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
@@ -379,3 +379,7 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

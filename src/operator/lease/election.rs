@@ -127,6 +127,11 @@ impl Tenure {
         self.acts_from <= now && now < self.deadline()
     }
 
+    /// How long the holder must wait before it may act.
+    pub(super) fn acts_in(&self, now: BootTime) -> Duration {
+        self.acts_from.since(now)
+    }
+
     /// What to do at `now`.
     pub(super) fn next(&self, now: BootTime) -> Next {
         let left = self.deadline().since(now);

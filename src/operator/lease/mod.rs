@@ -19,6 +19,8 @@
 mod election;
 mod record;
 mod replica;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -143,7 +143,8 @@ impl Replica {
         let name = self.terms.object();
         let mut last_failure = None;
         let mut acts = false;
-        tracing::info!(lease = name, identity = self.terms.me, "holding the lease");
+        let acts_in = tenure.acts_in(BootTime::now());
+        tracing::info!(lease = name, identity = self.terms.me, ?acts_in, "holding the lease");
         loop {
             let now = BootTime::now();
             if tenure.acts(now) {
@@ -242,7 +243,7 @@ impl Replica {
     }
 
     fn call(&self, verb: &'static str) -> Call {
-        Call { verb, resource: "leases.coordination.k8s.io", object: self.terms.object() }
+        Call { verb, resource: "leases.coordination.k8s.io".into(), object: self.terms.object() }
     }
 
     /// Limit of one request while the lease is not held.
