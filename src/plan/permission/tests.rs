@@ -1,1 +1,4 @@
+//! The planner of permissions, by subject: tables first, then properties of whole histories.
 
+mod grants;
+mod support;
