@@ -272,8 +272,9 @@ impl Pass<'_> {
                 Some(target)
             }
             Held::Unread => {
-                if may_read && needs.is_empty() {
-                    needs.insert(Need::Policy(tenant));
+                if may_read && (needs.is_empty() || !self.is_first_contact()) {
+                    // Before all else: there may be something to revoke, or nothing to grant.
+                    needs = BTreeSet::from([Need::Policy(tenant)]);
                 }
                 None
             }
@@ -288,9 +289,7 @@ impl Pass<'_> {
                             let write = convergence(policy, target.next(&actual));
                             actions.push(Action::Write { tenant, write });
                         }
-                        None => {
-                            needs.insert(Need::Policy(tenant));
-                        }
+                        None => needs = BTreeSet::from([Need::Policy(tenant)]),
                     }
                 }
                 Some(target)

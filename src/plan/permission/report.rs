@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::activity::{self, unseen};
 use super::assessment::Assessment;
-use super::held::{Held, state};
+use super::held::{Held, is_touched, state};
 use super::target::Target;
 use super::{Action, Attempt, Failure, Pass, PermissionPlan, denied};
 use crate::api::{CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches};
@@ -116,7 +116,15 @@ impl Pass<'_> {
     }
 
     fn show_switches(&self, report: &Report, status: &mut CustomerPurchasePermissionStatus) {
-        let Held::Read { state: read, .. } = &report.held else { return };
+        let Held::Read { state: read, .. } = &report.held else {
+            // From here on the status knows the record, so nothing but this tells that nobody has looked since. And who
+            // does not own the tenant does not hear of the owner's writes.
+            if is_touched(self) || matches!(report.outcome, Outcome::Conflict { .. } | Outcome::Unresolved) {
+                status.effective = None;
+                status.policy_id = None;
+            }
+            return;
+        };
         status.policy_id = read.policy().map(|policy| policy.id.clone());
         let before = self.before.effective.as_ref();
         let mut effective = Switches::default();

@@ -1,4 +1,5 @@
 //! The planner of permissions, by subject: tables first, then properties of whole histories.
 
 mod grants;
+mod held;
 mod support;
