@@ -259,9 +259,6 @@ impl Pass<'_> {
 
         let mut needs = assessment.needs.clone();
         let mut actions = Vec::new();
-        if self.desired.claim().is_none() && assessment.customer.holds() {
-            actions.push(Action::Claim { tenant });
-        }
         let may_read = self.desired.claim().is_some() || assessment.customer.holds();
         let target = match &held {
             Held::Unread if may_grant && self.is_first_contact() => {
@@ -300,6 +297,10 @@ impl Pass<'_> {
             && actions.iter().any(|action| matches!(action, Action::Write { .. }));
         if is_revoke_ready {
             needs.clear();
+        }
+        // Also where only the policy shows that Partner Center knows the tenant: nothing is written without a claim.
+        if self.desired.claim().is_none() && (assessment.customer.holds() || !actions.is_empty()) {
+            actions.insert(0, Action::Claim { tenant });
         }
         if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
             actions.clear();

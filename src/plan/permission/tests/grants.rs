@@ -215,3 +215,12 @@ fn a_value_newer_than_the_program_stops_everything() {
     check(&|case| case.desired.wishes.reservations = PurchaseSwitch::Unknown);
     check(&|case| case.desired.deletion_policy = crate::api::DeletionPolicy::Unknown);
 }
+
+#[test]
+fn nothing_is_written_without_a_claim() {
+    // Another object has had the policy read; of the customer, nothing is known.
+    let case = Case::new(Deny, Deny).holding(policy(&[Reservations]));
+    let case = case.with(|case| case.facts.prerequisites.profile = failed("Throttled"));
+    assert_eq!(case.does(), "claim; delete");
+    assert_eq!(case.holding(PolicyState::Absent).does(), "");
+}
