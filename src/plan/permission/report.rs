@@ -160,7 +160,8 @@ impl Pass<'_> {
 
     /// The switches that were as wished when we last looked, and are not any more.
     fn drifted(&self, report: &Report) -> Vec<Switch> {
-        if !matches!(report.outcome, Outcome::Enforced { .. }) {
+        // What is being deleted wishes nothing any more.
+        if self.desired.is_deleting || !matches!(report.outcome, Outcome::Enforced { .. }) {
             return Vec::new();
         }
         let Some(applied) = &self.before.last_applied else { return Vec::new() };
@@ -453,7 +454,10 @@ impl Pass<'_> {
             _ => Wait::ForChange,
         };
         match (&report.outcome, report.tenant) {
-            (Outcome::Enforced { .. } | Outcome::Observed { .. }, Some(_)) => self.next_sweep().or(decay),
+            // Also where a person must act: there may be something to revoke meanwhile.
+            (Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. }, Some(_)) => {
+                self.next_sweep().or(decay)
+            }
             _ => Wait::ForChange,
         }
     }
