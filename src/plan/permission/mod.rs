@@ -326,7 +326,15 @@ impl Pass<'_> {
 
     fn observe(&self, tenant: TenantId) -> PermissionPlan {
         let held = self.held();
-        let assessment = self.assess_for_display();
+        let would_grant = Switch::ALL.into_iter().any(|switch| {
+            self.desired.wishes.of(switch) == PurchaseSwitch::Allow && held.allows(switch) == Some(false)
+        });
+        // What Enforce would do is said from facts, also after a restart.
+        let assessment = if would_grant {
+            assess(self.desired, &self.facts.prerequisites, self.earliest_for_display())
+        } else {
+            self.assess_for_display()
+        };
         let mut needs = assessment.needs.clone();
         if matches!(held, Held::Unread) && (assessment.customer.holds() || self.desired.claim().is_some()) {
             needs.insert(Need::Policy(tenant));
@@ -378,9 +386,13 @@ impl Pass<'_> {
         self.now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(Timestamp::MIN)
     }
 
+    fn earliest_for_display(&self) -> Timestamp {
+        if self.is_asked_anew() { self.now } else { Timestamp::MIN }
+    }
+
     /// The prerequisites as far as they happen to be known: nothing is granted on their strength.
     fn assess_for_display(&self) -> Assessment {
-        let mut assessment = assess(self.desired, &self.facts.prerequisites, Timestamp::MIN);
+        let mut assessment = assess(self.desired, &self.facts.prerequisites, self.earliest_for_display());
         let is_current = self.is_current();
         if is_current || !self.desired.wishes.allow_anything() {
             // The status remembers them, or nobody needs them; only whose customer it is has to be known once.

@@ -354,7 +354,7 @@ impl Pass<'_> {
             }
             return;
         };
-        let is_pending = standing.situation != Situation::Holds;
+        let is_pending = !matches!(standing.situation, Situation::Holds | Situation::Observed);
         let not_needed = || Verdict::unknown("NotNeeded", "not looked at: nothing is to be allowed");
         let is_needed = self.desired.wishes.allow_anything();
         let verdicts = [
@@ -379,7 +379,7 @@ impl Pass<'_> {
                 conditions.set(type_, verdict);
             }
         }
-        self.show_partner(is_pending, conditions);
+        self.show_partner(is_pending && matches!(report.outcome, Outcome::Enforced { .. }), conditions);
     }
 
     /// Facts about the partner as a whole change only objects that have something to do with them: ten thousand
@@ -387,7 +387,7 @@ impl Pass<'_> {
     fn show_partner(&self, is_pending: bool, conditions: &mut Conditions<'_>) {
         let is_concerned = is_pending || self.facts.attempt != Attempt::None;
         if !is_concerned && conditions.before(ConditionType::PartnerAuthorized).is_some() {
-            conditions.keep(ConditionType::PartnerAuthorized);
+            conditions.renew(ConditionType::PartnerAuthorized);
             return;
         }
         let verdict = match &self.facts.partner.authorization {

@@ -3,4 +3,5 @@
 mod deletion;
 mod grants;
 mod held;
+mod modes;
 mod support;

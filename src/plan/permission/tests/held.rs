@@ -144,3 +144,17 @@ fn a_revoke_is_looked_for_before_anything_that_only_a_grant_needs() {
     // Nothing has to be revoked.
     assert_eq!(stale(Case::new(Allow, Deny)).holding(policy(&[])).does(), "read customer, estate");
 }
+
+#[test]
+fn asking_anew_reads_the_prerequisites_of_a_converged_object_too() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations]));
+    let asked = case.with(|case| case.desired.identity.reconcile_request = Some("now".into()));
+    assert_eq!(asked.clone().holding(policy(&[Reservations])).does(), "read customer, estate");
+    // What cannot be read is not asked for again and again.
+    let failing = asked.holding(policy(&[Reservations])).with(|case| {
+        case.facts.prerequisites.profile = failed("Throttled");
+        case.facts.prerequisites.estate = failed("Throttled");
+    });
+    assert_eq!(failing.does(), "");
+    assert_eq!(failing.plan().status.last_handled_reconcile_at.as_deref(), Some("now"));
+}
