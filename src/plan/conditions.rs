@@ -195,6 +195,13 @@ impl<'a> Conditions<'a> {
         }
     }
 
+    /// Keeps a condition that the spec has no say in, and so tells of the newest generation as well.
+    pub(super) fn renew(&mut self, type_: ConditionType) {
+        if let Some(before) = self.before(type_) {
+            self.put(type_, Condition { observed_generation: Some(self.generation), ..before.clone() });
+        }
+    }
+
     fn put(&mut self, type_: ConditionType, condition: Condition) {
         self.after.retain(|(existing, _)| *existing != type_);
         self.after.push((type_, condition));

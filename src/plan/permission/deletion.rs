@@ -15,7 +15,7 @@ use super::report::{Outcome, Report};
 use super::target::{Target, convergence};
 use super::{Action, Attempt, GRANT_FACTS_AGE_MAX, Pass, PermissionPlan, Wishes, assess};
 use crate::api::{DeletionPolicy, Mode, PurchaseSwitch};
-use crate::model::{PartnerAuthorization, PolicyState, Switch, TenantId};
+use crate::model::{Fact, Ignorance, PartnerAuthorization, PolicyState, Switch, TenantId};
 use crate::plan::{CustomerRef, Event, Need, Severity};
 
 pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
@@ -69,11 +69,15 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
     revoke(pass, tenant)
 }
 
-/// Whether another permission takes over without a revoke in between: only one that wishes the same, and could itself
-/// grant it now.
+/// Whether another permission takes over without a revoke in between: only one that wishes the same, is there to stay,
+/// and could itself grant it now.
 fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
     let successor = pass.facts.successor.as_ref()?;
     if successor.desired.wishes != pass.desired.wishes || !successor.desired.wishes.allow_anything() {
+        return None;
+    }
+    let may_act = successor.desired.mode == Mode::Enforce && !successor.desired.has_unknown_values();
+    if !may_act || successor.desired.is_deleting {
         return None;
     }
     if matches!(pass.facts.partner.authorization, PartnerAuthorization::Denied(_)) {
@@ -93,10 +97,13 @@ fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
 }
 
 fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
-    let held = match pass.held() {
+    let held = match (pass.held(), &pass.facts.policy) {
         // For the last time: the status is not trusted with a release.
-        Held::Remembered { .. } => Held::Unread,
-        held => held,
+        (Held::Remembered { .. }, Fact::Unknown { why: why @ Ignorance::Failed { .. } }) => {
+            Held::Unknown { why: why.clone() }
+        }
+        (Held::Remembered { .. }, _) => Held::Unread,
+        (held, _) => held,
     };
     let wishes = Wishes {
         reservations: without_grant(pass.desired.wishes.reservations),
@@ -150,7 +157,7 @@ const ABANDON: &str = "It is tried again; to give up and leave Partner Center as
 fn pending(pass: &Pass<'_>, held: &Held) -> String {
     let cause = match (held, &pass.facts.partner.authorization) {
         (_, PartnerAuthorization::Denied(denial)) => denial.message.clone(),
-        (Held::Unknown { why: crate::model::Ignorance::Failed { message, .. } }, _) => message.clone(),
+        (Held::Unknown { why: Ignorance::Failed { message, .. } }, _) => message.clone(),
         _ => "the policy could not be read".to_owned(),
     };
     format!("being deleted, but nothing can be revoked: {cause}. {ABANDON}")

@@ -39,18 +39,8 @@ impl Held {
     /// swept calls for a new one; so does the status of before, if this process has no reading.
     pub(super) fn of(pass: &Pass<'_>) -> Self {
         let facts = pass.facts;
-        // Our own records tell of what is known already.
-        let touched_at = unseen(&facts.activity, &pass.before.recent_activity)
-            .into_iter()
-            .filter(|seen| seen.origin != Origin::Own)
-            .map(|seen| seen.seen_at)
-            .max();
         let turn = latest_turn(&pass.desired.identity.uid, pass.sweep_interval(), pass.now);
-        let is_stale = |read_at| {
-            read_at < turn
-                || touched_at.is_some_and(|touched_at| read_at < touched_at)
-                || (pass.is_asked_anew() && read_at < pass.now)
-        };
+        let is_stale = |read_at| read_at < turn || is_touched(pass) || (pass.is_asked_anew() && read_at < pass.now);
         match &facts.policy {
             Fact::Known { value, at } if !is_stale(*at) => {
                 Self::Read { state: value.clone(), is_from_this_pass: *at >= pass.now }
@@ -59,11 +49,11 @@ impl Held {
             Fact::Unknown { why: why @ Ignorance::Failed { .. } } => match remembered(pass) {
                 // What could not be read again has not changed for all we know, unless a record says that it has. With
                 // a write pending that is not good enough.
-                Some(held) if touched_at.is_none() && pass.is_current() && held.fulfils(pass) => held,
+                Some(held) if held.fulfils(pass) => held,
                 Some(_) | None => Self::Unknown { why: why.clone() },
             },
             Fact::Unknown { why: Ignorance::NotRead } => match remembered(pass) {
-                Some(held) if touched_at.is_none() && !is_stale(facts.started) => held,
+                Some(held) if !is_stale(facts.started) => held,
                 Some(_) | None => Self::Unread,
             },
         }
@@ -96,9 +86,27 @@ impl Held {
     }
 }
 
+/// Whether a record tells of a change that nobody has looked at yet. Our own tell of what is known already, unless that
+/// was lost: with the process, or with the answer to a write.
+pub(super) fn is_touched(pass: &Pass<'_>) -> bool {
+    let activity = &pass.facts.activity;
+    match &pass.facts.policy {
+        Fact::Known { at, .. } => activity.iter().any(|seen| seen.origin != Origin::Own && *at < seen.seen_at),
+        Fact::Unknown { .. } => !unseen(activity, &pass.before.recent_activity).is_empty(),
+    }
+}
+
+/// What the status says, as far as that may be believed. A status of another generation may come from before a write
+/// that was lost with its process.
 fn remembered(pass: &Pass<'_>) -> Option<Held> {
+    if !pass.is_current() || is_touched(pass) {
+        return None;
+    }
     let effective = pass.before.effective.clone()?;
-    Some(Held::Remembered { effective, has_policy: pass.before.policy_id.is_some() })
+    let says_all = Switch::ALL
+        .into_iter()
+        .all(|switch| matches!(state(&effective, switch), Some(SwitchState::Allow | SwitchState::Deny)));
+    says_all.then(|| Held::Remembered { effective, has_policy: pass.before.policy_id.is_some() })
 }
 
 /// The state of one switch, as a status has it.

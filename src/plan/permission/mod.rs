@@ -259,9 +259,6 @@ impl Pass<'_> {
 
         let mut needs = assessment.needs.clone();
         let mut actions = Vec::new();
-        if self.desired.claim().is_none() && assessment.customer.holds() {
-            actions.push(Action::Claim { tenant });
-        }
         let may_read = self.desired.claim().is_some() || assessment.customer.holds();
         let target = match &held {
             Held::Unread if may_grant && self.is_first_contact() => {
@@ -272,8 +269,9 @@ impl Pass<'_> {
                 Some(target)
             }
             Held::Unread => {
-                if may_read && needs.is_empty() {
-                    needs.insert(Need::Policy(tenant));
+                if may_read && (needs.is_empty() || !self.is_first_contact()) {
+                    // Before all else: there may be something to revoke, or nothing to grant.
+                    needs = BTreeSet::from([Need::Policy(tenant)]);
                 }
                 None
             }
@@ -288,9 +286,7 @@ impl Pass<'_> {
                             let write = convergence(policy, target.next(&actual));
                             actions.push(Action::Write { tenant, write });
                         }
-                        None => {
-                            needs.insert(Need::Policy(tenant));
-                        }
+                        None => needs = BTreeSet::from([Need::Policy(tenant)]),
                     }
                 }
                 Some(target)
@@ -301,6 +297,10 @@ impl Pass<'_> {
             && actions.iter().any(|action| matches!(action, Action::Write { .. }));
         if is_revoke_ready {
             needs.clear();
+        }
+        // Also where only the policy shows that Partner Center knows the tenant: nothing is written without a claim.
+        if self.desired.claim().is_none() && (assessment.customer.holds() || !actions.is_empty()) {
+            actions.insert(0, Action::Claim { tenant });
         }
         if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
             actions.clear();
@@ -326,7 +326,15 @@ impl Pass<'_> {
 
     fn observe(&self, tenant: TenantId) -> PermissionPlan {
         let held = self.held();
-        let assessment = self.assess_for_display();
+        let would_grant = Switch::ALL.into_iter().any(|switch| {
+            self.desired.wishes.of(switch) == PurchaseSwitch::Allow && held.allows(switch) == Some(false)
+        });
+        // What Enforce would do is said from facts, also after a restart.
+        let assessment = if would_grant {
+            assess(self.desired, &self.facts.prerequisites, self.earliest_for_display())
+        } else {
+            self.assess_for_display()
+        };
         let mut needs = assessment.needs.clone();
         if matches!(held, Held::Unread) && (assessment.customer.holds() || self.desired.claim().is_some()) {
             needs.insert(Need::Policy(tenant));
@@ -378,9 +386,13 @@ impl Pass<'_> {
         self.now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(Timestamp::MIN)
     }
 
+    fn earliest_for_display(&self) -> Timestamp {
+        if self.is_asked_anew() { self.now } else { Timestamp::MIN }
+    }
+
     /// The prerequisites as far as they happen to be known: nothing is granted on their strength.
     fn assess_for_display(&self) -> Assessment {
-        let mut assessment = assess(self.desired, &self.facts.prerequisites, Timestamp::MIN);
+        let mut assessment = assess(self.desired, &self.facts.prerequisites, self.earliest_for_display());
         let is_current = self.is_current();
         if is_current || !self.desired.wishes.allow_anything() {
             // The status remembers them, or nobody needs them; only whose customer it is has to be known once.

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::activity::{self, unseen};
 use super::assessment::Assessment;
-use super::held::{Held, state};
+use super::held::{Held, is_touched, state};
 use super::target::Target;
 use super::{Action, Attempt, Failure, Pass, PermissionPlan, denied};
 use crate::api::{CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches};
@@ -116,7 +116,15 @@ impl Pass<'_> {
     }
 
     fn show_switches(&self, report: &Report, status: &mut CustomerPurchasePermissionStatus) {
-        let Held::Read { state: read, .. } = &report.held else { return };
+        let Held::Read { state: read, .. } = &report.held else {
+            // From here on the status knows the record, so nothing but this tells that nobody has looked since. And who
+            // does not own the tenant does not hear of the owner's writes.
+            if is_touched(self) || matches!(report.outcome, Outcome::Conflict { .. } | Outcome::Unresolved) {
+                status.effective = None;
+                status.policy_id = None;
+            }
+            return;
+        };
         status.policy_id = read.policy().map(|policy| policy.id.clone());
         let before = self.before.effective.as_ref();
         let mut effective = Switches::default();
@@ -152,7 +160,8 @@ impl Pass<'_> {
 
     /// The switches that were as wished when we last looked, and are not any more.
     fn drifted(&self, report: &Report) -> Vec<Switch> {
-        if !matches!(report.outcome, Outcome::Enforced { .. }) {
+        // What is being deleted wishes nothing any more.
+        if self.desired.is_deleting || !matches!(report.outcome, Outcome::Enforced { .. }) {
             return Vec::new();
         }
         let Some(applied) = &self.before.last_applied else { return Vec::new() };
@@ -345,7 +354,7 @@ impl Pass<'_> {
             }
             return;
         };
-        let is_pending = standing.situation != Situation::Holds;
+        let is_pending = !matches!(standing.situation, Situation::Holds | Situation::Observed);
         let not_needed = || Verdict::unknown("NotNeeded", "not looked at: nothing is to be allowed");
         let is_needed = self.desired.wishes.allow_anything();
         let verdicts = [
@@ -370,7 +379,7 @@ impl Pass<'_> {
                 conditions.set(type_, verdict);
             }
         }
-        self.show_partner(is_pending, conditions);
+        self.show_partner(is_pending && matches!(report.outcome, Outcome::Enforced { .. }), conditions);
     }
 
     /// Facts about the partner as a whole change only objects that have something to do with them: ten thousand
@@ -378,7 +387,7 @@ impl Pass<'_> {
     fn show_partner(&self, is_pending: bool, conditions: &mut Conditions<'_>) {
         let is_concerned = is_pending || self.facts.attempt != Attempt::None;
         if !is_concerned && conditions.before(ConditionType::PartnerAuthorized).is_some() {
-            conditions.keep(ConditionType::PartnerAuthorized);
+            conditions.renew(ConditionType::PartnerAuthorized);
             return;
         }
         let verdict = match &self.facts.partner.authorization {
@@ -445,7 +454,10 @@ impl Pass<'_> {
             _ => Wait::ForChange,
         };
         match (&report.outcome, report.tenant) {
-            (Outcome::Enforced { .. } | Outcome::Observed { .. }, Some(_)) => self.next_sweep().or(decay),
+            // Also where a person must act: there may be something to revoke meanwhile.
+            (Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. }, Some(_)) => {
+                self.next_sweep().or(decay)
+            }
             _ => Wait::ForChange,
         }
     }

@@ -1,1 +1,7 @@
+//! The planner of permissions, by subject: tables first, then properties of whole histories.
 
+mod deletion;
+mod grants;
+mod held;
+mod modes;
+mod support;

@@ -1,0 +1,226 @@
+//! What it takes to allow something, and what a revoke does not wait for.
+
+use super::support::*;
+use crate::api::{Mode, OwnerRole, PurchaseSwitch};
+use crate::model::{Fact, PartnerAuthorization, PolicyState, Relationship};
+use crate::plan::{CustomerRef, Need};
+
+/// What follows for a claimed object that wishes reservations, with an unsound prerequisite: no grant, and `CONDITION`
+/// says why.
+fn check_blocks(change: impl Fn(&mut Case), condition: &str, expected: &str) {
+    let grant = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
+    assert_eq!(grant.does(), "create azureReservations");
+    let blocked = grant.with(|case| change(case));
+    assert_eq!(blocked.does(), "", "{expected}");
+    assert_eq!(blocked.shows(condition), expected);
+    let reason = expected.split('/').nth(1).unwrap();
+    assert_eq!(blocked.shows("Ready"), format!("False/{reason}"));
+    assert_eq!(blocked.shows("Reconciling"), format!("True/{reason}"));
+    assert_eq!(blocked.shows("Stalled"), "False/NotStalled");
+    assert_eq!(blocked.shows("Synced"), "False/PrerequisitesNotMet");
+    let words = blocked.plan().status.plan;
+    assert!(words[0].starts_with("turn azureReservations on, once this is put right: "), "{words:?}");
+
+    // The same that stops a grant does not stop a revoke.
+    let revoke = Case::new(Allow, Deny).claimed().holding(policy(&[SavingsPlans])).with(|case| change(case));
+    assert_eq!(revoke.does(), "delete", "{expected}");
+}
+
+#[test]
+fn each_missing_prerequisite_alone_blocks_a_grant_and_no_revoke() {
+    fn facts(case: &mut Case) -> &mut crate::plan::permission::PrerequisiteFacts {
+        &mut case.facts.prerequisites
+    }
+    let customer = "CustomerResolved";
+    check_blocks(|case| facts(case).customer = CustomerRef::Missing, customer, "False/CustomerNotFound");
+    check_blocks(
+        |case| facts(case).customer = CustomerRef::Malformed("no GUID".into()),
+        customer,
+        "False/TenantUnknown",
+    );
+    check_blocks(|case| facts(case).profile = known(case.now, None), customer, "False/TenantUnknown");
+    check_blocks(
+        |case| facts(case).profile = known(case.now, profile(Relationship::Other("none".into()))),
+        customer,
+        "False/NotReseller",
+    );
+    check_blocks(|case| facts(case).profile = failed("Throttled"), customer, "Unknown/Throttled");
+
+    let verified = "AzureSubscriptionVerified";
+    check_blocks(
+        |case| facts(case).estate = known(case.now, estate("suspended")),
+        verified,
+        "False/SubscriptionNotActive",
+    );
+    check_blocks(
+        |case| facts(case).estate = known(case.now, crate::model::AzureEstate::default()),
+        verified,
+        "False/NoAzureSubscription",
+    );
+    check_blocks(|case| wish(case).subscription = subscription(9), verified, "False/SubscriptionNotFound");
+    check_blocks(
+        |case| {
+            let mut estate = estate("active");
+            estate.plans[0].id = subscription(9).to_string();
+            facts(case).estate = known(case.now, estate);
+            wish(case).subscription = subscription(9);
+        },
+        verified,
+        "False/IsAzurePlanId",
+    );
+    check_blocks(|case| wish(case).customer = "contoso".into(), verified, "False/SubscriptionOfOtherCustomer");
+    check_blocks(|case| facts(case).subscriptions[0].wish = None, verified, "False/SubscriptionNotFound");
+    check_blocks(
+        |case| facts(case).subscriptions[0].wish = Some(Err("no GUID".into())),
+        verified,
+        "False/SubscriptionNotFound",
+    );
+    check_blocks(|case| facts(case).subscriptions.clear(), verified, "Unknown/NotNeeded");
+    check_blocks(|case| facts(case).estate = failed("Throttled"), verified, "Unknown/Throttled");
+
+    let owners = "OwnerRoleVerified";
+    check_blocks(
+        |case| facts(case).subscriptions[0].holders = known(case.now, crate::model::OwnerHolders::default()),
+        owners,
+        "False/OwnerMissing",
+    );
+    check_blocks(|case| facts(case).subscriptions[0].holders = failed("Forbidden"), owners, "Unknown/OwnerUnknown");
+    check_blocks(|case| wish(case).owner_role = OwnerRole::Unknown, owners, "Unknown/UnknownValue");
+}
+
+fn known<T>(at: jiff::Timestamp, value: T) -> Fact<T> {
+    Fact::Known { value, at }
+}
+
+fn wish(case: &mut Case) -> &mut crate::plan::prerequisites::SubscriptionWish {
+    case.facts.prerequisites.subscriptions[0].wish.as_mut().unwrap().as_mut().unwrap()
+}
+
+#[test]
+fn one_unsound_subscription_of_several_blocks() {
+    let two = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| {
+        case.facts.prerequisites.subscriptions.push(subscription_facts("second", subscription(2), case.now));
+    });
+    assert_eq!(two.does(), "create azureReservations");
+    assert_eq!(two.shows("AzureSubscriptionVerified"), "True/Active");
+    let ownerless = two.with(|case| {
+        case.facts.prerequisites.subscriptions[1].holders = known(case.now, crate::model::OwnerHolders::default());
+    });
+    assert_eq!((ownerless.does().as_str(), ownerless.shows("OwnerRoleVerified").as_str()), ("", "False/OwnerMissing"));
+}
+
+#[test]
+fn a_grant_wants_its_facts_read_within_ten_minutes() {
+    let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
+    assert_eq!(case.clone().later(minutes(10)).does(), "create azureReservations");
+    // Owners are asked for again once the subscription is known to be active.
+    assert_eq!(case.clone().later(minutes(11)).does(), "read customer, estate");
+    let halfway = case.later(minutes(11)).with(|case| {
+        case.facts.prerequisites.profile = known(case.now, profile(Relationship::Reseller));
+        case.facts.prerequisites.estate = known(case.now, estate("active"));
+    });
+    assert_eq!(halfway.does(), "read owners");
+    let [Need::Owners(asked, id, _)] = halfway.plan().needs.into_iter().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!((asked, id), (tenant(1), subscription(1)));
+}
+
+#[test]
+fn a_write_is_the_test_of_an_unverified_sign_in() {
+    let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
+    assert_eq!(case.shows("PartnerAuthorized"), "Unknown/Unverified");
+    assert_eq!(case.does(), "create azureReservations");
+    let authorized = case.clone().with(|case| case.facts.partner.authorization = PartnerAuthorization::Authorized);
+    assert_eq!(authorized.shows("PartnerAuthorized"), "True/WriteAccepted");
+    assert_eq!(authorized.does(), "create azureReservations");
+
+    let denied = case.with(|case| {
+        case.facts.partner.authorization = denial();
+        case.facts.partner.decays_at = Some(case.now + minutes(30));
+    });
+    assert_eq!(denied.does(), "");
+    assert_eq!(denied.shows("PartnerAuthorized"), "False/NotAdminAgent");
+    assert_eq!(
+        (denied.shows("Ready"), denied.shows("Stalled")),
+        ("False/NotAdminAgent".into(), "True/NotAdminAgent".into())
+    );
+    assert_eq!(denied.plan().next, crate::plan::Wait::Until(denied.now + minutes(30)));
+    let revoke = denied.with(|case| case.desired.wishes.reservations = Deny).holding(policy(&[Reservations]));
+    assert_eq!(revoke.does(), "delete");
+}
+
+fn check_write(wishes: (PurchaseSwitch, PurchaseSwitch), state: PolicyState, expected: &str) {
+    assert_eq!(Case::new(wishes.0, wishes.1).claimed().holding(state).does(), expected, "{wishes:?}");
+}
+
+#[test]
+fn the_write_follows_from_what_was_read() {
+    check_write((Allow, Allow), PolicyState::Absent, "create azureReservations+azureSavingsPlans");
+    check_write((Allow, Allow), policy(&[SavingsPlans]), "update azureReservations+azureSavingsPlans");
+    check_write((Allow, Deny), policy(&[Reservations]), "");
+    check_write((Deny, Deny), policy(&[Reservations]), "delete");
+    check_write((Deny, Deny), PolicyState::Absent, "");
+    check_write((Deny, Unmanaged), policy(&[Reservations, SavingsPlans]), "update azureSavingsPlans");
+    check_write((Unmanaged, Unmanaged), policy(&[Reservations]), "");
+    check_write((Allow, Unmanaged), policy(&[SavingsPlans]), "update azureReservations+azureSavingsPlans");
+    // Entries that this program does not know survive, and keep the policy alive.
+    check_write((Deny, Deny), policy_with(&[Reservations], vec![marketplace()]), "update AzureMarketplace");
+    check_write((Allow, Deny), policy_with(&[], vec![marketplace()]), "update azureReservations+AzureMarketplace");
+    // A revoke goes first and alone.
+    check_write((Allow, Deny), policy(&[SavingsPlans]), "delete");
+    check_write((Allow, Deny), PolicyState::CustomerNotOurs, "");
+}
+
+#[test]
+fn first_contact_claims_and_creates_without_reading() {
+    let case = Case::new(Allow, Deny);
+    assert_eq!(case.does(), "claim; create azureReservations");
+    // Anything that hints at an earlier policy asks for a reading.
+    let history =
+        case.clone().with(|case| case.facts.activity = vec![record("r", case.now, crate::model::Origin::Other, "ada")]);
+    assert_eq!(history.does(), "read policy");
+    assert_eq!(case.clone().claimed().does(), "read policy");
+    assert_eq!(Case::new(Deny, Deny).does(), "read policy");
+    assert_eq!(case.with(|case| case.facts.prerequisites.profile = known(case.now, None)).does(), "");
+}
+
+#[test]
+fn an_update_needs_the_reading_of_this_very_pass_and_a_create_does_not() {
+    let read_before = |state| Case::new(Allow, Deny).claimed().holding(state).later(minutes(5));
+    assert_eq!(read_before(PolicyState::Absent).does(), "create azureReservations");
+    assert_eq!(read_before(policy_with(&[], vec![marketplace()])).does(), "read policy");
+}
+
+#[test]
+fn nothing_is_tried_again_in_the_pass_whose_write_failed() {
+    let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
+    let refused = case.clone().with(|case| case.facts.attempt = refusal(true));
+    assert_eq!(refused.does(), "");
+    assert_eq!(
+        (refused.shows("Synced"), refused.shows("Ready")),
+        ("False/WriteRefused".into(), "False/WriteRefused".into())
+    );
+    assert_eq!(refused.shows("Stalled"), "True/WriteRefused");
+    let failed = case.with(|case| case.facts.attempt = refusal(false));
+    assert_eq!((failed.shows("Synced"), failed.shows("Ready")), ("False/PendingWrite".into(), "False/Refused".into()));
+    assert_eq!(failed.shows("Reconciling"), "True/Refused");
+}
+
+#[test]
+fn a_value_newer_than_the_program_stops_everything() {
+    let check = |change: &dyn Fn(&mut Case)| {
+        let case = Case::new(Allow, Deny).claimed().holding(policy(&[SavingsPlans])).with(|case| change(case));
+        assert_eq!((case.does().as_str(), case.shows("Stalled").as_str()), ("", "True/UnknownValue"));
+    };
+    check(&|case| case.desired.mode = Mode::Unknown);
+    check(&|case| case.desired.wishes.reservations = PurchaseSwitch::Unknown);
+    check(&|case| case.desired.deletion_policy = crate::api::DeletionPolicy::Unknown);
+}
+
+#[test]
+fn nothing_is_written_without_a_claim() {
+    // Another object has had the policy read; of the customer, nothing is known.
+    let case = Case::new(Deny, Deny).holding(policy(&[Reservations]));
+    let case = case.with(|case| case.facts.prerequisites.profile = failed("Throttled"));
+    assert_eq!(case.does(), "claim; delete");
+    assert_eq!(case.holding(PolicyState::Absent).does(), "");
+}

@@ -1,0 +1,160 @@
+//! What counts as known of Partner Center: readings, the status, and what makes either worthless.
+
+use super::support::*;
+use crate::api::CustomerPurchasePermissionStatus;
+use crate::model::Origin;
+use crate::plan::Wait;
+use crate::plan::schedule::next_turn;
+
+fn seen(case: &mut Case, id: &str, origin: Origin) {
+    case.facts.activity.push(record(id, case.now, origin, "ada@fabrikam.example"));
+}
+
+#[test]
+fn a_converged_object_needs_nothing_after_a_restart_before_its_turn() {
+    for (is_trusted, interval_minutes) in [(true, 24 * 60), (false, 60)] {
+        let case = Case::new(Allow, Deny).with(|case| case.facts.is_feed_trusted = is_trusted);
+        let case = case.settled(policy(&[Reservations])).restarted();
+        let plan = case.plan();
+        assert_eq!((does(&plan).as_str(), &plan.status, plan.events.as_slice()), ("", &case.before, &[][..]));
+        let turn = next_turn("uid-permission", minutes(interval_minutes), case.now);
+        assert_eq!(plan.next, Wait::Until(turn));
+        let before_turn = case.clone().with(|case| case.now = turn - minutes(1));
+        assert_eq!((before_turn.does().as_str(), &before_turn.plan().status), ("", &case.before));
+        assert_eq!(case.with(|case| case.now = turn).does(), "read policy");
+    }
+}
+
+#[test]
+fn a_reading_counts_until_its_turn_or_somebody_elses_record() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations]));
+    assert_eq!(case.clone().later(minutes(60)).does(), "");
+    assert_eq!(case.clone().with(|case| seen(case, "r", Origin::Own)).does(), "");
+    assert_eq!(case.clone().with(|case| seen(case, "r", Origin::Other)).does(), "read policy");
+    assert_eq!(case.with(|case| seen(case, "r", Origin::Rival)).does(), "read policy");
+}
+
+/// A foreign record comes while the policy cannot be read.
+fn touched_and_unread() -> Case {
+    let case = Case::new(Deny, Deny).settled(policy(&[])).with(|case| seen(case, "r", Origin::Other));
+    assert_eq!(case.does(), "read policy");
+    case.with(|case| case.facts.policy = failed("Throttled"))
+}
+
+#[test]
+fn one_failed_reading_does_not_make_a_record_forgotten() {
+    let case = touched_and_unread();
+    assert_eq!(case.shows("Ready"), "False/Throttled");
+    let status = case.plan().status;
+    assert_eq!(status.recent_activity.len(), 1);
+    let next = case.with(|case| case.before = status).later(minutes(1));
+    assert_eq!(next.shows("Ready"), "False/Throttled");
+    assert_eq!(next.clone().with(|case| case.facts.policy = crate::model::Fact::NOT_READ).does(), "read policy");
+    assert_eq!(next.restarted().does(), "read policy");
+}
+
+#[test]
+fn a_record_that_came_while_nobody_looked_is_not_forgotten() {
+    let case = Case::new(Deny, Deny).settled(policy(&[]));
+    let suspended = case.edited(|desired| desired.mode = crate::api::Mode::Suspend).later(minutes(1));
+    let suspended = suspended.with(|case| seen(case, "r", Origin::Other));
+    assert_eq!(suspended.does(), "");
+    let status = suspended.plan().status;
+    assert_eq!(status.recent_activity.len(), 1);
+    let again = suspended.with(|case| case.before = status).edited(|desired| desired.mode = crate::api::Mode::Enforce);
+    assert_eq!(again.clone().later(minutes(1)).does(), "read policy");
+    assert_eq!(again.later(minutes(1)).restarted().does(), "read policy");
+}
+
+#[test]
+fn a_write_whose_outcome_was_lost_is_looked_up_before_the_status_is_believed() {
+    // The status says that everything is denied. A grant was written; then the process died, and the spec was edited
+    // back before the next one came.
+    let case = Case::new(Deny, Deny).settled(policy(&[])).restarted();
+    assert_eq!(case.does(), "");
+    assert_eq!(
+        case.clone().edited(|desired| desired.deletion_policy = crate::api::DeletionPolicy::Retain).does(),
+        "read policy"
+    );
+    // Or it was a correction: then its record tells.
+    assert_eq!(case.with(|case| seen(case, "r", Origin::Own)).does(), "read policy");
+}
+
+#[test]
+fn a_status_that_does_not_say_all_is_not_believed() {
+    use crate::api::SwitchState;
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).restarted();
+    let check = |change: &dyn Fn(&mut crate::api::Switches)| {
+        assert_eq!(case.clone().with(|case| change(case.before.effective.as_mut().unwrap())).does(), "read policy");
+    };
+    check(&|effective| effective.azure_savings_plans = None);
+    check(&|effective| effective.azure_savings_plans.as_mut().unwrap().state = SwitchState::Unknown);
+    assert_eq!(
+        case.clone().with(|case| case.before = CustomerPurchasePermissionStatus::default()).does(),
+        "read policy"
+    );
+}
+
+#[test]
+fn a_failed_sweep_changes_nothing_on_a_converged_object() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).later(minutes(24 * 60));
+    assert_eq!(case.does(), "read policy");
+    let failing = case.with(|case| {
+        case.facts.policy = failed("Throttled");
+        case.facts.prerequisites.profile = failed("Throttled");
+        case.facts.prerequisites.estate = failed("Throttled");
+        case.facts.partner.authorization = denial();
+    });
+    let plan = failing.plan();
+    assert_eq!((does(&plan).as_str(), &plan.status), ("", &failing.before));
+}
+
+#[test]
+fn asking_anew_reads_everything_once() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations]));
+    let asked = case.with(|case| case.desired.identity.reconcile_request = Some("now".into()));
+    assert_eq!(asked.does(), "read policy");
+    let answered = asked.with(|case| {
+        let fresh = Case::new(Allow, Deny).facts.prerequisites;
+        case.facts.prerequisites = fresh;
+        let now = case.now;
+        let prerequisites = &mut case.facts.prerequisites;
+        prerequisites.profile =
+            crate::model::Fact::Known { value: profile(crate::model::Relationship::Reseller), at: now };
+        prerequisites.estate = crate::model::Fact::Known { value: estate("active"), at: now };
+        prerequisites.subscriptions[0].holders = crate::model::Fact::Known { value: holders(), at: now };
+        case.facts.policy = crate::model::Fact::Known { value: policy(&[Reservations]), at: now };
+    });
+    assert_eq!(answered.does(), "");
+    let status = answered.plan().status;
+    assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+    let next = answered.with(|case| case.before = status).later(minutes(1));
+    assert_eq!((next.does(), next.plan().status), (String::new(), next.before.clone()));
+}
+
+#[test]
+fn a_revoke_is_looked_for_before_anything_that_only_a_grant_needs() {
+    let stale = |case: Case| case.claimed().later(minutes(11));
+    // Whether something must be revoked is not known.
+    assert_eq!(stale(Case::new(Allow, Deny)).does(), "read policy");
+    // It is known from the status; only the etag is missing.
+    let known = Case::new(Deny, Unmanaged).settled(policy(&[Reservations])).later(minutes(11));
+    let known = known.with(|case| case.desired.wishes.savings_plans = Allow);
+    assert_eq!(known.does(), "read policy");
+    // Nothing has to be revoked.
+    assert_eq!(stale(Case::new(Allow, Deny)).holding(policy(&[])).does(), "read customer, estate");
+}
+
+#[test]
+fn asking_anew_reads_the_prerequisites_of_a_converged_object_too() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations]));
+    let asked = case.with(|case| case.desired.identity.reconcile_request = Some("now".into()));
+    assert_eq!(asked.clone().holding(policy(&[Reservations])).does(), "read customer, estate");
+    // What cannot be read is not asked for again and again.
+    let failing = asked.holding(policy(&[Reservations])).with(|case| {
+        case.facts.prerequisites.profile = failed("Throttled");
+        case.facts.prerequisites.estate = failed("Throttled");
+    });
+    assert_eq!(failing.does(), "");
+    assert_eq!(failing.plan().status.last_handled_reconcile_at.as_deref(), Some("now"));
+}
