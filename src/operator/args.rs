@@ -46,7 +46,7 @@ pub struct CrdsArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Namespace of the operator's own objects: the lease, the two Secrets and the ConfigMap.
-    /// [default: the namespace of the pod, else csp-operator]
+    /// Without it: the namespace of the pod, else csp-operator.
     #[arg(long, env = "CSP_NAMESPACE", help_heading = "Own objects")]
     pub namespace: Option<String>,
 
@@ -81,7 +81,7 @@ pub struct RunArgs {
     )]
     pub state_configmap: String,
 
-    /// Name under which this replica appears as the holder of the lease. [default: HOSTNAME, else pid@host]
+    /// Name under which this replica appears as the holder of the lease. Without it: HOSTNAME, else pid@host.
     #[arg(long, env = "CSP_IDENTITY", help_heading = "Leader election")]
     pub identity: Option<String>,
 
