@@ -3,7 +3,7 @@
 //! It is what makes the steady state cheap: a permission's policy is read again only when a record calls for it. It is
 //! trusted to that extent only while it proves itself: see [`Feed::is_trusted`].
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::Date;
@@ -44,7 +44,7 @@ pub(super) struct Feed {
 struct State {
     records: HashMap<TenantId, Vec<SeenRecord>>,
     /// Ids of all records within the window that polls read again.
-    seen: BTreeMap<(Timestamp, String), ()>,
+    seen: BTreeSet<(Timestamp, String)>,
     /// Records that woke an object whose status does not show them yet.
     unreported: HashMap<ObjectName, HashSet<String>>,
     /// Writes of ours whose records have not appeared, by correlation id.
@@ -71,7 +71,7 @@ impl Feed {
         let had_watermark = remembered.watermark.is_some_and(|watermark| watermark >= reachable);
         let state = State {
             records: HashMap::new(),
-            seen: BTreeMap::new(),
+            seen: BTreeSet::new(),
             unreported: HashMap::new(),
             expected: HashMap::new(),
             remembered: Remembered { watermark: remembered.watermark.filter(|_| had_watermark), ..remembered },
@@ -99,18 +99,18 @@ impl Feed {
         state.failures = 0;
         let mut touched = HashSet::new();
         for record in records {
-            if state.seen.insert((record.at, record.id.clone()), ()).is_some() {
+            if !state.seen.insert((record.at, record.id.clone())) {
                 continue;
             }
             let origin = match &record.correlation_id {
                 Some(id) => self.installation.origin(record.customer, id),
                 None => Origin::Other,
             };
-            if let Some(id) = &record.correlation_id
-                && state.expected.remove(id).is_some()
-            {
-                state.remembered.is_proven = true;
+            if let Some(id) = &record.correlation_id {
+                state.expected.remove(id);
             }
+            // Also a late one, or one from before a restart: the feed shows what we write.
+            state.remembered.is_proven |= origin == Origin::Own;
             let customer = record.customer;
             let records = state.records.entry(customer).or_default();
             records.push(SeenRecord { record, origin, seen_at: now });
@@ -175,17 +175,17 @@ impl Feed {
         let mut state = self.state();
         state.unreported.retain(|name, _| exists(name));
         if state.failures == 0 && state.unreported.is_empty() {
-            let newest = state.seen.last_key_value().map(|((at, _), ())| *at);
+            let newest = state.seen.last().map(|(at, _)| *at);
             let idle = now.saturating_sub(WATERMARK_AGE_MAX).unwrap_or(Timestamp::MIN);
             let watermark = newest.into_iter().chain([idle]).chain(state.remembered.watermark).max();
             state.remembered.watermark = watermark;
             let forgotten = watermark.unwrap_or(now).saturating_sub(OVERLAP * 2).unwrap_or(Timestamp::MIN);
-            state.seen.retain(|(at, _), ()| *at >= forgotten);
+            state.seen.retain(|(at, _)| *at >= forgotten);
         }
         let is_due = match (state.saved.watermark, state.remembered.watermark) {
             (Some(saved), Some(ours)) => {
                 // A record moves it at once; time alone only once a day.
-                let is_record = state.seen.last_key_value().is_some_and(|((at, _), ())| *at == ours);
+                let is_record = state.seen.last().is_some_and(|(at, _)| *at == ours);
                 saved < ours && (is_record || ours.duration_since(saved) >= WATERMARK_AGE_MAX)
             }
             (None, Some(_)) => true,
@@ -233,5 +233,154 @@ impl Feed {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ActivityOrigin;
+    use crate::model::ActivityOperation;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn tenant() -> TenantId {
+        "c1a0c1a0-1111-4a11-8a11-000000000001".parse().unwrap()
+    }
+
+    fn name() -> ObjectName {
+        ObjectName { namespace: "ns".into(), name: "fabrikam".into() }
+    }
+
+    fn record(id: &str, when: &str, correlation: Option<Uuid>) -> ActivityRecord {
+        ActivityRecord {
+            id: id.into(),
+            customer: tenant(),
+            at: at(when),
+            operation: ActivityOperation::Create,
+            actor: None,
+            correlation_id: correlation.map(|id| id.to_string()),
+            status: "succeeded".into(),
+        }
+    }
+
+    fn shown(id: &str, when: &str) -> Activity {
+        Activity {
+            record_id: id.into(),
+            time: Time(at(when)),
+            operation: String::new(),
+            actor: None,
+            origin: ActivityOrigin::Other,
+            correlation_id: None,
+            result: String::new(),
+        }
+    }
+
+    fn feed(watermark: Option<&str>, is_proven: bool, now: &str) -> Feed {
+        let remembered = Remembered { watermark: watermark.map(at), is_proven };
+        Feed::new(Installation::new("ours"), remembered, at(now))
+    }
+
+    fn window(watermark: Option<&str>) -> (String, String) {
+        let now = "2026-03-31T12:00:00Z";
+        let (from, to) = feed(watermark, true, now).window(at(now));
+        (from.to_string(), to.to_string())
+    }
+
+    #[test]
+    fn reads_from_a_day_before_the_watermark_or_all_that_is_kept() {
+        let to = || "2026-03-31".to_owned();
+        assert_eq!(window(Some("2026-03-30T12:00:00Z")), ("2026-03-29".to_owned(), to()));
+        assert_eq!(window(None), ("2026-01-01".to_owned(), to()));
+        // Older than Partner Center's memory: there is a gap, so it counts as none.
+        assert_eq!(window(Some("2025-06-01T00:00:00Z")), ("2026-01-01".to_owned(), to()));
+    }
+
+    #[test]
+    fn a_record_is_news_once() {
+        let feed = feed(None, false, "2026-03-01T08:00:00Z");
+        let poll = || feed.polled(vec![record("a", "2026-03-01T07:00:00Z", None)], at("2026-03-01T08:00:00Z")).len();
+        assert_eq!((poll(), poll()), (1, 0));
+        assert_eq!(feed.of(tenant(), at("2026-03-01T08:00:00Z")).records.len(), 1);
+    }
+
+    #[test]
+    fn the_watermark_waits_until_the_record_is_shown() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(Some("2026-03-01T06:00:00Z"), true, "2026-03-01T08:00:00Z");
+        let customers = feed.polled(vec![record("a", "2026-03-01T07:00:00Z", None)], now);
+        for customer in customers {
+            feed.woke(customer, [(name(), Vec::new())]);
+        }
+        assert_eq!(feed.to_save(now, |_| true), None);
+        feed.reported(&name(), &[shown("another", "2026-03-01T07:30:00Z")]);
+        assert_eq!(feed.to_save(now, |_| true), None);
+        feed.reported(&name(), &[shown("a", "2026-03-01T07:00:00Z")]);
+        let saved = feed.to_save(now, |_| true).unwrap();
+        assert_eq!(saved.watermark, Some(at("2026-03-01T07:00:00Z")));
+        feed.saved(saved);
+        assert_eq!(feed.to_save(now, |_| true), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_an_object_that_is_gone() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(Some("2026-03-01T06:00:00Z"), true, "2026-03-01T08:00:00Z");
+        feed.polled(vec![record("a", "2026-03-01T07:00:00Z", None)], now);
+        feed.woke(tenant(), [(name(), Vec::new())]);
+        assert!(feed.to_save(now, |_| false).is_some());
+    }
+
+    #[test]
+    fn a_quiet_feed_moves_its_watermark_once_a_day() {
+        let feed = feed(Some("2026-03-01T08:00:00Z"), true, "2026-03-01T08:00:00Z");
+        let moved = |now| {
+            feed.polled(Vec::new(), at(now));
+            let what = feed.to_save(at(now), |_| true);
+            what.inspect(|what| feed.saved(*what)).and_then(|what| what.watermark)
+        };
+        assert_eq!(moved("2026-03-02T07:00:00Z"), None);
+        assert_eq!(moved("2026-03-02T20:00:00Z"), None);
+        assert_eq!(moved("2026-03-03T08:00:00Z"), Some(at("2026-03-02T08:00:00Z")));
+    }
+
+    #[test]
+    fn a_write_of_ours_proves_the_feed_and_a_missing_one_refutes_it() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(Some("2026-03-01T06:00:00Z"), false, "2026-03-01T08:00:00Z");
+        let correlation = Installation::new("ours").correlation_id(tenant(), [1; 10]);
+        feed.expect(tenant(), correlation, now);
+        assert!(feed.of(tenant(), now).is_record_pending);
+        assert!(!feed.is_trusted(now));
+        feed.polled(vec![record("a", "2026-03-01T08:00:00Z", Some(correlation))], now);
+        assert!(!feed.of(tenant(), now).is_record_pending);
+        assert!(feed.is_trusted(now));
+        assert_eq!(feed.of(tenant(), now).records[0].origin, Origin::Own);
+
+        feed.expect(tenant(), Installation::new("ours").correlation_id(tenant(), [2; 10]), now);
+        feed.polled(Vec::new(), at("2026-03-01T08:29:00Z"));
+        assert!(feed.is_trusted(at("2026-03-01T08:29:00Z")));
+        feed.polled(Vec::new(), at("2026-03-01T08:31:00Z"));
+        assert!(!feed.is_trusted(at("2026-03-01T08:31:00Z")));
+    }
+
+    #[test]
+    fn a_feed_without_watermark_or_answers_is_not_trusted() {
+        let start = "2026-03-01T08:00:00Z";
+        let without = feed(None, true, start);
+        assert!(!without.is_trusted(at("2026-03-01T08:59:00Z")));
+        assert!(without.is_trusted(at("2026-03-01T09:00:00Z")));
+
+        let with = feed(Some("2026-03-01T06:00:00Z"), true, start);
+        assert!(with.is_trusted(at(start)));
+        for _ in 0..FAILURES_MAX {
+            with.poll_failed();
+        }
+        assert!(!with.is_trusted(at(start)));
+        with.polled(Vec::new(), at(start));
+        assert!(with.is_trusted(at(start)));
     }
 }

@@ -69,10 +69,9 @@ pub async fn run(
     let remembered = memory.load().await?;
     let started = Timestamp::now();
 
-    let (customers, customer_writer, customer_wakes) = kind();
-    let (subscriptions, subscription_writer, subscription_wakes) = kind();
-    let (permissions, permission_writer, permission_wakes) = kind();
-    let stores = (customers.1, subscriptions.1, permissions.1);
+    let customers = Plumbing::new();
+    let subscriptions = Plumbing::new();
+    let permissions = Plumbing::new();
     let context = Arc::new(Context {
         events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
         metrics: settings.metrics,
@@ -83,9 +82,9 @@ pub async fn run(
         reconcile_timeout: settings.reconcile_timeout,
         started,
         backoff: super::backoff::Backoff::default(),
-        customers: customers.0,
-        subscriptions: subscriptions.0,
-        permissions: permissions.0,
+        customers: customers.objects,
+        subscriptions: subscriptions.objects,
+        permissions: permissions.objects,
         index: std::sync::Mutex::default(),
         tenants: TenantLocks::default(),
         remote,
@@ -100,19 +99,19 @@ pub async fn run(
     let followers = [
         tokio::spawn(follow::<Customer>(
             Api::all(client.clone()),
-            customer_writer,
+            customers.writer,
             Arc::clone(&context),
             customers_complete.0,
         )),
         tokio::spawn(follow::<Subscription>(
             Api::all(client.clone()),
-            subscription_writer,
+            subscriptions.writer,
             Arc::clone(&context),
             subscriptions_complete.0,
         )),
         tokio::spawn(follow::<Permission>(
             Api::all(client),
-            permission_writer,
+            permissions.writer,
             Arc::clone(&context),
             permissions_complete.0,
         )),
@@ -127,7 +126,9 @@ pub async fn run(
     }
     is_complete.send_replace(true);
     // Only now is it known whom they concern.
-    touched.into_iter().for_each(|customer| pass_on(&context, customer));
+    for customer in touched {
+        pass_on(&context, customer);
+    }
     let background = [
         tokio::spawn(follow_feed(Arc::clone(&context), memory, settings.activity_interval)),
         tokio::spawn({
@@ -143,9 +144,9 @@ pub async fn run(
 
     let concurrency = settings.concurrency;
     futures::join!(
-        control::<Customer>(stores.0, customer_wakes, &context, concurrency, shutdown.clone()),
-        control::<Subscription>(stores.1, subscription_wakes, &context, concurrency, shutdown.clone()),
-        control::<Permission>(stores.2, permission_wakes, &context, concurrency, shutdown),
+        control::<Customer>(customers.store, customers.wakes, &context, concurrency, shutdown.clone()),
+        control::<Subscription>(subscriptions.store, subscriptions.wakes, &context, concurrency, shutdown.clone()),
+        control::<Permission>(permissions.store, permissions.wakes, &context, concurrency, shutdown),
     );
     for task in followers.into_iter().chain(background) {
         task.abort();
@@ -155,13 +156,26 @@ pub async fn run(
 
 type Wakes<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
 
-fn kind<K>() -> ((Objects<K>, Store<K>), kube::runtime::reflector::store::Writer<K>, Wakes<K>)
+/// What one kind's watch, passes and waking are connected by.
+struct Plumbing<K>
 where
     K: kube::Resource<DynamicType = ()> + Clone + Debug + 'static,
 {
-    let (reader, writer) = store();
-    let (wake, wakes) = mpsc::unbounded();
-    ((Objects::new(reader.clone(), wake), reader), writer, wakes)
+    objects: Objects<K>,
+    store: Store<K>,
+    writer: kube::runtime::reflector::store::Writer<K>,
+    wakes: Wakes<K>,
+}
+
+impl<K> Plumbing<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Debug + 'static,
+{
+    fn new() -> Self {
+        let (store, writer) = store();
+        let (wake, wakes) = mpsc::unbounded();
+        Self { objects: Objects::new(store.clone(), wake), store, writer, wakes }
+    }
 }
 
 /// Runs the passes of one kind: never two of one object, at most `concurrency` at once, each in its own task.
@@ -206,7 +220,9 @@ async fn follow_feed(context: Arc<Context>, memory: Memory, interval: Duration) 
         tokio::time::sleep(report_time).await;
         remember(&context, &memory).await;
         tokio::time::sleep(interval.saturating_sub(report_time)).await;
-        poll(&context).await.into_iter().for_each(|customer| pass_on(&context, customer));
+        for customer in poll(&context).await {
+            pass_on(&context, customer);
+        }
         context.inventory.prune(|tenant| context.index().knows_tenant(tenant));
         context.tenants.prune();
     }

@@ -72,8 +72,12 @@ impl Watched for Customer {
             let index = context.index();
             (index.subscriptions_of_customer(name), index.permissions_of_customer(name))
         };
-        subscriptions.iter().for_each(|name| context.subscriptions.wake(name));
-        permissions.iter().for_each(|name| context.permissions.wake(name));
+        for name in &subscriptions {
+            context.subscriptions.wake(name);
+        }
+        for name in &permissions {
+            context.permissions.wake(name);
+        }
     }
 }
 
@@ -85,7 +89,9 @@ impl Watched for Subscription {
 
     fn wake_others(context: &Context, name: &ObjectName) {
         let permissions = context.index().permissions_of_subscription(name);
-        permissions.iter().for_each(|name| context.permissions.wake(name));
+        for name in &permissions {
+            context.permissions.wake(name);
+        }
     }
 }
 
@@ -106,7 +112,9 @@ impl Watched for Permission {
             let tenants = index.tenants_of_permission(name);
             tenants.into_iter().flat_map(|tenant| index.permissions_of_tenant(tenant)).collect()
         };
-        others.iter().filter(|other| *other != name).for_each(|name| context.permissions.wake(name));
+        for other in others.iter().filter(|other| *other != name) {
+            context.permissions.wake(other);
+        }
     }
 }
 
@@ -180,7 +188,7 @@ pub(super) async fn follow<K: Watched>(
                 K::note(&context, &name, None);
             }
             Err(error) => {
-                tracing::warn!(kind = %K::Object::kind(&()), "the watch was interrupted and is taken up again: {error}")
+                tracing::warn!(kind = %K::Object::kind(&()), "the watch was interrupted and is taken up again: {error}");
             }
         }
     }
