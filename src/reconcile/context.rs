@@ -1,6 +1,6 @@
 //! What every pass has at hand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::objects::Objects;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::model::{Installation, TenantId};
 use crate::plan::schedule::Intervals;
+use crate::plan::{Need, ObjectName};
 use crate::remote::Remote;
 
 /// Shared by all passes of all kinds.
@@ -52,6 +53,27 @@ impl Context {
         self.customers.wake_all();
         self.subscriptions.wake_all();
         self.permissions.wake_all();
+    }
+
+    /// Has the objects looked at soon that show a fact which one pass has just learnt: theirs might not be due for hours.
+    /// Permissions follow when their subscriptions do.
+    pub(super) fn wake_those_who_show(&self, need: &Need, except: &ObjectName) {
+        let (customers, subscriptions) = {
+            let index = self.index();
+            match need {
+                Need::Customer(tenant) => (index.customers_of_tenant(*tenant), index.subscriptions_of_tenant(*tenant)),
+                Need::Estate(tenant) | Need::Owners(tenant, ..) => {
+                    (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
+                }
+                Need::Policy(_) => return,
+            }
+        };
+        for name in customers.iter().filter(|name| *name != except) {
+            self.customers.wake(name);
+        }
+        for name in subscriptions.iter().filter(|name| *name != except) {
+            self.subscriptions.wake(name);
+        }
     }
 
     /// Has every permission that means `tenant` looked at soon.

@@ -22,7 +22,7 @@ use super::patches::apply_status;
 use crate::model::{Ignorance, TenantId};
 use crate::plan::conditions::{ConditionType, find};
 use crate::plan::permission::{Attempt, Failure};
-use crate::plan::{Event, Need, Plan, Wait, summary};
+use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
 use crate::remote::Advice;
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
@@ -204,11 +204,19 @@ impl<K: Kind> Pass<'_, K> {
         let context = self.context;
         let readings = needs.iter().map(|need| context.inventory.read(&context.remote, need, self.now, is_strict));
         for (need, result) in needs.iter().zip(join_all(readings).await) {
-            if let Err(failed) = result {
-                self.failures.insert(need.clone(), failed.why);
-                first_error.get_or_insert(Error::Remote(failed.error));
+            match result {
+                Ok(true) => context.wake_those_who_show(need, &self.name()),
+                Ok(false) => {}
+                Err(failed) => {
+                    self.failures.insert(need.clone(), failed.why);
+                    first_error.get_or_insert(Error::Remote(failed.error));
+                }
             }
         }
+    }
+
+    fn name(&self) -> ObjectName {
+        ObjectName { namespace: self.object.namespace().unwrap_or_default(), name: self.object.name_any() }
     }
 
     /// Notes that a write has failed.

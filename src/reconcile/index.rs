@@ -68,6 +68,16 @@ impl Index {
         names
     }
 
+    /// Customers that name this tenant.
+    pub(super) fn customers_of_tenant(&self, tenant: TenantId) -> BTreeSet<ObjectName> {
+        self.tenants.of(&tenant)
+    }
+
+    /// `AzureSubscription`s whose Customer names this tenant.
+    pub(super) fn subscriptions_of_tenant(&self, tenant: TenantId) -> BTreeSet<ObjectName> {
+        self.tenants.of(&tenant).iter().flat_map(|customer| self.subscriptions_by_customer.of(customer)).collect()
+    }
+
     /// The tenants that a permission means: at most its Customer's and the one it remembers.
     pub(super) fn tenants_of_permission(&self, name: &ObjectName) -> BTreeSet<TenantId> {
         let mut tenants = self.permissions_by_remembered.keys(name);

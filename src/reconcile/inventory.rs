@@ -146,20 +146,20 @@ impl Inventory {
     /// Reads one fact, unless somebody else has done so while this pass waited for its turn.
     ///
     /// `is_strict`: only a reading that began at `since` or later will do. A policy is always read strictly, for its
-    /// etag.
+    /// etag. Says whether it has learnt something that was not known before.
     pub(super) async fn read(
         &self,
         remote: &Remote,
         need: &Need,
         since: Timestamp,
         is_strict: bool,
-    ) -> Result<(), FailedReading> {
+    ) -> Result<bool, FailedReading> {
         let earliest = if is_strict { since } else { since.saturating_sub(JUST_READ).unwrap_or(Timestamp::MIN) };
         let _waiting = matches!(need, Need::Customer(_)).then(|| Waiting::begin(&self.waiting_for_profiles));
         let turn = self.turn(need);
         let _turn = turn.lock().await;
         if self.is_read(need, if matches!(need, Need::Policy(_)) { since } else { earliest }) {
-            return Ok(());
+            return Ok(false);
         }
         // Taken before the request is sent, so that a fact is never taken for newer than it is.
         let at = Timestamp::now();
@@ -168,16 +168,14 @@ impl Inventory {
             Need::Estate(customer) => self.read_estate(remote, *customer, at).await,
             Need::Owners(customer, subscription, asked) => {
                 let holders = remote.azure.owners(*customer, *subscription, asked).await;
-                holders.map(|value| {
-                    self.facts().holders.insert((*customer, *subscription), Reading { value, at });
-                })
+                holders.map(|value| put(&mut self.facts().holders, (*customer, *subscription), value, at))
             }
             Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
         };
         match result {
-            Ok(()) => {
+            Ok(is_news) => {
                 self.signed_in();
-                Ok(())
+                Ok(is_news)
             }
             Err(error) => {
                 self.note_denial(&error, at);
@@ -188,16 +186,20 @@ impl Inventory {
         }
     }
 
-    async fn read_profile(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<(), RemoteError> {
+    async fn read_profile(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
         if self.waiting_for_profiles.load(Ordering::Relaxed) >= READ_BY_THE_PAGE_FROM {
             let all = remote.partner_center.customers().await?;
             let mut facts = self.facts();
+            let mut found = None;
             for (tenant, profile) in all {
-                facts.profiles.insert(tenant, Reading { value: Some(profile), at });
+                let is_news = put(&mut facts.profiles, tenant, Some(profile), at);
+                if tenant == customer {
+                    found = Some(is_news);
+                }
             }
             // A customer that the list does not have is asked for by itself: the list may be behind.
-            if facts.profiles.get(&customer).is_some_and(|reading| reading.at == at) {
-                return Ok(());
+            if let Some(is_news) = found {
+                return Ok(is_news);
             }
         }
         let value = match remote.partner_center.customer(customer).await {
@@ -205,25 +207,22 @@ impl Inventory {
             Err(error) if error.customer_not_ours() => None,
             Err(error) => return Err(error),
         };
-        self.facts().profiles.insert(customer, Reading { value, at });
-        Ok(())
+        Ok(put(&mut self.facts().profiles, customer, value, at))
     }
 
-    async fn read_estate(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<(), RemoteError> {
+    async fn read_estate(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
         let value = remote.partner_center.azure_estate(customer).await?;
-        self.facts().estates.insert(customer, Reading { value, at });
-        Ok(())
+        Ok(put(&mut self.facts().estates, customer, value, at))
     }
 
-    async fn read_policy(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<(), RemoteError> {
+    async fn read_policy(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
         let value = match remote.partner_center.policy(customer).await {
             Ok(Some(policy)) => PolicyState::Present(policy),
             Ok(None) => PolicyState::Absent,
             Err(error) if error.customer_not_ours() => PolicyState::CustomerNotOurs,
             Err(error) => return Err(error),
         };
-        self.facts().policies.insert(customer, Reading { value, at });
-        Ok(())
+        Ok(put(&mut self.facts().policies, customer, value, at))
     }
 
     fn is_read(&self, need: &Need, since: Timestamp) -> bool {
@@ -302,6 +301,18 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Keeps a reading; says whether it differs from the one before.
+fn put<K: Eq + std::hash::Hash, T: PartialEq>(
+    readings: &mut HashMap<K, Reading<T>>,
+    key: K,
+    value: T,
+    at: Timestamp,
+) -> bool {
+    let is_news = readings.get(&key).is_none_or(|before| before.value != value);
+    readings.insert(key, Reading { value, at });
+    is_news
 }
 
 fn fact<T: Clone>(reading: Option<&Reading<T>>) -> Fact<T> {
