@@ -16,6 +16,7 @@ pub struct Error {
     /// Shared, because one failed sign-in fails everybody who waits for it.
     #[source]
     cause: Arc<Cause>,
+    may_have_arrived: bool,
 }
 
 /// Why something could not be done.
@@ -69,8 +70,14 @@ pub enum Advice {
 }
 
 impl Error {
+    /// Of something that came to nothing before a request left, or of a request whose every answer was a refusal.
     pub(super) fn new(operation: Operation, cause: impl Into<Arc<Cause>>) -> Self {
-        Self { operation, cause: cause.into() }
+        Self { operation, cause: cause.into(), may_have_arrived: false }
+    }
+
+    /// The same, after a request that may have had its effect.
+    pub(super) fn having_arrived(self, may_have_arrived: bool) -> Self {
+        Self { may_have_arrived: self.may_have_arrived || may_have_arrived, ..self }
     }
 
     /// What was being done.
@@ -132,12 +139,10 @@ impl Error {
         self.cause.fault() == Fault::StaleEtag
     }
 
-    /// Whether a write may have been applied although it failed: it was sent, and no answer says that it was refused.
+    /// Whether a write may have been applied although it failed: one of its sends got no answer that says otherwise.
+    /// The last one may well have been refused, because of what the first one did.
     pub fn may_have_arrived(&self) -> bool {
-        matches!(
-            self.cause.fault(),
-            Fault::TimedOut | Fault::Unreachable | Fault::ServerError | Fault::UnexpectedAnswer
-        )
+        self.may_have_arrived
     }
 
     /// The policy to be created exists already: read it.
@@ -164,6 +169,14 @@ impl Cause {
             Self::Refused(refusal) => refusal.fault(),
             Self::UnexpectedAnswer(_) => Fault::UnexpectedAnswer,
             Self::InvalidRequest(_) => Fault::InvalidRequest,
+        }
+    }
+
+    /// Whether a request that ended so may have had its effect.
+    pub(super) fn leaves_effect_open(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => !error.is_connect(),
+            _ => matches!(self.fault(), Fault::TimedOut | Fault::ServerError | Fault::UnexpectedAnswer),
         }
     }
 

@@ -290,8 +290,9 @@ fn body(operation: Operation, permissions: &PermissionSet, policy: &PolicyWire) 
     serde_json::to_vec(policy).map(Body::Json).map_err(|_| invalid("the policy cannot be written as JSON"))
 }
 
+/// Of an answer that was a success by its status.
 fn unexpected(operation: Operation) -> impl Fn(Defect) -> Error {
-    move |defect| Error::new(operation, Cause::UnexpectedAnswer(defect))
+    move |defect| Error::new(operation, Cause::UnexpectedAnswer(defect)).having_arrived(true)
 }
 
 #[cfg(test)]

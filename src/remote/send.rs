@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::refusal::refused;
 use super::token::{Realm, Tokens};
 use super::transport::{Answer, Call, Transport};
-use super::{CredentialSource, Endpoints, Error, Limits, Operation};
+use super::{Cause, CredentialSource, Endpoints, Error, Limits, Operation};
 
 /// Idempotency key: Partner Center answers a repeated request as it answered the first.
 const REQUEST_ID: HeaderName = HeaderName::from_static("ms-requestid");
@@ -44,27 +44,27 @@ impl Sender {
     /// Sends `call` and returns its answer if that is a success.
     pub(super) async fn send(&self, realm: Realm, mut call: Call, correlation: Uuid) -> Result<Answer, Error> {
         let operation = call.operation;
-        let failed = |cause| Error::new(operation, cause);
+        let failed = |cause: Arc<Cause>| Error::new(operation, cause);
         identify(&mut call.headers, correlation);
         let access = self.tokens.access(&self.transport, realm).await.map_err(failed)?;
         let refused_as = |answer: &Answer| refused(operation, answer);
-        let cause = match self.transport.deliver(&call, Some(&access.token), refused_as).await {
+        let first = match self.transport.deliver(&call, Some(&access.token), refused_as).await {
             Ok(answer) => return Ok(answer),
-            Err(cause) => cause,
+            Err(undelivered) => undelivered,
         };
         // A token can be revoked before it expires. A new one without MFA or for the wrong service is like the old one,
         // so those refusals (900421, 900420) are final, and have kinds of their own.
-        if cause.fault() != Fault::Unauthorized {
-            return Err(Error::new(operation, cause));
+        if first.cause.fault() != Fault::Unauthorized {
+            return Err(failed(first.cause.into()).having_arrived(first.may_have_arrived));
         }
         self.tokens.discard(realm, &access).await;
-        let access = self.tokens.access(&self.transport, realm).await.map_err(failed)?;
+        let access = self.tokens.access(&self.transport, realm).await;
+        let access = access.map_err(|cause| failed(cause).having_arrived(first.may_have_arrived))?;
         // The refusal was a real answer, and a repeated request id would get the same one again.
         call.headers.insert(REQUEST_ID, guid(Uuid::new_v4()));
-        self.transport
-            .deliver(&call, Some(&access.token), refused_as)
-            .await
-            .map_err(|cause| Error::new(operation, cause))
+        self.transport.deliver(&call, Some(&access.token), refused_as).await.map_err(|second| {
+            failed(second.cause.into()).having_arrived(first.may_have_arrived || second.may_have_arrived)
+        })
     }
 }
 

@@ -158,7 +158,8 @@ impl Tokens {
             entra::token_url(self.endpoints.login(), tenant),
             Body::Form(entra::redemption(credentials, resource)),
         );
-        let answer = transport.deliver(&call, None, |answer| entra::refused(tenancy, answer)).await?;
+        let answer = transport.deliver(&call, None, |answer| entra::refused(tenancy, answer));
+        let answer = answer.await.map_err(|undelivered| undelivered.cause)?;
         let mut grant = entra::granted(&answer.body)?;
         check(grant.access_token.expose_secret(), tenant, service, tenancy, resource).map_err(Cause::Token)?;
         // Tokens that a customer's tenant issues are of no use elsewhere and are dropped with it.

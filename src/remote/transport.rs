@@ -32,6 +32,14 @@ pub(super) enum Body {
     Form(SecretString),
 }
 
+/// A request that got no success.
+pub(super) struct Undelivered {
+    /// How its last send ended.
+    pub(super) cause: Cause,
+    /// Whether any of its sends may have had its effect.
+    pub(super) may_have_arrived: bool,
+}
+
 /// A whole answer. Not `Debug`: the body of a sign-in is secret.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -118,7 +126,8 @@ impl Transport {
         call: &Call,
         token: Option<&SecretString>,
         refused: impl Fn(&Answer) -> Cause,
-    ) -> Result<Answer, Cause> {
+    ) -> Result<Answer, Undelivered> {
+        let mut may_have_arrived = false;
         let pauses = ExponentialBuilder::new()
             .with_min_delay(self.limits.retry_delay_min)
             .with_max_delay(self.limits.retry_delay_min.saturating_mul(20))
@@ -126,8 +135,12 @@ impl Transport {
             .with_jitter();
         (async || self.send_once(call, token, &refused).await)
             .retry(pauses)
-            .when(|cause| call.may_be_repeated_after(cause))
+            .when(|cause| {
+                may_have_arrived |= cause.leaves_effect_open();
+                call.may_be_repeated_after(cause)
+            })
             .await
+            .map_err(|cause| Undelivered { cause, may_have_arrived })
     }
 
     async fn send_once(

@@ -3,6 +3,7 @@
 mod reading;
 mod resending;
 mod signing_in;
+mod simulated;
 mod writing;
 
 use std::collections::VecDeque;

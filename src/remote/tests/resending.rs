@@ -39,6 +39,32 @@ async fn a_write_is_repeated_under_the_same_request_id() {
 }
 
 #[tokio::test]
+async fn a_write_may_have_arrived_if_any_of_its_sends_may() {
+    let late = || reply(201, "").after(Duration::from_millis(600));
+    for (replies, expected) in [
+        (vec![reply(409, fault("600041"))], false),
+        (vec![reply(429, "")], false),
+        (vec![reply(401, ""), reply(401, "")], false),
+        (vec![late(), reply(409, fault("600041"))], true),
+        (vec![reply(502, ""), reply(429, "")], true),
+        (vec![reply(500, ""), reply(401, ""), reply(401, "")], true),
+        (vec![reply(201, "{}")], true),
+        (vec![reply(302, "")], true),
+    ] {
+        let stage = Stage::new(replies.clone()).await;
+        assert_eq!(create(&stage).await.unwrap_err().may_have_arrived(), expected, "{replies:?}");
+    }
+    // The lease is lost, or the sign-in fails, before anything leaves.
+    let stage = Stage::with([], quick(), Arc::new(LostAfter(AtomicUsize::new(1)))).await;
+    assert!(!create(&stage).await.unwrap_err().may_have_arrived());
+    let stage = Stage::with([reply(503, "")], quick(), Arc::new(LostAfter(AtomicUsize::new(2)))).await;
+    assert!(create(&stage).await.unwrap_err().may_have_arrived());
+    let stage = Stage::new([]).await;
+    stage.sign_ins_answer((0..3).map(|_| reply(503, "")));
+    assert!(!create(&stage).await.unwrap_err().may_have_arrived());
+}
+
+#[tokio::test]
 async fn attempts_are_limited() {
     let stage = Stage::new((0..9).map(|_| reply(500, ""))).await;
     assert_eq!(create(&stage).await.unwrap_err().advice(), Advice::RetrySoon);
@@ -86,6 +112,7 @@ async fn nobody_there_is_unreachable() {
     let remote = Remote::new(&endpoints, quick(), secrets, Arc::new(Unfenced), stage.calls.clone()).unwrap();
     let error = remote.partner_center.policy(customer()).await.unwrap_err();
     assert_eq!((error.reason(), error.advice()), ("Unreachable", Advice::RetrySoon));
+    assert!(!error.may_have_arrived(), "there was no connection to send it on");
     assert!(!format!("{error:?}").contains("entity_id"), "{error:?}");
     assert_eq!(stage.calls.count("read_policy", "unreachable"), 3);
 }
