@@ -9,7 +9,9 @@ use super::assessment::Assessment;
 use super::held::{Held, is_touched, state};
 use super::target::Target;
 use super::{Action, Attempt, Failure, Pass, PermissionPlan, denied};
-use crate::api::{CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches};
+use crate::api::{
+    Activity, ActivityOrigin, CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches,
+};
 use crate::model::{Denial, Origin, PartnerAuthorization, Switch, TenantId};
 use crate::plan::conditions::{ConditionType, Conditions, Truth, Verdict};
 use crate::plan::summary::{Situation, summarize};
@@ -260,7 +262,7 @@ impl Pass<'_> {
             Verdict::no(reason, format!("due: {plan}"))
         } else {
             let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            Verdict::no("Drifted", format!("{what} was turned by {}; due: {plan}", self.culprit()))
+            Verdict::no("Drifted", format!("{what} was turned by {}; due: {plan}", self.culprit(drifted)))
         };
         if target.is_due() {
             return in_progress(synced);
@@ -318,28 +320,43 @@ impl Pass<'_> {
     }
 
     /// Who has turned a switch, as far as the activity log tells.
-    fn culprit(&self) -> String {
-        match self.newest_foreign() {
-            Some(seen) => format!("{} at {}", seen.actor(), to_second(seen.record.at).0),
+    fn culprit(&self, drifted: &[Switch]) -> String {
+        match self.newest_foreign(drifted) {
+            Some(entry) => {
+                let actor = entry.actor.as_deref().unwrap_or("somebody whom the record does not name");
+                format!("{actor} at {}", entry.time.0)
+            }
             None => "somebody whom the activity log does not name yet".to_owned(),
         }
     }
 
-    fn newest_foreign(&self) -> Option<&super::SeenRecord> {
-        let applied_since = self.before.last_applied.as_ref().map(|applied| {
+    /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
+    fn newest_foreign(&self, drifted: &[Switch]) -> Option<Activity> {
+        let applied_since = self.before.last_applied.as_ref().and_then(|applied| {
             Switch::ALL.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
         });
-        self.facts
-            .activity
+        let shown = self.before.effective.as_ref();
+        // A write of ours after this moment was about the other switch: this one is still as it was then.
+        let drifted_since = drifted
             .iter()
-            .filter(|seen| seen.origin != Origin::Own)
+            .filter_map(|switch| {
+                let status = get(shown?, *switch)?;
+                (wished(self.desired.wishes.of(*switch)) != Some(status.state)).then_some(status.since.0)
+            })
+            .min();
+        activity::merge(&self.before.recent_activity, &self.facts.activity)
+            .into_iter()
+            .filter(|entry| !entry.result.eq_ignore_ascii_case("failed"))
+            .find(|entry| {
+                entry.origin != ActivityOrigin::Operator || drifted_since.is_none_or(|since| entry.time.0 <= since)
+            })
+            .filter(|entry| entry.origin != ActivityOrigin::Operator)
             // A record from before our last write cannot tell of what has changed since. Its clock is not ours.
-            .filter(|seen| {
-                applied_since.flatten().is_none_or(|since| {
-                    seen.record.at.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)
+            .filter(|entry| {
+                applied_since.is_none_or(|since| {
+                    entry.time.0.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)
                 })
             })
-            .max_by_key(|seen| seen.record.at)
     }
 
     fn show_prerequisites(&self, report: &Report, standing: &Standing, conditions: &mut Conditions<'_>) {
@@ -436,11 +453,20 @@ impl Pass<'_> {
                 let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
                     .is_some_and(|synced| synced.reason == "Drifted");
                 if !was_drifted {
+                    // Since when it had been right: the same until the status tells of the drift, another one later.
+                    let right_since = self
+                        .before
+                        .effective
+                        .as_ref()
+                        .and_then(|shown| {
+                            drifted.iter().filter_map(|switch| get(shown, *switch)).map(|it| &it.since).max()
+                        })
+                        .map_or_else(|| to_second(self.now).0, |since| since.0);
                     events.push(Event {
                         severity: Severity::Warning,
                         reason: "Drifted".to_owned(),
-                        note: format!("{then}. By {}", self.culprit()),
-                        key: format!("Drifted/{what}/{}", to_second(self.now).0),
+                        note: format!("{then}. By {}", self.culprit(drifted)),
+                        key: format!("Drifted/{what}/{right_since}"),
                     });
                 }
             }

@@ -1,5 +1,6 @@
 //! The planner of permissions, by subject: tables first, then properties of whole histories.
 
+mod activity;
 mod deletion;
 mod grants;
 mod held;
