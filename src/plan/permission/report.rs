@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::activity::{self, unseen};
@@ -119,9 +120,18 @@ impl Pass<'_> {
 
     fn show_switches(&self, report: &Report, status: &mut CustomerPurchasePermissionStatus) {
         let Held::Read { state: read, .. } = &report.held else {
-            // From here on the status knows the record, so nothing but this tells that nobody has looked since. And who
-            // does not own the tenant does not hear of the owner's writes.
-            if is_touched(self) || matches!(report.outcome, Outcome::Conflict { .. } | Outcome::Unresolved) {
+            let is_worthless = match report.outcome {
+                // Who does not own the tenant does not hear of the owner's writes.
+                Outcome::Conflict { .. } | Outcome::Unresolved => true,
+                // From here on the status knows the record or the generation, so nothing but this tells that nobody has
+                // looked since.
+                Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. } => {
+                    is_touched(self) || !self.is_current()
+                }
+                // Going on is another generation.
+                Outcome::Suspended => is_touched(self),
+            };
+            if is_worthless {
                 status.effective = None;
                 status.policy_id = None;
             }
@@ -330,20 +340,19 @@ impl Pass<'_> {
         }
     }
 
+    /// Since when the status shows that a switch is not as wished.
+    fn drifted_since(&self, switch: Switch) -> Option<Timestamp> {
+        let status = get(self.before.effective.as_ref()?, switch)?;
+        (wished(self.desired.wishes.of(switch)) != Some(status.state)).then_some(status.since.0)
+    }
+
     /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
     fn newest_foreign(&self, drifted: &[Switch]) -> Option<Activity> {
         let applied_since = self.before.last_applied.as_ref().and_then(|applied| {
             Switch::ALL.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
         });
-        let shown = self.before.effective.as_ref();
         // A write of ours after this moment was about the other switch: this one is still as it was then.
-        let drifted_since = drifted
-            .iter()
-            .filter_map(|switch| {
-                let status = get(shown?, *switch)?;
-                (wished(self.desired.wishes.of(*switch)) != Some(status.state)).then_some(status.since.0)
-            })
-            .min();
+        let drifted_since = drifted.iter().filter_map(|switch| self.drifted_since(*switch)).min();
         activity::merge(&self.before.recent_activity, &self.facts.activity)
             .into_iter()
             .filter(|entry| !entry.result.eq_ignore_ascii_case("failed"))
@@ -450,9 +459,10 @@ impl Pass<'_> {
         match culprit {
             Some(index) => events[index].note = format!("{}. {then}", events[index].note),
             None => {
+                // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
                 let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
                     .is_some_and(|synced| synced.reason == "Drifted");
-                if !was_drifted {
+                if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
                     // Since when it had been right: the same until the status tells of the drift, another one later.
                     let right_since = self
                         .before

@@ -6,3 +6,4 @@ mod grants;
 mod held;
 mod modes;
 mod support;
+mod world;

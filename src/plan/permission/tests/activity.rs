@@ -178,3 +178,13 @@ fn effective_and_last_applied_keep_their_times() {
     let applied = unmanaged.holding(policy(&[Reservations])).plan().status.last_applied.unwrap();
     assert_eq!((applied.azure_reservations.is_some(), applied.azure_savings_plans), (true, None));
 }
+
+#[test]
+fn a_correction_that_keeps_failing_tells_of_the_drift_once() {
+    let case = drifted(Vec::new());
+    assert_eq!(reasons(&case.plan().events), ["Drifted"]);
+    let refused = stored(case.with(|case| case.facts.attempt = refusal(true)));
+    assert_eq!(shows(&refused.before.conditions, "Synced"), "False/WriteRefused");
+    let next = refused.with(|case| case.facts.attempt = crate::plan::permission::Attempt::None);
+    assert_eq!((next.does(), next.plan().events), ("create azureReservations".into(), Vec::new()));
+}
