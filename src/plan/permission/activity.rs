@@ -39,11 +39,6 @@ impl SeenRecord {
         }
     }
 
-    /// Who did it, in words.
-    pub(super) fn actor(&self) -> &str {
-        self.record.actor.as_deref().unwrap_or("somebody whom the record does not name")
-    }
-
     /// Event of the record: the portal's own name, and who, when and by which request.
     pub(super) fn event(&self) -> Event {
         let record = &self.record;
@@ -64,10 +59,12 @@ impl SeenRecord {
 ///
 /// A full log has forgotten everything older than its oldest entry, so nothing older than that is new.
 pub(super) fn unseen<'a>(seen: &'a [SeenRecord], before: &[Activity]) -> Vec<&'a SeenRecord> {
-    let horizon = (before.len() >= RECORDS_MAX).then(|| before.last().map(|oldest| oldest.time.0)).flatten();
+    let horizon = (before.len() >= RECORDS_MAX)
+        .then(|| before.last().map(|oldest| (oldest.time.0, oldest.record_id.as_str())))
+        .flatten();
     let mut new: Vec<_> = seen
         .iter()
-        .filter(|seen| horizon.is_none_or(|horizon| seen.record.at >= horizon))
+        .filter(|seen| horizon.is_none_or(|oldest| (to_second(seen.record.at).0, seen.record.id.as_str()) > oldest))
         .filter(|seen| before.iter().all(|entry| entry.record_id != seen.record.id))
         .collect();
     new.sort_by(|a, b| (a.record.at, &a.record.id).cmp(&(b.record.at, &b.record.id)));

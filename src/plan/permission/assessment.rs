@@ -67,6 +67,8 @@ pub(super) fn assess(desired: &Desired, facts: &PrerequisiteFacts, since: Timest
     if profile.is_unread() {
         needs.insert(Need::Customer(tenant));
     }
+    // Where the customer stands in the way, nothing more is asked, and so nothing more grows too old to be shown.
+    let since = if customer.truth == Truth::False { Timestamp::MIN } else { since };
     let estate = recent(&facts.estate, since);
     // What can be said without Partner Center is said first: a reference to nothing, or to somebody else's.
     let malformed = facts.subscriptions.iter().find_map(|one| reference_error(desired, one));
@@ -83,7 +85,7 @@ pub(super) fn assess(desired: &Desired, facts: &PrerequisiteFacts, since: Timest
             Fact::Known { .. } | Fact::Unknown { .. } => holders,
         };
         let (owners, _) = prerequisites::owners(wish, found.holds(), &holders);
-        if owners.reason == "OwnerUnknown" && holders.is_unread() {
+        if owners.reason == "OwnerUnknown" && holders.is_unread() && customer.truth != Truth::False {
             needs.insert(Need::Owners(tenant, wish.subscription, wish.owners.clone()));
         }
         verified.push(found);

@@ -207,7 +207,7 @@ impl Pass<'_> {
             (Some(remembered), _) => remembered,
             (None, CustomerRef::Found(tenant)) => *tenant,
             (None, CustomerRef::Missing | CustomerRef::Malformed(_)) => {
-                return self.report(Report::new(self.assess_for_display()));
+                return self.report(Report::new(self.assess_for_display(Timestamp::MIN)));
             }
         };
         if self.desired.mode == Mode::Observe {
@@ -216,13 +216,13 @@ impl Pass<'_> {
         match ownership(&self.contender(tenant), &self.facts.contenders) {
             Ownership::Mine => self.enforce(tenant),
             Ownership::Of(owner) => self.report(Report::conflict(
-                self.assess_for_display(),
+                self.assess_for_display(Timestamp::MIN),
                 format!(
                     "{owner} already manages the purchase permissions of tenant {tenant}; nothing is written for this one. Delete one of the two"
                 ),
             )),
             Ownership::Contested(others) => self.report(Report::conflict(
-                self.assess_for_display(),
+                self.assess_for_display(Timestamp::MIN),
                 format!(
                     "tenant {tenant} is also meant, with other wishes, by {}; nothing is written for any of them. Make them equal, or delete all but one",
                     join(&others)
@@ -241,7 +241,7 @@ impl Pass<'_> {
         let mut assessment = if wants_grant && !is_tenant_changed {
             assess(self.desired, &self.facts.prerequisites, self.earliest_for_a_grant())
         } else {
-            self.assess_for_display()
+            self.assess_for_display(self.earliest_for_display())
         };
         if matches!(held, Held::Read { state: PolicyState::CustomerNotOurs, .. }) {
             assessment.customer = Verdict::no(
@@ -258,8 +258,9 @@ impl Pass<'_> {
         let may_grant = wants_grant && !is_tenant_changed && assessment.holds() && partner.is_none();
 
         let mut needs = assessment.needs.clone();
+        needs.extend(self.need_before_a_claim(tenant));
         let mut actions = Vec::new();
-        let may_read = self.desired.claim().is_some() || assessment.customer.holds();
+        let may_read = self.may_read(&assessment);
         let target = match &held {
             Held::Unread if may_grant && self.is_first_contact() => {
                 // Nobody has ever seen a policy: the create is the reading, since the server refuses it if there is one.
@@ -333,11 +334,14 @@ impl Pass<'_> {
         let assessment = if would_grant {
             assess(self.desired, &self.facts.prerequisites, self.earliest_for_display())
         } else {
-            self.assess_for_display()
+            self.assess_for_display(self.earliest_for_display())
         };
         let mut needs = assessment.needs.clone();
-        if matches!(held, Held::Unread) && (assessment.customer.holds() || self.desired.claim().is_some()) {
-            needs.insert(Need::Policy(tenant));
+        if matches!(held, Held::Unread) {
+            needs.extend(self.need_before_a_claim(tenant));
+            if self.may_read(&assessment) {
+                needs.insert(Need::Policy(tenant));
+            }
         }
         let target = matches!(held, Held::Read { .. } | Held::Remembered { .. }).then(|| {
             Target::new(self.desired.wishes, |switch| held.allows(switch).unwrap_or_default(), assessment.holds())
@@ -358,6 +362,17 @@ impl Pass<'_> {
     fn misses_a_reference(&self) -> bool {
         let facts = &self.facts.prerequisites;
         facts.customer == CustomerRef::Missing || facts.subscriptions.iter().any(|one| one.wish.is_none())
+    }
+
+    /// Whether the policy may be read: it was before, or the tenant is known to be the partner's.
+    fn may_read(&self, assessment: &Assessment) -> bool {
+        self.desired.claim().is_some() || assessment.customer.holds() || self.facts.policy.known().is_some()
+    }
+
+    /// Without a claim, nothing is read or claimed for a customer that nobody has looked at.
+    fn need_before_a_claim(&self, tenant: TenantId) -> Option<Need> {
+        let is_due = self.desired.claim().is_none() && self.facts.prerequisites.profile.is_unread();
+        is_due.then_some(Need::Customer(tenant))
     }
 
     /// Whether nothing suggests that anybody has ever set a policy for this customer.
@@ -391,8 +406,8 @@ impl Pass<'_> {
     }
 
     /// The prerequisites as far as they happen to be known: nothing is granted on their strength.
-    fn assess_for_display(&self) -> Assessment {
-        let mut assessment = assess(self.desired, &self.facts.prerequisites, self.earliest_for_display());
+    fn assess_for_display(&self, since: Timestamp) -> Assessment {
+        let mut assessment = assess(self.desired, &self.facts.prerequisites, since);
         let is_current = self.is_current();
         if is_current || !self.desired.wishes.allow_anything() {
             // The status remembers them, or nobody needs them; only whose customer it is has to be known once.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::activity::{self, unseen};
@@ -9,7 +10,9 @@ use super::assessment::Assessment;
 use super::held::{Held, is_touched, state};
 use super::target::Target;
 use super::{Action, Attempt, Failure, Pass, PermissionPlan, denied};
-use crate::api::{CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches};
+use crate::api::{
+    Activity, ActivityOrigin, CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches,
+};
 use crate::model::{Denial, Origin, PartnerAuthorization, Switch, TenantId};
 use crate::plan::conditions::{ConditionType, Conditions, Truth, Verdict};
 use crate::plan::summary::{Situation, summarize};
@@ -117,9 +120,18 @@ impl Pass<'_> {
 
     fn show_switches(&self, report: &Report, status: &mut CustomerPurchasePermissionStatus) {
         let Held::Read { state: read, .. } = &report.held else {
-            // From here on the status knows the record, so nothing but this tells that nobody has looked since. And who
-            // does not own the tenant does not hear of the owner's writes.
-            if is_touched(self) || matches!(report.outcome, Outcome::Conflict { .. } | Outcome::Unresolved) {
+            let is_worthless = match report.outcome {
+                // Who does not own the tenant does not hear of the owner's writes.
+                Outcome::Conflict { .. } | Outcome::Unresolved => true,
+                // From here on the status knows the record or the generation, so nothing but this tells that nobody has
+                // looked since.
+                Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. } => {
+                    is_touched(self) || !self.is_current()
+                }
+                // Going on is another generation.
+                Outcome::Suspended => is_touched(self),
+            };
+            if is_worthless {
                 status.effective = None;
                 status.policy_id = None;
             }
@@ -260,7 +272,7 @@ impl Pass<'_> {
             Verdict::no(reason, format!("due: {plan}"))
         } else {
             let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            Verdict::no("Drifted", format!("{what} was turned by {}; due: {plan}", self.culprit()))
+            Verdict::no("Drifted", format!("{what} was turned by {}; due: {plan}", self.culprit(drifted)))
         };
         if target.is_due() {
             return in_progress(synced);
@@ -318,28 +330,42 @@ impl Pass<'_> {
     }
 
     /// Who has turned a switch, as far as the activity log tells.
-    fn culprit(&self) -> String {
-        match self.newest_foreign() {
-            Some(seen) => format!("{} at {}", seen.actor(), to_second(seen.record.at).0),
+    fn culprit(&self, drifted: &[Switch]) -> String {
+        match self.newest_foreign(drifted) {
+            Some(entry) => {
+                let actor = entry.actor.as_deref().unwrap_or("somebody whom the record does not name");
+                format!("{actor} at {}", entry.time.0)
+            }
             None => "somebody whom the activity log does not name yet".to_owned(),
         }
     }
 
-    fn newest_foreign(&self) -> Option<&super::SeenRecord> {
-        let applied_since = self.before.last_applied.as_ref().map(|applied| {
+    /// Since when the status shows that a switch is not as wished.
+    fn drifted_since(&self, switch: Switch) -> Option<Timestamp> {
+        let status = get(self.before.effective.as_ref()?, switch)?;
+        (wished(self.desired.wishes.of(switch)) != Some(status.state)).then_some(status.since.0)
+    }
+
+    /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
+    fn newest_foreign(&self, drifted: &[Switch]) -> Option<Activity> {
+        let applied_since = self.before.last_applied.as_ref().and_then(|applied| {
             Switch::ALL.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
         });
-        self.facts
-            .activity
-            .iter()
-            .filter(|seen| seen.origin != Origin::Own)
+        // A write of ours after this moment was about the other switch: this one is still as it was then.
+        let drifted_since = drifted.iter().filter_map(|switch| self.drifted_since(*switch)).min();
+        activity::merge(&self.before.recent_activity, &self.facts.activity)
+            .into_iter()
+            .filter(|entry| !entry.result.eq_ignore_ascii_case("failed"))
+            .find(|entry| {
+                entry.origin != ActivityOrigin::Operator || drifted_since.is_none_or(|since| entry.time.0 <= since)
+            })
+            .filter(|entry| entry.origin != ActivityOrigin::Operator)
             // A record from before our last write cannot tell of what has changed since. Its clock is not ours.
-            .filter(|seen| {
-                applied_since.flatten().is_none_or(|since| {
-                    seen.record.at.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)
+            .filter(|entry| {
+                applied_since.is_none_or(|since| {
+                    entry.time.0.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)
                 })
             })
-            .max_by_key(|seen| seen.record.at)
     }
 
     fn show_prerequisites(&self, report: &Report, standing: &Standing, conditions: &mut Conditions<'_>) {
@@ -433,14 +459,24 @@ impl Pass<'_> {
         match culprit {
             Some(index) => events[index].note = format!("{}. {then}", events[index].note),
             None => {
+                // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
                 let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
                     .is_some_and(|synced| synced.reason == "Drifted");
-                if !was_drifted {
+                if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
+                    // Since when it had been right: the same until the status tells of the drift, another one later.
+                    let right_since = self
+                        .before
+                        .effective
+                        .as_ref()
+                        .and_then(|shown| {
+                            drifted.iter().filter_map(|switch| get(shown, *switch)).map(|it| &it.since).max()
+                        })
+                        .map_or_else(|| to_second(self.now).0, |since| since.0);
                     events.push(Event {
                         severity: Severity::Warning,
                         reason: "Drifted".to_owned(),
-                        note: format!("{then}. By {}", self.culprit()),
-                        key: format!("Drifted/{what}/{}", to_second(self.now).0),
+                        note: format!("{then}. By {}", self.culprit(drifted)),
+                        key: format!("Drifted/{what}/{right_since}"),
                     });
                 }
             }

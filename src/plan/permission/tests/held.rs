@@ -1,8 +1,8 @@
 //! What counts as known of Partner Center: readings, the status, and what makes either worthless.
 
 use super::support::*;
-use crate::api::CustomerPurchasePermissionStatus;
-use crate::model::Origin;
+use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode};
+use crate::model::{Fact, Origin};
 use crate::plan::Wait;
 use crate::plan::schedule::next_turn;
 
@@ -49,19 +49,19 @@ fn one_failed_reading_does_not_make_a_record_forgotten() {
     assert_eq!(status.recent_activity.len(), 1);
     let next = case.with(|case| case.before = status).later(minutes(1));
     assert_eq!(next.shows("Ready"), "False/Throttled");
-    assert_eq!(next.clone().with(|case| case.facts.policy = crate::model::Fact::NOT_READ).does(), "read policy");
+    assert_eq!(next.clone().with(|case| case.facts.policy = Fact::NOT_READ).does(), "read policy");
     assert_eq!(next.restarted().does(), "read policy");
 }
 
 #[test]
 fn a_record_that_came_while_nobody_looked_is_not_forgotten() {
     let case = Case::new(Deny, Deny).settled(policy(&[]));
-    let suspended = case.edited(|desired| desired.mode = crate::api::Mode::Suspend).later(minutes(1));
+    let suspended = case.edited(|desired| desired.mode = Mode::Suspend).later(minutes(1));
     let suspended = suspended.with(|case| seen(case, "r", Origin::Other));
     assert_eq!(suspended.does(), "");
     let status = suspended.plan().status;
     assert_eq!(status.recent_activity.len(), 1);
-    let again = suspended.with(|case| case.before = status).edited(|desired| desired.mode = crate::api::Mode::Enforce);
+    let again = suspended.with(|case| case.before = status).edited(|desired| desired.mode = Mode::Enforce);
     assert_eq!(again.clone().later(minutes(1)).does(), "read policy");
     assert_eq!(again.later(minutes(1)).restarted().does(), "read policy");
 }
@@ -72,10 +72,7 @@ fn a_write_whose_outcome_was_lost_is_looked_up_before_the_status_is_believed() {
     // back before the next one came.
     let case = Case::new(Deny, Deny).settled(policy(&[])).restarted();
     assert_eq!(case.does(), "");
-    assert_eq!(
-        case.clone().edited(|desired| desired.deletion_policy = crate::api::DeletionPolicy::Retain).does(),
-        "read policy"
-    );
+    assert_eq!(case.clone().edited(|desired| desired.deletion_policy = DeletionPolicy::Retain).does(), "read policy");
     // Or it was a correction: then its record tells.
     assert_eq!(case.with(|case| seen(case, "r", Origin::Own)).does(), "read policy");
 }
@@ -119,11 +116,10 @@ fn asking_anew_reads_everything_once() {
         case.facts.prerequisites = fresh;
         let now = case.now;
         let prerequisites = &mut case.facts.prerequisites;
-        prerequisites.profile =
-            crate::model::Fact::Known { value: profile(crate::model::Relationship::Reseller), at: now };
-        prerequisites.estate = crate::model::Fact::Known { value: estate("active"), at: now };
-        prerequisites.subscriptions[0].holders = crate::model::Fact::Known { value: holders(), at: now };
-        case.facts.policy = crate::model::Fact::Known { value: policy(&[Reservations]), at: now };
+        prerequisites.profile = Fact::Known { value: profile(crate::model::Relationship::Reseller), at: now };
+        prerequisites.estate = Fact::Known { value: estate("active"), at: now };
+        prerequisites.subscriptions[0].holders = Fact::Known { value: holders(), at: now };
+        case.facts.policy = Fact::Known { value: policy(&[Reservations]), at: now };
     });
     assert_eq!(answered.does(), "");
     let status = answered.plan().status;
@@ -157,4 +153,32 @@ fn asking_anew_reads_the_prerequisites_of_a_converged_object_too() {
     });
     assert_eq!(failing.does(), "");
     assert_eq!(failing.plan().status.last_handled_reconcile_at.as_deref(), Some("now"));
+}
+
+#[test]
+fn a_customer_that_could_not_be_read_is_read_again_until_there_is_a_claim() {
+    let failing = Case::new(Deny, Deny).with(|case| case.facts.prerequisites.profile = failed("Throttled"));
+    assert_eq!((failing.does(), failing.shows("Ready")), (String::new(), "False/Throttled".into()));
+    let status = failing.plan().status;
+    let next = failing.with(|case| {
+        case.before = status;
+        case.facts.prerequisites.profile = Fact::NOT_READ;
+    });
+    assert_eq!(next.does(), "read customer");
+    // Who observes has no claim, and needs none to be swept.
+    let observing = Case::new(Allow, Deny).with(|case| case.desired.mode = Mode::Observe);
+    let observing = observing.holding(policy(&[Reservations]));
+    let status = observing.plan().status;
+    let swept = observing.with(|case| case.before = status).restarted().later(minutes(24 * 60));
+    assert_eq!(swept.does(), "read customer");
+}
+
+#[test]
+fn a_failed_reading_after_an_edit_does_not_make_the_old_status_current() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).restarted();
+    let edited = case.edited(|desired| desired.deletion_policy = DeletionPolicy::Retain);
+    let failing = edited.clone().with(|case| case.facts.policy = failed("Throttled"));
+    let status = failing.plan().status;
+    assert_eq!((status.observed_generation, &status.effective), (2, &None));
+    assert_eq!(edited.with(|case| case.before = status).does(), "read policy");
 }
