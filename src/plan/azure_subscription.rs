@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::conditions::{ConditionType, Conditions, customer_verdict, is_true};
+use super::conditions::{ConditionType, Conditions, Truth, customer_verdict, is_true};
 use super::customer::NoAction;
 use super::prerequisites::{self, SubscriptionWish};
 use super::recheck::Recheck;
@@ -68,8 +68,13 @@ pub fn plan(
     };
     let needs = needs(wish, facts, &recheck);
     let is_resolved = matches!(facts.customer, CustomerRef::Found(_));
-    let asks_owners = wish.owner_role == OwnerRole::Verify && facts.estate.known().is_some();
+    let customer = customer_verdict(&facts.customer, &wish.customer, &facts.profile);
+    let found = prerequisites::subscription(wish.subscription, &facts.estate);
+    // What is known to be wrong is said, although the rest is only remembered.
+    let is_wrong = [&customer, &found.verdict].into_iter().any(|verdict| verdict.truth == Truth::False);
+    let asks_owners = wish.owner_role == OwnerRole::Verify && found.verdict.holds();
     if is_resolved
+        && !is_wrong
         && (recheck.is_remembered(&facts.profile)
             || recheck.is_remembered(&facts.estate)
             || (asks_owners
@@ -80,8 +85,6 @@ pub fn plan(
         return Plan { needs, actions: Vec::new(), status: before.clone(), events: Vec::new(), next };
     }
 
-    let customer = customer_verdict(&facts.customer, &wish.customer, &facts.profile);
-    let found = prerequisites::subscription(wish.subscription, &facts.estate);
     let (owners, results) = prerequisites::owners(wish, found.verdict.holds(), &facts.holders);
     // The first that does not hold is the one to put right first.
     let verdicts = [&customer, &found.verdict, &owners];
