@@ -307,11 +307,16 @@ impl Pass<'_> {
                 (Verdict::unknown("NotRead", "the customer's policy has not been read yet"), None)
             }
         };
-        let failing = report.assessment.as_ref().and_then(Assessment::first_failing);
+        let failing = report.assessment.as_ref().and_then(|assessment| {
+            let is_needed = self.desired.wishes.allow_anything();
+            if is_needed { assessment.first_failing() } else { Some(&assessment.customer).filter(|it| !it.holds()) }
+        });
         let (situation, cause) = match (denial, failing, failure) {
             (Some(denial), _, _) => (Situation::PersonMustAct, denied(denial)),
-            (None, Some(failing), _) => (Situation::InProgress, failing.clone()),
-            (None, None, Some(failure)) => (Situation::InProgress, failure),
+            (None, Some(failing), _) if failing.truth == Truth::False => (Situation::InProgress, failing.clone()),
+            // What was tried and failed says more than what nobody has tried.
+            (None, _, Some(failure)) => (Situation::InProgress, failure),
+            (None, Some(failing), None) => (Situation::InProgress, failing.clone()),
             (None, None, None) => (Situation::InProgress, synced.clone()),
         };
         Standing { synced: Some(synced), situation, reason: cause.reason, message: cause.message }
@@ -349,7 +354,7 @@ impl Pass<'_> {
     /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
     fn newest_foreign(&self, drifted: &[Switch]) -> Option<Activity> {
         let applied_since = self.before.last_applied.as_ref().and_then(|applied| {
-            Switch::ALL.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
+            drifted.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
         });
         // A write of ours after this moment was about the other switch: this one is still as it was then.
         let drifted_since = drifted.iter().filter_map(|switch| self.drifted_since(*switch)).min();
@@ -360,7 +365,7 @@ impl Pass<'_> {
                 entry.origin != ActivityOrigin::Operator || drifted_since.is_none_or(|since| entry.time.0 <= since)
             })
             .filter(|entry| entry.origin != ActivityOrigin::Operator)
-            // A record from before our last write cannot tell of what has changed since. Its clock is not ours.
+            // A record from before the switches were right cannot tell of what has changed since. Its clock is not ours.
             .filter(|entry| {
                 applied_since.is_none_or(|since| {
                     entry.time.0.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)

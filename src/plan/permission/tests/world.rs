@@ -491,7 +491,11 @@ impl World {
         let memory = &self.memory;
         let customers = memory.profiles.keys().map(|tenant| Need::Customer(*tenant));
         let estates = memory.estates.keys().map(|tenant| Need::Estate(*tenant));
-        for need in customers.chain(estates).collect::<Vec<_>>() {
+        let is_read = |number: &u8| memory.holders.contains_key(&subscription(*number));
+        let owners = (1..=TENANTS)
+            .filter(is_read)
+            .map(|number| Need::Owners(tenant(number), subscription(number), BTreeSet::new()));
+        for need in customers.chain(estates).chain(owners).collect::<Vec<_>>() {
             self.read(&need, Faults::default());
         }
     }
@@ -598,8 +602,9 @@ impl World {
         let me = view[index].as_ref().unwrap();
         let stored = &self.objects[index].as_ref().unwrap().desired;
         assert_eq!(me.desired.mode, Mode::Enforce, "only Enforce writes");
-        assert_eq!(me.desired.remembered.unwrap_or(target), target);
-        if me.desired.remembered.is_some() {
+        assert_eq!(me.desired.claim().unwrap_or(target), target);
+        // With an old view it may just have been released: nothing but a fresh look would tell.
+        if me.desired.identity.generation == stored.identity.generation {
             assert!(stored.has_finalizer, "the finalizer comes before any write");
         }
         let (read, next) = match write {
