@@ -461,30 +461,25 @@ impl Pass<'_> {
         } else {
             format!("{what} is not as declared any more, and cannot be turned back yet")
         };
-        match culprit {
-            Some(index) => events[index].note = format!("{}. {then}", events[index].note),
-            None => {
-                // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
-                let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
-                    .is_some_and(|synced| synced.reason == "Drifted");
-                if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
-                    // Since when it had been right: the same until the status tells of the drift, another one later.
-                    let right_since = self
-                        .before
-                        .effective
-                        .as_ref()
-                        .and_then(|shown| {
-                            drifted.iter().filter_map(|switch| get(shown, *switch)).map(|it| &it.since).max()
-                        })
-                        .map_or_else(|| to_second(self.now).0, |since| since.0);
-                    events.push(Event {
-                        severity: Severity::Warning,
-                        reason: "Drifted".to_owned(),
-                        note: format!("{then}. By {}", self.culprit(drifted)),
-                        key: format!("Drifted/{what}/{right_since}"),
-                    });
-                }
-            }
+        if let Some(index) = culprit {
+            events[index].note = format!("{}. {then}", events[index].note);
+            return events;
+        }
+        // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
+        let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
+            .is_some_and(|synced| synced.reason == "Drifted");
+        if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
+            // Since when it had been right: the same until the status tells of the drift, another one later.
+            let shown = self.before.effective.as_ref();
+            let right_since =
+                drifted.iter().filter_map(|switch| get(shown?, *switch)).map(|status| status.since.0).max();
+            let right_since = right_since.unwrap_or_else(|| to_second(self.now).0);
+            events.push(Event {
+                severity: Severity::Warning,
+                reason: "Drifted".to_owned(),
+                note: format!("{then}. By {}", self.culprit(drifted)),
+                key: format!("Drifted/{what}/{right_since}"),
+            });
         }
         events
     }
