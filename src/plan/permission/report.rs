@@ -307,11 +307,16 @@ impl Pass<'_> {
                 (Verdict::unknown("NotRead", "the customer's policy has not been read yet"), None)
             }
         };
-        let failing = report.assessment.as_ref().and_then(Assessment::first_failing);
+        let failing = report.assessment.as_ref().and_then(|assessment| {
+            let is_needed = self.desired.wishes.allow_anything();
+            if is_needed { assessment.first_failing() } else { Some(&assessment.customer).filter(|it| !it.holds()) }
+        });
         let (situation, cause) = match (denial, failing, failure) {
             (Some(denial), _, _) => (Situation::PersonMustAct, denied(denial)),
-            (None, Some(failing), _) => (Situation::InProgress, failing.clone()),
-            (None, None, Some(failure)) => (Situation::InProgress, failure),
+            (None, Some(failing), _) if failing.truth == Truth::False => (Situation::InProgress, failing.clone()),
+            // What was tried and failed says more than what nobody has tried.
+            (None, _, Some(failure)) => (Situation::InProgress, failure),
+            (None, Some(failing), None) => (Situation::InProgress, failing.clone()),
             (None, None, None) => (Situation::InProgress, synced.clone()),
         };
         Standing { synced: Some(synced), situation, reason: cause.reason, message: cause.message }
@@ -349,7 +354,7 @@ impl Pass<'_> {
     /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
     fn newest_foreign(&self, drifted: &[Switch]) -> Option<Activity> {
         let applied_since = self.before.last_applied.as_ref().and_then(|applied| {
-            Switch::ALL.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
+            drifted.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
         });
         // A write of ours after this moment was about the other switch: this one is still as it was then.
         let drifted_since = drifted.iter().filter_map(|switch| self.drifted_since(*switch)).min();
@@ -360,7 +365,7 @@ impl Pass<'_> {
                 entry.origin != ActivityOrigin::Operator || drifted_since.is_none_or(|since| entry.time.0 <= since)
             })
             .filter(|entry| entry.origin != ActivityOrigin::Operator)
-            // A record from before our last write cannot tell of what has changed since. Its clock is not ours.
+            // A record from before the switches were right cannot tell of what has changed since. Its clock is not ours.
             .filter(|entry| {
                 applied_since.is_none_or(|since| {
                     entry.time.0.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)
@@ -456,30 +461,25 @@ impl Pass<'_> {
         } else {
             format!("{what} is not as declared any more, and cannot be turned back yet")
         };
-        match culprit {
-            Some(index) => events[index].note = format!("{}. {then}", events[index].note),
-            None => {
-                // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
-                let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
-                    .is_some_and(|synced| synced.reason == "Drifted");
-                if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
-                    // Since when it had been right: the same until the status tells of the drift, another one later.
-                    let right_since = self
-                        .before
-                        .effective
-                        .as_ref()
-                        .and_then(|shown| {
-                            drifted.iter().filter_map(|switch| get(shown, *switch)).map(|it| &it.since).max()
-                        })
-                        .map_or_else(|| to_second(self.now).0, |since| since.0);
-                    events.push(Event {
-                        severity: Severity::Warning,
-                        reason: "Drifted".to_owned(),
-                        note: format!("{then}. By {}", self.culprit(drifted)),
-                        key: format!("Drifted/{what}/{right_since}"),
-                    });
-                }
-            }
+        if let Some(index) = culprit {
+            events[index].note = format!("{}. {then}", events[index].note);
+            return events;
+        }
+        // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
+        let was_drifted = crate::plan::conditions::find(&self.before.conditions, ConditionType::Synced)
+            .is_some_and(|synced| synced.reason == "Drifted");
+        if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
+            // Since when it had been right: the same until the status tells of the drift, another one later.
+            let shown = self.before.effective.as_ref();
+            let right_since =
+                drifted.iter().filter_map(|switch| get(shown?, *switch)).map(|status| status.since.0).max();
+            let right_since = right_since.unwrap_or_else(|| to_second(self.now).0);
+            events.push(Event {
+                severity: Severity::Warning,
+                reason: "Drifted".to_owned(),
+                note: format!("{then}. By {}", self.culprit(drifted)),
+                key: format!("Drifted/{what}/{right_since}"),
+            });
         }
         events
     }

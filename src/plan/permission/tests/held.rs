@@ -182,3 +182,33 @@ fn a_failed_reading_after_an_edit_does_not_make_the_old_status_current() {
     assert_eq!((status.observed_generation, &status.effective), (2, &None));
     assert_eq!(edited.with(|case| case.before = status).does(), "read policy");
 }
+
+#[test]
+fn an_unreadable_policy_is_told_by_its_own_cause() {
+    let tells = |case: Case, reason: &str| {
+        let case = case.claimed().restarted().with(|case| case.facts.policy = failed("Unavailable"));
+        assert_eq!((case.does(), case.shows("Synced")), (case.does(), "Unknown/Unavailable".into()));
+        assert_eq!(case.shows("Ready"), format!("False/{reason}"));
+    };
+    // Nothing is to be allowed: that its subscriptions have not been looked at is no cause.
+    tells(Case::new(Deny, Deny), "Unavailable");
+    tells(Case::new(Allow, Deny), "Unavailable");
+    let gone = Case::new(Allow, Deny).claimed().with(|case| case.facts.policy = failed("Unavailable"));
+    let gone = gone.with(|case| case.facts.prerequisites.profile = Fact::Known { value: None, at: case.now });
+    assert_eq!(gone.shows("Ready"), "False/TenantUnknown");
+}
+
+#[test]
+fn the_culprit_is_looked_for_since_the_drifted_switch_was_right() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).later(minutes(60));
+    let case = case.with(|case| seen(case, "r", Origin::Other));
+    // Hours later the other switch becomes right; that says nothing about this one.
+    let case = case.edited(|desired| desired.wishes.savings_plans = Allow).later(minutes(60));
+    let case = case.with(|case| case.facts.partner.authorization = denial()).holding(policy(&[SavingsPlans]));
+    let status = case.plan().status;
+    let message = |status: &CustomerPurchasePermissionStatus| {
+        status.conditions.iter().find(|one| one.type_ == "Synced").unwrap().message.clone()
+    };
+    assert!(message(&status).contains("turned by ada@fabrikam.example"), "{}", message(&status));
+    assert_eq!(case.with(|case| case.before = status.clone()).plan().status, status);
+}
