@@ -96,10 +96,18 @@ mod tests {
         let mut shipped: Vec<_> =
             fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         let mut rendered: Vec<_> = files.into_iter().map(|(name, _)| name).collect();
+        // Written by hand: without it a kustomization elsewhere may not refer to the directory.
+        let kustomization = fs::read_to_string(directory.join(KUSTOMIZATION)).unwrap();
+        for name in &rendered {
+            assert!(kustomization.contains(&format!("- {name}\n")), "crds/{KUSTOMIZATION} lacks {name}");
+        }
+        rendered.push(KUSTOMIZATION.to_owned());
         shipped.sort();
         rendered.sort();
-        assert_eq!(shipped, rendered, "crds/ holds exactly what `{COMMAND}` writes");
+        assert_eq!(shipped, rendered, "crds/ holds what `{COMMAND}` writes, and {KUSTOMIZATION}");
     }
+
+    const KUSTOMIZATION: &str = "kustomization.yaml";
 
     #[test]
     fn files_are_replaced_and_nothing_is_left_beside_them() {

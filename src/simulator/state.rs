@@ -1,6 +1,6 @@
 //! Everything a running simulator holds, and the few changes that more than one API makes to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -63,30 +63,61 @@ impl State {
     /// Adds a customer whose ids are known to be new.
     fn insert(&mut self, mut about: world::Customer) {
         let tenant = about.tenant_id;
-        let admin_agents = self.partner.admin_agents_group_id;
-        for azure in about.azure_subscriptions_mut() {
-            // Every CSP subscription starts with the partner's AdminAgents as Owner:
-            // https://learn.microsoft.com/en-us/partner-center/azure-plan-manage
-            azure.role_assignments.insert(0, RoleAssignment::owner(admin_agents, PrincipalType::ForeignGroup));
-            self.azure_tenants.insert(azure.id, tenant);
+        for subscription in &mut about.subscriptions {
+            self.open(tenant, subscription);
         }
         let policy = Policy::permitting(&about.permissions);
         self.customers.insert(tenant, Customer { about, policy, policy_writes: 0, portal_writes: 0 });
     }
 
+    /// Makes the Azure subscriptions under `subscription` known as the tenant's.
+    fn open(&mut self, tenant: Uuid, subscription: &mut world::Subscription) {
+        let admin_agents = self.partner.admin_agents_group_id;
+        for azure in &mut subscription.azure_subscriptions {
+            // Every CSP subscription starts with the partner's AdminAgents as Owner:
+            // https://learn.microsoft.com/en-us/partner-center/azure-plan-manage
+            azure.role_assignments.insert(0, RoleAssignment::owner(admin_agents, PrincipalType::ForeignGroup));
+            self.azure_tenants.insert(azure.id, tenant);
+        }
+    }
+
     /// Adds a customer, unless one of its ids is taken.
     pub(crate) fn add_customer(&mut self, about: world::Customer) -> Result<(), String> {
         about.check()?;
-        let mut new = std::collections::HashSet::new();
-        for id in about.ids() {
+        self.check_new(about.ids()).map_err(|problem| format!("customer `{}`: {problem}", about.name))?;
+        self.insert(about);
+        Ok(())
+    }
+
+    /// Adds a subscription to a customer, unless one of its ids is taken. `false`: there is no such customer.
+    pub(crate) fn add_subscription(
+        &mut self,
+        tenant: Uuid,
+        mut subscription: world::Subscription,
+    ) -> Result<bool, String> {
+        if !self.customers.contains_key(&tenant) {
+            return Ok(false);
+        }
+        subscription.check()?;
+        self.check_new(subscription.ids())?;
+        self.open(tenant, &mut subscription);
+        if let Some(customer) = self.customers.get_mut(&tenant) {
+            customer.about.subscriptions.push(subscription);
+        }
+        Ok(true)
+    }
+
+    /// Refuses an id that is taken, or that comes twice.
+    fn check_new(&self, ids: impl Iterator<Item = Uuid>) -> Result<(), String> {
+        let mut new = HashSet::new();
+        for id in ids {
             let taken = self.customers.contains_key(&id)
                 || self.azure_tenants.contains_key(&id)
                 || self.customers.values().any(|known| known.about.subscriptions.iter().any(|plan| plan.id == id));
             if taken || !new.insert(id) {
-                return Err(format!("customer `{}`: the id {id} is used more than once", about.name));
+                return Err(format!("the id {id} is used more than once"));
             }
         }
-        self.insert(about);
         Ok(())
     }
 

@@ -82,6 +82,16 @@ pub(super) fn remove_customer(state: &mut State, tenant: Uuid) -> Outcome {
     if state.remove_customer(tenant) { Ok(done()) } else { Err(unknown("customer", tenant)) }
 }
 
+/// The partner buys a subscription for a customer.
+pub(super) fn add_subscription(state: &mut State, request: &Request, tenant: Uuid) -> Outcome {
+    let subscription: world::Subscription = body(request)?;
+    match state.add_subscription(tenant, subscription) {
+        Ok(true) => Ok(Answer::empty(StatusCode::CREATED)),
+        Ok(false) => Err(unknown("customer", tenant)),
+        Err(text) => Err(refuse(&text)),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewRelationship {

@@ -48,6 +48,9 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         (Method::POST, ["portal", "permission"]) => changes::portal_permission(state, request),
         (Method::POST, ["customers"]) => changes::add_customer(state, request),
         (Method::DELETE, ["customers", tenant]) => changes::remove_customer(state, guid(tenant)?),
+        (Method::POST, ["customers", tenant, "subscriptions"]) => {
+            changes::add_subscription(state, request, guid(tenant)?)
+        }
         (Method::PUT, ["customers", tenant, "policy"]) => changes::policy(state, request, guid(tenant)?),
         (Method::PUT, ["customers", tenant, "relationship"]) => changes::relationship(state, request, guid(tenant)?),
         (Method::POST, ["owners"]) => changes::owner(state, request),

@@ -74,6 +74,33 @@ async fn customers_come_and_go() {
 }
 
 #[tokio::test]
+async fn a_customer_gets_a_subscription_later() {
+    let api = Api::start(World::default()).await;
+    api.control(Method::POST, "customers", &json!({ "tenantId": CUSTOMER, "name": "Fabrikam" })).await;
+    let path = format!("customers/{CUSTOMER}/subscriptions");
+    let plan = json!({ "id": PLAN, "kind": "AzurePlan", "azureSubscriptions": [{ "id": AZURE }] });
+    api.control(Method::POST, &path, &plan).await;
+
+    let listed = api.get(&format!("/v1/customers/{CUSTOMER}/subscriptions")).await.1;
+    assert_eq!(listed["items"][0]["id"], PLAN);
+    let below = api.get(&format!("/v1/customers/{CUSTOMER}/subscriptions/{PLAN}/azureEntitlements")).await.1;
+    assert_eq!(below["items"][0]["id"], AZURE);
+    let owner = json!({ "subscription": AZURE, "principalId": OWNER, "holds": true });
+    api.control(Method::POST, "owners", &owner).await;
+
+    for (path, body, status, expected) in [
+        (path.clone(), plan.clone(), 400, "used more than once"),
+        (path, json!({ "id": STRANGER, "kind": "AzureGlobal" }), 400, "exactly one entry"),
+        (format!("customers/{STRANGER}/subscriptions"), plan, 404, STRANGER),
+    ] {
+        let (answered, answer) = answered(api.request(Method::POST, &format!("/simulator/{path}")).json(&body)).await;
+        let text = answer["error"].as_str().unwrap_or_default();
+        assert_eq!(answered, status, "{path}: {text}");
+        assert!(text.contains(expected), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn owners_and_statuses_change() {
     let api = Api::with_customers().await;
     let (_, body) = api.redeem(CUSTOMER, SEED, ARM).await;

@@ -312,27 +312,35 @@ impl KnownIds {
 impl Customer {
     /// Every id that must be unique in the world.
     pub(crate) fn ids(&self) -> impl Iterator<Item = Uuid> {
-        let subscriptions = self.subscriptions.iter().map(|subscription| subscription.id);
-        let azure = self.azure_subscriptions().map(|azure| azure.id);
-        std::iter::once(self.tenant_id).chain(subscriptions).chain(azure)
+        std::iter::once(self.tenant_id).chain(self.subscriptions.iter().flat_map(Subscription::ids))
+    }
+
+    /// What the types cannot say about its subscriptions.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.subscriptions
+            .iter()
+            .try_for_each(Subscription::check)
+            .map_err(|problem| format!("customer `{}`, {problem}", self.name))
+    }
+}
+
+impl Subscription {
+    /// Its own id and those of the Azure subscriptions under it.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Uuid> {
+        std::iter::once(self.id).chain(self.azure_subscriptions.iter().map(|azure| azure.id))
     }
 
     /// What the types cannot say: an Azure Global subscription is exactly one Azure subscription, licences are none.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for subscription in &self.subscriptions {
-            let found = subscription.azure_subscriptions.len();
-            let problem = match subscription.kind {
-                SubscriptionKind::AzurePlan => continue,
-                SubscriptionKind::AzureGlobal if found == 1 => continue,
-                SubscriptionKind::License if found == 0 => continue,
-                SubscriptionKind::AzureGlobal => {
-                    "an AzureGlobal subscription has exactly one entry in azureSubscriptions"
-                }
-                SubscriptionKind::License => "a License subscription has no azureSubscriptions",
-            };
-            return Err(format!("customer `{}`, subscription {}: {problem}, not {found}", self.name, subscription.id));
-        }
-        Ok(())
+        let found = self.azure_subscriptions.len();
+        let problem = match self.kind {
+            SubscriptionKind::AzurePlan => return Ok(()),
+            SubscriptionKind::AzureGlobal if found == 1 => return Ok(()),
+            SubscriptionKind::License if found == 0 => return Ok(()),
+            SubscriptionKind::AzureGlobal => "an AzureGlobal subscription has exactly one entry in azureSubscriptions",
+            SubscriptionKind::License => "a License subscription has no azureSubscriptions",
+        };
+        Err(format!("subscription {}: {problem}, not {found}", self.id))
     }
 }
 
