@@ -174,7 +174,7 @@ pub(crate) fn epilogue(shell: &Shell<'_>, screen: &mut Screen) -> Result<(), Fai
         format!("alias kubectl={}        # unless you have one", shell.kubectl_program()),
         format!("kubectl get csp -n {NAMESPACE}"),
         format!("kubectl get cpp -n {NAMESPACE} --watch"),
-        "kubectl apply -f examples/situations        # one customer for each of them is there".to_owned(),
+        "kubectl apply --server-side -f examples/situations   # the simulator has a customer for each".to_owned(),
         format!("kubectl get cpp -n {NAMESPACE} -o wide"),
         "kubectl explain cpp.spec --recursive".to_owned(),
         format!(
