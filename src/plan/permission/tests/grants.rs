@@ -249,6 +249,7 @@ fn nobody_asks_further_about_a_customer_that_is_not_ours() {
         case.facts.prerequisites.subscriptions[0].holders = Fact::NOT_READ;
     });
     assert_eq!(gone.does(), "");
+    assert_eq!(gone.with(|case| case.facts.prerequisites.estate = Fact::NOT_READ).does(), "");
     // And what is known of it is shown, however old: also in the pass that was asked to read everything anew.
     let asked = Case::new(Allow, Deny).settled(PolicyState::Absent).holding(PolicyState::Absent).with(|case| {
         case.facts.prerequisites.profile = known(case.now, None);
