@@ -8,6 +8,8 @@
 
 // `printcolumn(type_ = "string", …)` repeats by nature, and clippy takes that for a mistake.
 #![allow(clippy::duplicated_attributes)]
+// The comments on kinds and fields are what `kubectl explain` prints, where backticks around names would show.
+#![allow(clippy::doc_markdown)]
 // `KubeSchema` derives through a private copy of each struct, which the lint then reports.
 #![allow(unreachable_pub)]
 

@@ -60,11 +60,11 @@ impl SeenRecord {
 /// A full log has forgotten everything older than its oldest entry, so nothing older than that is new.
 pub(super) fn unseen<'a>(seen: &'a [SeenRecord], before: &[Activity]) -> Vec<&'a SeenRecord> {
     let horizon = (before.len() >= RECORDS_MAX)
-        .then(|| before.last().map(|oldest| (oldest.time.0, oldest.record_id.as_str())))
+        .then(|| before.last().map(|oldest| age(oldest.time.0, &oldest.record_id)))
         .flatten();
     let mut new: Vec<_> = seen
         .iter()
-        .filter(|seen| horizon.is_none_or(|oldest| (to_second(seen.record.at).0, seen.record.id.as_str()) > oldest))
+        .filter(|seen| horizon.is_none_or(|oldest| age(to_second(seen.record.at).0, &seen.record.id) > oldest))
         .filter(|seen| before.iter().all(|entry| entry.record_id != seen.record.id))
         .collect();
     new.sort_by(|a, b| (a.record.at, &a.record.id).cmp(&(b.record.at, &b.record.id)));
@@ -75,9 +75,16 @@ pub(super) fn unseen<'a>(seen: &'a [SeenRecord], before: &[Activity]) -> Vec<&'a
 pub(super) fn merge(before: &[Activity], seen: &[SeenRecord]) -> Vec<Activity> {
     let mut log: Vec<_> =
         unseen(seen, before).into_iter().map(SeenRecord::entry).chain(before.iter().cloned()).collect();
-    log.sort_by(|a, b| (b.time.0, &b.record_id).cmp(&(a.time.0, &a.record_id)));
+    log.sort_by(|a, b| age(b.time.0, &b.record_id).cmp(&age(a.time.0, &a.record_id)));
     log.truncate(RECORDS_MAX);
     log
+}
+
+/// By which entries are ordered. A status keeps whole seconds, but ids end in the moment in ticks of 100 ns, which tells
+/// the correction from the drift it corrects within the same second; where they do not, the text decides.
+fn age(second: Timestamp, record_id: &str) -> (Timestamp, u64, &str) {
+    let ticks = record_id.rsplit('_').next().and_then(|ticks| ticks.parse().ok()).unwrap_or_default();
+    (second, ticks, record_id)
 }
 
 /// The condition `ActivityRecorded`. `is_pending`: a write of ours has not shown yet.

@@ -191,3 +191,16 @@ fn a_correction_that_keeps_failing_tells_of_the_drift_once() {
     let next = refused.with(|case| case.facts.attempt = crate::plan::permission::Attempt::None);
     assert_eq!((next.does(), next.plan().events), ("create azureReservations".into(), Vec::new()));
 }
+
+#[test]
+fn within_one_second_the_ticks_of_the_ids_decide() {
+    let at = Timestamp::from_second(converged().now.as_second()).unwrap();
+    let drift = record("p_c_deleteselfservepolicy_639308442570000000", at, Origin::Other, "ada");
+    let correction = record("p_c_createselfservepolicy_639308442578293621", at, Origin::Own, "operator");
+    let ids = |seen: &[SeenRecord]| merge(&[], seen).into_iter().map(|entry| entry.record_id).collect::<Vec<_>>();
+    let expected = [correction.record.id.clone(), drift.record.id.clone()];
+    assert_eq!(ids(&[drift.clone(), correction.clone()]), expected);
+    let stored = merge(&[], std::slice::from_ref(&drift));
+    let both: Vec<_> = merge(&stored, &[drift, correction]).into_iter().map(|entry| entry.record_id).collect();
+    assert_eq!(both, expected);
+}

@@ -1,0 +1,174 @@
+//! The store against an API server in this process.
+
+use axum::http::{Method, StatusCode};
+use k8s_openapi::ByteString;
+
+use super::*;
+use crate::operator::test_api::ApiServer;
+
+type User = watch::Sender<Option<Result<SignIn, StoreError>>>;
+
+/// A process that has just started and has read `user`.
+fn start(server: &ApiServer, user: Option<SignIn>) -> (SecretStore, User) {
+    let (report, user) = watch::channel(user.map(Ok));
+    let store = SecretStore {
+        api: Api::namespaced(server.client(), "csp"),
+        namespace: "csp".to_owned(),
+        tokens_secret: "tokens".to_owned(),
+        user,
+        memory: Mutex::default(),
+    };
+    (store, report)
+}
+
+fn user(token: &str) -> SignIn {
+    let mut secret = Secret::default();
+    for (key, value) in [
+        ("partnerTenantId", "c1a0c1a0-1111-4a11-8a11-00000000000f"),
+        ("clientId", "c1a0c1a0-1111-4a11-8a11-000000000001"),
+        ("clientSecret", "hush"),
+        ("refreshToken", token),
+    ] {
+        secret.data.get_or_insert_default().insert(key.to_owned(), ByteString(value.into()));
+    }
+    SignIn::read(Some(&secret), "csp/user").unwrap()
+}
+
+async fn token(store: &SecretStore) -> String {
+    store.current().await.unwrap().refresh_token.expose_secret().to_owned()
+}
+
+async fn rotate(store: &SecretStore, new: &str) -> Result<(), CredentialError> {
+    let used = store.current().await.unwrap();
+    store.rotated(&used, new.into()).await
+}
+
+/// What is kept, as another replica would read it.
+fn kept_tokens(server: &ApiServer) -> Tokens {
+    tokens::decode(&serde_json::from_value(server.object().unwrap()).unwrap()).unwrap().unwrap()
+}
+
+/// Another replica writes.
+fn write(server: &ApiServer, tokens: &Tokens) {
+    let secret = tokens::encode("tokens", None, tokens).unwrap();
+    server.set_object(Some(serde_json::to_value(secret).unwrap()));
+}
+
+fn kept(server: &ApiServer) -> String {
+    kept_tokens(server).refresh_token.expose_secret().to_owned()
+}
+
+#[tokio::test]
+async fn a_rotated_token_outlives_the_process() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    assert_eq!(token(&store).await, "u1");
+    rotate(&store, "r1").await.unwrap();
+    assert_eq!((token(&store).await.as_str(), kept(&server).as_str()), ("r1", "r1"));
+
+    let (restarted, _user) = start(&server, Some(user("u1")));
+    assert_eq!(token(&restarted).await, "r1");
+    rotate(&restarted, "r2").await.unwrap();
+    assert_eq!(kept(&server), "r2");
+}
+
+#[tokio::test]
+async fn asking_costs_no_request() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    token(&store).await;
+    assert_eq!(server.requests(), [Method::GET, Method::POST]);
+    token(&store).await;
+    rotate(&store, "u1").await.unwrap();
+    assert_eq!(server.requests(), [] as [Method; 0]);
+    rotate(&store, "r1").await.unwrap();
+    assert_eq!(server.requests(), [Method::PATCH]);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_written_is_used_and_written_later() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    token(&store).await;
+    server.fail_with(Some(StatusCode::FORBIDDEN));
+    let error = rotate(&store, "r1").await.unwrap_err();
+    let text = Chain(&error).to_string();
+    assert!(
+        text.contains("could not write the Secret csp/tokens: not permitted to patch secrets csp/tokens"),
+        "{text}"
+    );
+    assert_eq!((token(&store).await.as_str(), kept(&server).as_str()), ("r1", "u1"));
+
+    server.fail_with(None);
+    store.save(Duration::from_secs(1)).await;
+    assert_eq!(kept(&server), "r1");
+}
+
+#[tokio::test]
+async fn the_users_token_is_not_used_before_the_newest_is_known() {
+    let server = ApiServer::default();
+    server.fail_with(Some(StatusCode::INTERNAL_SERVER_ERROR));
+    let (store, _user) = start(&server, Some(user("u1")));
+    assert!(matches!(store.current().await, Err(CredentialError::Unavailable(_))));
+    server.fail_with(None);
+    assert_eq!(token(&store).await, "u1");
+}
+
+#[tokio::test]
+async fn of_two_writers_the_newer_token_stays() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    token(&store).await;
+    let theirs = kept_tokens(&server).rotated("theirs".into(), "2999-01-01T00:00:00Z".parse().unwrap());
+    write(&server, &theirs);
+    rotate(&store, "ours").await.unwrap();
+    assert_eq!((token(&store).await.as_str(), kept(&server).as_str()), ("theirs", "theirs"));
+
+    let older = Tokens { issued_at: Timestamp::UNIX_EPOCH, ..theirs };
+    write(&server, &older);
+    rotate(&store, "newest").await.unwrap();
+    assert_eq!(kept(&server), "newest");
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_made_anew() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    token(&store).await;
+    server.set_object(None);
+    rotate(&store, "r1").await.unwrap();
+    assert_eq!(kept(&server), "r1");
+}
+
+#[tokio::test]
+async fn only_a_person_changes_the_generation() {
+    let server = ApiServer::default();
+    let (store, report) = start(&server, Some(user("u1")));
+    let first = store.current().await.unwrap();
+    rotate(&store, "r1").await.unwrap();
+    let rotated = store.current().await.unwrap();
+    assert_eq!(rotated.generation, first.generation);
+
+    report.send_replace(Some(Ok(user("u2"))));
+    let supplied = store.current().await.unwrap();
+    assert_ne!(supplied.generation, first.generation);
+    // What the old token is exchanged for comes too late.
+    store.rotated(&rotated, "late".into()).await.unwrap();
+    assert_eq!(token(&store).await, "u2");
+
+    report.send_replace(Some(Ok(user("u1"))));
+    assert_eq!(store.current().await.unwrap().generation, supplied.generation);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_that_is_not_there_is_said_so() {
+    let server = ApiServer::default();
+    let (store, report) = start(&server, None);
+    let Err(error) = store.current().await else { panic!("nothing was read") };
+    assert!(Chain(&error).to_string().contains("has not been read yet"), "{}", Chain(&error));
+
+    report.send_replace(Some(Err(StoreError::Invalid("the Secret is missing".to_owned()))));
+    let Err(error) = store.current().await else { panic!("it is missing") };
+    assert_eq!(error.to_string(), "the Secret is missing");
+    assert_eq!(server.requests(), [] as [Method; 0]);
+}

@@ -1,0 +1,37 @@
+//! The process around the reconciler.
+//!
+//! Lives here: the command line and its checks, log lines, health and metrics, the lease that decides which replica
+//! acts, the Secrets that the partner's sign-in is kept in, starting and stopping. `main` comes in by [`Cli`],
+//! [`Settings`], [`run`] and [`crd_files`]; the reconciler gets a [`Leading`] and knows nothing else of this.
+//!
+//! Never found here: Partner Center, the planner, or any decision about a customer. Nothing below this module knows of
+//! command lines, environment variables or signals.
+
+pub mod args;
+mod boot_clock;
+mod call;
+mod cluster;
+mod controllers;
+pub mod crd_files;
+mod credentials;
+mod health;
+mod lease;
+mod metrics;
+mod process;
+mod settings;
+mod shutdown;
+mod telemetry;
+#[cfg(test)]
+mod test_api;
+
+pub use args::{Cli, Command, LogFormat};
+pub use call::{Call, CallError};
+pub use cluster::ClusterError;
+pub use controllers::controllers;
+pub use health::{Check, HealthError, Readiness, Standing};
+pub use lease::LostLease;
+pub use metrics::Metrics;
+pub use process::{ControllersError, Leading, ProcessError, run};
+pub use settings::{Settings, SettingsError, Surroundings};
+pub use shutdown::Shutdown;
+pub use telemetry::{Chain, TelemetryError};

@@ -1,0 +1,103 @@
+//! What every pass has at hand.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+
+use super::backoff::Backoff;
+use super::events::Events;
+use super::feed::Feed;
+use super::index::Index;
+use super::inventory::Inventory;
+use super::metrics::Metrics;
+use super::objects::Objects;
+use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
+use crate::model::{Installation, TenantId};
+use crate::plan::schedule::Intervals;
+use crate::plan::{Need, ObjectName};
+use crate::remote::Remote;
+
+/// Shared by all passes of all kinds.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) remote: Remote,
+    pub(super) inventory: Inventory,
+    pub(super) feed: Feed,
+    pub(super) events: Events,
+    pub(super) metrics: Metrics,
+    pub(super) installation: Installation,
+    pub(super) intervals: Intervals,
+    /// Longest time for one pass.
+    pub(super) reconcile_timeout: Duration,
+    /// When this process began to remember.
+    pub(super) started: Timestamp,
+    pub(super) backoff: Backoff,
+    pub(super) customers: Objects<Customer>,
+    pub(super) subscriptions: Objects<AzureSubscription>,
+    pub(super) permissions: Objects<CustomerPurchasePermission>,
+    pub(super) index: Mutex<Index>,
+    pub(super) tenants: TenantLocks,
+}
+
+impl Context {
+    /// The references between all objects. Never held across an await.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has every object looked at soon.
+    pub(super) fn wake_everybody(&self) {
+        self.customers.wake_all();
+        self.subscriptions.wake_all();
+        self.permissions.wake_all();
+    }
+
+    /// Has the objects looked at soon that show a fact which one pass has just learnt: theirs might not be due for hours.
+    /// Permissions follow when their subscriptions do.
+    pub(super) fn wake_those_who_show(&self, need: &Need, except: &ObjectName) {
+        let (customers, subscriptions) = {
+            let index = self.index();
+            match need {
+                Need::Customer(tenant) => (index.customers_of_tenant(*tenant), index.subscriptions_of_tenant(*tenant)),
+                Need::Estate(tenant) | Need::Owners(tenant, ..) => {
+                    (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
+                }
+                Need::Policy(_) => return,
+            }
+        };
+        for name in customers.iter().filter(|name| *name != except) {
+            self.customers.wake(name);
+        }
+        for name in subscriptions.iter().filter(|name| *name != except) {
+            self.subscriptions.wake(name);
+        }
+    }
+
+    /// Has every permission that means `tenant` looked at soon.
+    pub(super) fn wake_permissions_of(&self, tenant: TenantId) {
+        let names = self.index().permissions_of_tenant(tenant);
+        for name in names {
+            self.permissions.wake(&name);
+        }
+    }
+}
+
+/// One pass at a time per customer tenant: two permissions that mean the same one must not both find it unclaimed.
+#[derive(Debug, Default)]
+pub(super) struct TenantLocks(Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>);
+
+impl TenantLocks {
+    /// Waits for the tenant's turn.
+    pub(super) async fn lock(&self, tenant: TenantId) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(tenant).or_default());
+        lock.lock_owned().await
+    }
+
+    /// Forgets the locks that nobody holds or waits for.
+    pub(super) fn prune(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, lock| Arc::strong_count(lock) > 1);
+    }
+}

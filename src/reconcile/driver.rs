@@ -1,0 +1,264 @@
+//! One pass over one object, for every kind: observe, plan, execute, report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, join_all};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::controller::Action as Requeue;
+use kube::{Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
+
+use super::context::Context;
+use super::error::Error;
+use super::objects::Objects;
+use super::patches::apply_status;
+use crate::model::{Ignorance, TenantId};
+use crate::plan::conditions::{ConditionType, find};
+use crate::plan::permission::{Attempt, Failure};
+use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
+use crate::remote::Advice;
+
+/// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
+const ROUNDS_MAX: usize = 12;
+
+/// What one kind adds to the pass that all share.
+pub(super) trait Kind: Send + Sync + 'static {
+    /// Its custom resource.
+    type Object: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
+    /// Its status.
+    type Status: Clone + Default + PartialEq + Serialize + Debug + Send + Sync + 'static;
+    /// What is done for it.
+    type Action: Debug + Send + Sync + 'static;
+
+    /// All objects of the kind.
+    fn objects(context: &Context) -> &Objects<Self::Object>;
+    /// The status of one.
+    fn status(object: &Self::Object) -> Option<&Self::Status>;
+    /// The conditions in a status.
+    fn conditions(status: &Self::Status) -> &[Condition];
+    /// The newest request in a status to have everything read anew.
+    fn handled_request(status: &Self::Status) -> Option<&str>;
+    /// The tenant whose other objects must wait while this one's pass runs.
+    fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId>;
+    /// Observes and plans.
+    fn plan(pass: &Pass<'_, Self>, before: &Self::Status) -> Result<Plan<Self::Status, Self::Action>, Error>;
+    /// Carries out one action.
+    fn execute<'a>(pass: &'a mut Pass<'_, Self>, action: &'a Self::Action) -> BoxFuture<'a, Result<Progress, Error>>;
+    /// Tells whoever waits for it that this status has been written.
+    fn reported(context: &Context, object: &Self::Object, status: &Self::Status);
+}
+
+/// What an action has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The object is still ours to report on.
+    GoesOn,
+    /// What was read is not so any more: it is to be read once more in this pass.
+    LookAgain,
+    /// Its last finalizer of ours is off: there may be nothing to report on.
+    Released,
+}
+
+/// One pass over one object.
+pub(super) struct Pass<'a, K: Kind + ?Sized> {
+    pub(super) context: &'a Context,
+    /// The object, as new as we know it.
+    pub(super) object: Arc<K::Object>,
+    /// The time of this pass; it does not go on while the pass runs, so that all its rounds plan alike.
+    pub(super) now: Timestamp,
+    /// Facts whose reading has failed in this pass.
+    pub(super) failures: BTreeMap<Need, Ignorance>,
+    /// What has come of this pass so far.
+    pub(super) attempt: Attempt,
+}
+
+/// Looks at one object, in a task of its own: a panic in it is an error of this object only.
+pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Result<Requeue, Error> {
+    let span = tracing::Span::current();
+    let timeout = context.reconcile_timeout;
+    let name = (object.namespace(), object.name_any());
+    let uid = object.uid().unwrap_or_default();
+    let began = std::time::Instant::now();
+    let handle = tokio::spawn({
+        let context = Arc::clone(&context);
+        async move {
+            tokio::time::timeout(timeout, pass::<K>(&context, object)).await.unwrap_or(Err(Error::TimedOut(timeout)))
+        }
+        .instrument(span)
+    });
+    let result = handle.await.unwrap_or_else(|panic| Err(Error::Panicked(panic)));
+    let label = result.as_ref().map_or_else(Error::category, |_| "ok");
+    context.metrics.passed(&K::Object::kind(&()), label, began.elapsed());
+    match &result {
+        Ok(_) => context.backoff.forget(&uid),
+        Err(error) => {
+            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(kind = %K::Object::kind(&()), namespace = name.0, name = name.1, category = error.category(), cause, "{error}");
+        }
+    }
+    result
+}
+
+/// How long an object waits after a pass that failed.
+pub(super) fn error_policy<K: Kind>(object: &K::Object, error: &Error, context: &Context) -> Requeue {
+    // What has changed meanwhile is seen at once; only the watch may be a moment behind.
+    if error.category() == "conflict" {
+        return Requeue::requeue(Duration::from_millis(200));
+    }
+    Requeue::requeue(context.backoff.failed(&object.uid().unwrap_or_default(), error.advice()))
+}
+
+async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requeue, Error> {
+    let object = K::objects(context).newest(object);
+    let _turn = match K::tenant(context, &object) {
+        Some(tenant) => Some(context.tenants.lock(tenant).await),
+        None => None,
+    };
+    // While this pass waited for its turn, another may have written.
+    let object = K::objects(context).newest(object);
+    let start = K::status(&object).cloned().unwrap_or_default();
+    let mut pass =
+        Pass::<K> { context, object, now: Timestamp::now(), failures: BTreeMap::new(), attempt: Attempt::None };
+    let mut before = start.clone();
+    let mut events = Vec::new();
+    let mut tried = BTreeSet::new();
+    let mut first_error = None;
+
+    for _ in 0..ROUNDS_MAX {
+        let plan = K::plan(&pass, &before)?;
+        let untried: Vec<_> = plan.needs.difference(&tried).cloned().collect();
+        if !untried.is_empty() {
+            pass.read(&untried, K::handled_request(&start), &mut first_error).await;
+            tried.extend(untried);
+            continue;
+        }
+        events.extend(plan.events);
+        if has_drifted::<K>(&plan.status) && !has_drifted::<K>(&before) {
+            context.metrics.drifted();
+        }
+        before = plan.status;
+        if plan.actions.is_empty() {
+            pass.report(&start, &before, events).await?;
+            return finish(first_error, plan.next, pass.now);
+        }
+        for action in &plan.actions {
+            match K::execute(&mut pass, action).await {
+                Ok(Progress::GoesOn) => {}
+                Ok(Progress::LookAgain) => {
+                    tried.clear();
+                    break;
+                }
+                Ok(Progress::Released) => {
+                    pass.publish(&events).await;
+                    return finish(first_error, Wait::ForChange, pass.now);
+                }
+                Err(error @ Error::Remote(_)) => {
+                    // What follows is shown, not tried: the next pass will see the truth.
+                    first_error.get_or_insert(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Err(Error::Endless { rounds: ROUNDS_MAX, needs: tried.into_iter().collect() })
+}
+
+fn has_drifted<K: Kind>(status: &K::Status) -> bool {
+    find(K::conditions(status), ConditionType::Synced).is_some_and(|synced| synced.reason == "Drifted")
+}
+
+fn finish(first_error: Option<Error>, next: Wait, now: Timestamp) -> Result<Requeue, Error> {
+    if let Some(error) = first_error {
+        return Err(error);
+    }
+    Ok(match next {
+        Wait::ForChange => Requeue::await_change(),
+        Wait::Until(at) => {
+            // A little late rather than a little early: a pass before its time would find nothing to do.
+            let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+            Requeue::requeue(wait + Duration::from_millis(50))
+        }
+    })
+}
+
+impl<K: Kind> Pass<'_, K> {
+    /// Reads facts side by side.
+    async fn read(&mut self, needs: &[Need], handled_request: Option<&str>, first_error: &mut Option<Error>) {
+        // Who asks for a new look does not want what somebody else has just read.
+        let request = self.object.annotations().get(crate::api::RECONCILE_ANNOTATION).map(String::as_str);
+        let is_strict = request.is_some() && request != handled_request;
+        let context = self.context;
+        let readings = needs.iter().map(|need| context.inventory.read(&context.remote, need, self.now, is_strict));
+        for (need, result) in needs.iter().zip(join_all(readings).await) {
+            match result {
+                Ok(true) => context.wake_those_who_show(need, &self.name()),
+                Ok(false) => {}
+                Err(failed) => {
+                    self.failures.insert(need.clone(), failed.why);
+                    first_error.get_or_insert(Error::Remote(failed.error));
+                }
+            }
+        }
+    }
+
+    fn name(&self) -> ObjectName {
+        ObjectName { namespace: self.object.namespace().unwrap_or_default(), name: self.object.name_any() }
+    }
+
+    /// Notes that a write has failed.
+    pub(super) fn failed(&mut self, error: &crate::remote::Error) {
+        self.attempt = Attempt::Failed(Failure {
+            reason: error.reason(),
+            message: error.message(),
+            needs_person: error.advice() == Advice::AwaitChange,
+        });
+    }
+
+    /// Notes what the API server answered to a write to the object.
+    pub(super) fn wrote(&mut self, object: K::Object) {
+        let object = Arc::new(object);
+        K::objects(self.context).wrote(Arc::clone(&object));
+        self.object = object;
+    }
+
+    /// Events first: they are not repeated under a name that is taken, while a status that is written tells that all has
+    /// been told.
+    async fn report(&mut self, start: &K::Status, end: &K::Status, mut events: Vec<Event>) -> Result<(), Error> {
+        events.extend(summary::transition(K::conditions(start), K::conditions(end)));
+        self.publish(&events).await;
+        if start != end {
+            let written = apply_status(&self.context.client, self.object.as_ref(), end).await?;
+            self.wrote(written);
+        }
+        K::reported(self.context, &self.object, end);
+        Ok(())
+    }
+
+    async fn publish(&self, events: &[Event]) {
+        for event in events {
+            tracing::info!(
+                kind = %K::Object::kind(&()),
+                namespace = self.object.namespace(),
+                name = self.object.name_any(),
+                reason = event.reason,
+                "{}",
+                event.note
+            );
+            self.context.events.publish(self.object.as_ref(), event).await;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What can go wrong in a pass.
+
+use std::time::Duration;
+
+use crate::plan::Need;
+use crate::remote::Advice;
+
+/// A pass that did not come to its end, or whose end is not what was wished.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Partner Center or Azure did not do what it was asked.
+    #[error(transparent)]
+    Remote(crate::remote::Error),
+    /// The API server did not take a patch or an event.
+    #[error("cannot {what}")]
+    Kubernetes {
+        /// What was attempted.
+        what: &'static str,
+        /// Its answer.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The pass took too long.
+    #[error("the pass took longer than {} s and was given up", .0.as_secs())]
+    TimedOut(Duration),
+    /// The planner asked for more than a pass may do.
+    #[error("the pass came to no end in {rounds} rounds; the last plan still needed {needs:?}")]
+    Endless {
+        /// Rounds made.
+        rounds: usize,
+        /// Facts still asked for.
+        needs: Vec<Need>,
+    },
+    /// A pass panicked: a defect of this program.
+    #[error("the pass panicked; this is a defect of csp-operator")]
+    Panicked(#[source] tokio::task::JoinError),
+    /// The object cannot have come from an API server.
+    #[error("the object has no name, namespace or UID")]
+    Anonymous,
+}
+
+impl Error {
+    /// Bounded label for logs and metrics.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Remote(error) => error.category(),
+            Self::Kubernetes { source, .. } if is_conflict(source) => "conflict",
+            Self::Kubernetes { .. } => "kubernetes",
+            Self::TimedOut(_) => "timed_out",
+            Self::Endless { .. } => "endless",
+            Self::Panicked(_) => "panicked",
+            Self::Anonymous => "anonymous",
+        }
+    }
+
+    /// What the next attempt should wait for.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Remote(error) => error.advice(),
+            Self::Anonymous => Advice::AwaitChange,
+            Self::Kubernetes { .. } | Self::TimedOut(_) | Self::Endless { .. } | Self::Panicked(_) => Advice::RetrySoon,
+        }
+    }
+}
+
+/// Whether the object has changed meanwhile, so that the next pass will see why.
+pub(super) fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict())
+}
+
+/// The controllers could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The state of before could not be read, so there is no telling what has been seen.
+    #[error("cannot read the operator's state from ConfigMap {namespace}/{name}")]
+    State {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}

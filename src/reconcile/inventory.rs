@@ -1,0 +1,323 @@
+//! The facts that this process has read, shared by all objects of a customer.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{
+    AzureEstate, CustomerProfile, Denial, Fact, Ignorance, OwnerHolders, PartnerAuthorization, PolicyState,
+    SubscriptionId, TenantId,
+};
+use crate::plan::Need;
+use crate::plan::permission::PartnerFacts;
+use crate::remote::{Error as RemoteError, Remote};
+
+/// How long a refused write counts against the partner's sign-in: role changes take up to an hour to arrive.
+const DENIAL_LASTS: SignedDuration = SignedDuration::from_hours(1);
+
+/// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
+const JUST_READ: SignedDuration = SignedDuration::from_secs(10);
+
+/// From how many waiting at once the customers are read by the page instead of one by one.
+const READ_BY_THE_PAGE_FROM: usize = 4;
+
+/// All facts, by what they are about.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    facts: Mutex<Facts>,
+    /// One reading of the same thing at a time; whoever waited uses it too.
+    turns: Mutex<HashMap<TurnKey, Arc<tokio::sync::Mutex<()>>>>,
+    /// Passes that wait for a customer's profile now.
+    waiting_for_profiles: AtomicUsize,
+    partner: Mutex<Partner>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    profiles: HashMap<TenantId, Reading<Option<CustomerProfile>>>,
+    estates: HashMap<TenantId, Reading<AzureEstate>>,
+    holders: HashMap<(TenantId, SubscriptionId), Reading<OwnerHolders>>,
+    policies: HashMap<TenantId, Reading<PolicyState>>,
+}
+
+#[derive(Debug, Clone)]
+struct Reading<T> {
+    value: T,
+    at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum TurnKey {
+    Profiles,
+    Estate(TenantId),
+    Holders(TenantId, SubscriptionId),
+    Policy(TenantId),
+}
+
+#[derive(Debug, Default)]
+struct Partner {
+    has_written: bool,
+    denied: Option<(Denial, Timestamp)>,
+}
+
+/// A reading that failed, as the planner sees it and as the next attempt needs it.
+#[derive(Debug)]
+pub(super) struct FailedReading {
+    pub(super) why: Ignorance,
+    pub(super) error: RemoteError,
+}
+
+impl Inventory {
+    /// What Partner Center says of a customer.
+    pub(super) fn profile(&self, customer: TenantId) -> Fact<Option<CustomerProfile>> {
+        fact(self.facts().profiles.get(&customer))
+    }
+
+    /// What a customer has of Azure.
+    pub(super) fn estate(&self, customer: TenantId) -> Fact<AzureEstate> {
+        fact(self.facts().estates.get(&customer))
+    }
+
+    /// Who owns an Azure subscription.
+    pub(super) fn holders(&self, customer: TenantId, subscription: SubscriptionId) -> Fact<OwnerHolders> {
+        fact(self.facts().holders.get(&(customer, subscription)))
+    }
+
+    /// What Partner Center holds for a customer.
+    pub(super) fn policy(&self, customer: TenantId) -> Fact<PolicyState> {
+        fact(self.facts().policies.get(&customer))
+    }
+
+    /// Whether the partner's sign-in may write, as far as is known.
+    pub(super) fn partner(&self, now: Timestamp) -> PartnerFacts {
+        let mut partner = self.partner_state();
+        let decays_at =
+            partner.denied.as_ref().map(|(_, at)| at.saturating_add(DENIAL_LASTS).unwrap_or(Timestamp::MAX));
+        if decays_at.is_some_and(|decays_at| decays_at <= now) {
+            partner.denied = None;
+        }
+        match (&partner.denied, partner.has_written) {
+            (Some((denial, _)), _) => {
+                PartnerFacts { authorization: PartnerAuthorization::Denied(denial.clone()), decays_at }
+            }
+            (None, true) => PartnerFacts { authorization: PartnerAuthorization::Authorized, decays_at: None },
+            (None, false) => PartnerFacts { authorization: PartnerAuthorization::Unverified, decays_at: None },
+        }
+    }
+
+    /// Notes that a write is about to be sent.
+    pub(super) fn write_begins(&self, customer: TenantId) {
+        self.facts().policies.remove(&customer);
+    }
+
+    /// Notes that Partner Center has accepted a write.
+    pub(super) fn write_accepted(&self, customer: TenantId, state: PolicyState, at: Timestamp) {
+        self.facts().policies.insert(customer, Reading { value: state, at });
+        let mut partner = self.partner_state();
+        partner.has_written = true;
+        partner.denied = None;
+    }
+
+    /// Notes that a write has failed.
+    pub(super) fn write_failed(&self, error: &RemoteError, at: Timestamp) {
+        self.note_denial(error, at);
+    }
+
+    /// Forgets that the partner's sign-in was refused: it has been changed.
+    pub(super) fn sign_in_changed(&self) {
+        let mut partner = self.partner_state();
+        partner.denied = None;
+        partner.has_written = false;
+    }
+
+    /// Forgets everything about tenants that no object means any more.
+    pub(super) fn prune(&self, is_meant: impl Fn(TenantId) -> bool) {
+        let mut facts = self.facts();
+        facts.profiles.retain(|tenant, _| is_meant(*tenant));
+        facts.estates.retain(|tenant, _| is_meant(*tenant));
+        facts.holders.retain(|(tenant, _), _| is_meant(*tenant));
+        facts.policies.retain(|tenant, _| is_meant(*tenant));
+        drop(facts);
+        self.turns().retain(|_, turn| Arc::strong_count(turn) > 1);
+    }
+
+    /// Reads one fact, unless somebody else has done so while this pass waited for its turn.
+    ///
+    /// `is_strict`: only a reading that began at `since` or later will do. A policy is always read strictly, for its
+    /// etag. Says whether it has learnt something that was not known before.
+    pub(super) async fn read(
+        &self,
+        remote: &Remote,
+        need: &Need,
+        since: Timestamp,
+        is_strict: bool,
+    ) -> Result<bool, FailedReading> {
+        let earliest = if is_strict { since } else { since.saturating_sub(JUST_READ).unwrap_or(Timestamp::MIN) };
+        let _waiting = matches!(need, Need::Customer(_)).then(|| Waiting::begin(&self.waiting_for_profiles));
+        let turn = self.turn(need);
+        let _turn = turn.lock().await;
+        if self.is_read(need, if matches!(need, Need::Policy(_)) { since } else { earliest }) {
+            return Ok(false);
+        }
+        // Taken before the request is sent, so that a fact is never taken for newer than it is.
+        let at = Timestamp::now();
+        let result = match need {
+            Need::Customer(customer) => self.read_profile(remote, *customer, at).await,
+            Need::Estate(customer) => self.read_estate(remote, *customer, at).await,
+            Need::Owners(customer, subscription, asked) => {
+                let holders = remote.azure.owners(*customer, *subscription, asked).await;
+                holders.map(|value| put(&mut self.facts().holders, (*customer, *subscription), value, at))
+            }
+            Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
+        };
+        match result {
+            Ok(is_news) => {
+                self.signed_in();
+                Ok(is_news)
+            }
+            Err(error) => {
+                self.note_denial(&error, at);
+                let last_read = self.read_at(need);
+                let why = Ignorance::Failed { reason: error.reason(), message: error.message(), last_read };
+                Err(FailedReading { why, error })
+            }
+        }
+    }
+
+    async fn read_profile(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
+        if self.waiting_for_profiles.load(Ordering::Relaxed) >= READ_BY_THE_PAGE_FROM {
+            let all = remote.partner_center.customers().await?;
+            let mut facts = self.facts();
+            let mut found = None;
+            for (tenant, profile) in all {
+                let is_news = put(&mut facts.profiles, tenant, Some(profile), at);
+                if tenant == customer {
+                    found = Some(is_news);
+                }
+            }
+            // A customer that the list does not have is asked for by itself: the list may be behind.
+            if let Some(is_news) = found {
+                return Ok(is_news);
+            }
+        }
+        let value = match remote.partner_center.customer(customer).await {
+            Ok(profile) => Some(profile),
+            Err(error) if error.customer_not_ours() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(put(&mut self.facts().profiles, customer, value, at))
+    }
+
+    async fn read_estate(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
+        let value = remote.partner_center.azure_estate(customer).await?;
+        Ok(put(&mut self.facts().estates, customer, value, at))
+    }
+
+    async fn read_policy(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
+        let value = match remote.partner_center.policy(customer).await {
+            Ok(Some(policy)) => PolicyState::Present(policy),
+            Ok(None) => PolicyState::Absent,
+            Err(error) if error.customer_not_ours() => PolicyState::CustomerNotOurs,
+            Err(error) => return Err(error),
+        };
+        Ok(put(&mut self.facts().policies, customer, value, at))
+    }
+
+    fn is_read(&self, need: &Need, since: Timestamp) -> bool {
+        let is_answered = match need {
+            Need::Owners(customer, subscription, asked) => self
+                .facts()
+                .holders
+                .get(&(*customer, *subscription))
+                .is_some_and(|reading| asked.iter().all(|owner| reading.value.holds(*owner).is_some())),
+            Need::Customer(_) | Need::Estate(_) | Need::Policy(_) => true,
+        };
+        is_answered && self.read_at(need).is_some_and(|at| at >= since)
+    }
+
+    fn read_at(&self, need: &Need) -> Option<Timestamp> {
+        let facts = self.facts();
+        match need {
+            Need::Customer(customer) => facts.profiles.get(customer).map(|reading| reading.at),
+            Need::Estate(customer) => facts.estates.get(customer).map(|reading| reading.at),
+            Need::Owners(customer, subscription, _) => {
+                facts.holders.get(&(*customer, *subscription)).map(|reading| reading.at)
+            }
+            Need::Policy(customer) => facts.policies.get(customer).map(|reading| reading.at),
+        }
+    }
+
+    /// A sign-in that works refutes that it could not.
+    fn signed_in(&self) {
+        let mut partner = self.partner_state();
+        partner.denied.take_if(|(denial, _)| denial.reason == "CredentialsInvalid" || denial.reason == "MfaRequired");
+    }
+
+    fn note_denial(&self, error: &RemoteError, at: Timestamp) {
+        if let Some(denial) = error.denial() {
+            let mut partner = self.partner_state();
+            tracing::warn!(reason = denial.reason, "the partner's sign-in was refused: {}", denial.message);
+            partner.denied = Some((denial, at));
+        }
+    }
+
+    fn turn(&self, need: &Need) -> Arc<tokio::sync::Mutex<()>> {
+        let key = match need {
+            Need::Customer(_) => TurnKey::Profiles,
+            Need::Estate(customer) => TurnKey::Estate(*customer),
+            Need::Owners(customer, subscription, _) => TurnKey::Holders(*customer, *subscription),
+            Need::Policy(customer) => TurnKey::Policy(*customer),
+        };
+        Arc::clone(self.turns().entry(key).or_default())
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<TurnKey, Arc<tokio::sync::Mutex<()>>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn partner_state(&self) -> MutexGuard<'_, Partner> {
+        self.partner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a waiting pass for as long as it lives, also when the pass is dropped.
+#[derive(Debug)]
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps a reading; says whether it differs from the one before.
+fn put<K: Eq + std::hash::Hash, T: PartialEq>(
+    readings: &mut HashMap<K, Reading<T>>,
+    key: K,
+    value: T,
+    at: Timestamp,
+) -> bool {
+    let is_news = readings.get(&key).is_none_or(|before| before.value != value);
+    readings.insert(key, Reading { value, at });
+    is_news
+}
+
+fn fact<T: Clone>(reading: Option<&Reading<T>>) -> Fact<T> {
+    match reading {
+        Some(Reading { value, at }) => Fact::Known { value: value.clone(), at: *at },
+        None => Fact::NOT_READ,
+    }
+}

@@ -1,0 +1,107 @@
+//! What the controllers count, for the person on call.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// From a pass that finds nothing to do to one that waits for throttled calls.
+const BUCKETS: [f64; 8] = [0.001, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0, 120.0];
+
+/// Counters of this process. Copies count together.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    passes: Family<PassLabels, Counter>,
+    seconds: Family<KindLabel, Histogram, fn() -> Histogram>,
+    drifts: Counter,
+    abandoned: Counter,
+    events_lost: Counter,
+    feed_trusted: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassLabels {
+    kind: String,
+    /// `ok`, or the category of the error.
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            passes: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            drifts: Counter::default(),
+            abandoned: Counter::default(),
+            events_lost: Counter::default(),
+            feed_trusted: Gauge::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Adds them all to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "reconcile_passes",
+            "Passes over objects by kind and result. A result other than ok that keeps growing: its name is in the conditions of the objects concerned, the whole chain of causes in the log",
+            self.passes.clone(),
+        );
+        registry.register_with_unit(
+            "reconcile_pass_duration",
+            "How long passes took. Slow ones wait for Partner Center or Azure",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        registry.register(
+            "drifts",
+            "Switches found turned by somebody else. The events of the permissions say who; talk to them, or set the object's mode to Observe",
+            self.drifts.clone(),
+        );
+        registry.register(
+            "permissions_abandoned",
+            "Permissions released by annotation without a revoke. Look in Partner Center whether these customers may still buy",
+            self.abandoned.clone(),
+        );
+        registry.register(
+            "events_lost",
+            "Kubernetes events that could not be created; the log has their text. In a namespace that is being deleted this is normal",
+            self.events_lost.clone(),
+        );
+        registry.register(
+            "activity_feed_trusted",
+            "1 while the activity log shows this operator's own writes and is read without gaps. 0 for more than an hour: policies are read hourly instead, which costs calls; look for \"activity log\" in the log",
+            self.feed_trusted.clone(),
+        );
+    }
+
+    pub(super) fn passed(&self, kind: &str, result: &'static str, took: Duration) {
+        self.passes.get_or_create(&PassLabels { kind: kind.to_owned(), result }).inc();
+        self.seconds.get_or_create(&KindLabel { kind: kind.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn drifted(&self) {
+        self.drifts.inc();
+    }
+
+    pub(super) fn abandoned(&self) {
+        self.abandoned.inc();
+    }
+
+    pub(super) fn event_lost(&self) {
+        self.events_lost.inc();
+    }
+
+    pub(super) fn trust_feed(&self, is_trusted: bool) {
+        self.feed_trusted.set(i64::from(is_trusted));
+    }
+}

@@ -1,0 +1,29 @@
+//! The shell around the planner: observe, plan, execute, report.
+//!
+//! Lives here: the watches, the inventory of facts, the activity feed, one generic [`driver`] and one small file per
+//! kind. The process starts it with [`run`], once it leads.
+//!
+//! Never found here: a decision. What is written, what is shown and when to look again comes from [`crate::plan`]; here
+//! it is only carried out, and random ids are drawn.
+
+mod backoff;
+mod context;
+mod customer;
+mod driver;
+mod error;
+mod events;
+mod feed;
+mod index;
+mod inventory;
+mod metrics;
+mod objects;
+mod patches;
+mod permission;
+mod run;
+mod subscription;
+mod watch;
+mod watermark;
+
+pub use error::{Error, SetupError};
+pub use metrics::Metrics;
+pub use run::{Settings, run};

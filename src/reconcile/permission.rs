@@ -1,0 +1,215 @@
+//! `CustomerPurchasePermission` in the shell.
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::context::Context;
+use super::customer::reference;
+use super::driver::{Kind, Pass, Progress};
+use super::error::Error;
+use super::objects::Objects;
+use super::patches;
+use super::subscription::wish;
+use crate::api::{self, CustomerPurchasePermissionStatus};
+use crate::model::{Fact, PolicyState, TenantId};
+use crate::plan::permission::{
+    Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts, Successor, Write,
+    plan, successor,
+};
+use crate::plan::{CustomerRef, Need, ObjectName};
+
+/// The kind.
+#[derive(Debug)]
+pub(super) struct Permission;
+
+impl Kind for Permission {
+    type Object = api::CustomerPurchasePermission;
+    type Status = CustomerPurchasePermissionStatus;
+    type Action = Action;
+
+    fn objects(context: &Context) -> &Objects<Self::Object> {
+        &context.permissions
+    }
+
+    fn status(object: &Self::Object) -> Option<&CustomerPurchasePermissionStatus> {
+        object.status.as_ref()
+    }
+
+    fn conditions(status: &CustomerPurchasePermissionStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn handled_request(status: &CustomerPurchasePermissionStatus) -> Option<&str> {
+        status.last_handled_reconcile_at.as_deref()
+    }
+
+    fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId> {
+        tenant(context, &Desired::of(object)?)
+    }
+
+    fn plan(pass: &Pass<'_, Self>, before: &CustomerPurchasePermissionStatus) -> Result<PermissionPlan, Error> {
+        let desired = Desired::of(&pass.object).ok_or(Error::Anonymous)?;
+        let facts = observe(pass, &desired);
+        Ok(plan(&desired, &facts, before, pass.context.intervals, pass.now))
+    }
+
+    fn execute<'a>(pass: &'a mut Pass<'_, Self>, action: &'a Action) -> BoxFuture<'a, Result<Progress, Error>> {
+        Box::pin(async move {
+            match action {
+                Action::Claim { tenant } => {
+                    let written = patches::claim(&pass.context.client, &pass.object, *tenant).await?;
+                    pass.wrote(written);
+                    Ok(Progress::GoesOn)
+                }
+                Action::Write { tenant, write } => send(pass, *tenant, write).await,
+                Action::Release { why } => {
+                    if Desired::of(&pass.object).is_some_and(|desired| desired.is_deleting && desired.is_abandoned) {
+                        pass.context.metrics.abandoned();
+                    }
+                    tracing::info!(
+                        namespace = pass.object.metadata.namespace,
+                        name = pass.object.metadata.name,
+                        why,
+                        "releasing"
+                    );
+                    let written = patches::release(&pass.context.client, &pass.object).await?;
+                    pass.wrote(written);
+                    let is_gone = pass.object.metadata.deletion_timestamp.is_some();
+                    Ok(if is_gone { Progress::Released } else { Progress::GoesOn })
+                }
+            }
+        })
+    }
+
+    fn reported(context: &Context, object: &Self::Object, status: &CustomerPurchasePermissionStatus) {
+        let Some(desired) = Desired::of(object) else { return };
+        context.feed.reported(&desired.identity.name, &status.recent_activity);
+    }
+}
+
+/// Everything that is known about a permission.
+fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
+    let context = pass.context;
+    let tenant = tenant(context, desired);
+    let (contenders, heir) = tenant.map(|tenant| rivals(context, desired, tenant)).unwrap_or_default();
+    let feed = tenant.map(|tenant| context.feed.of(tenant, pass.now)).unwrap_or_default();
+    Facts {
+        prerequisites: prerequisites(pass, desired),
+        partner: context.inventory.partner(pass.now),
+        policy: tenant
+            .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Policy(tenant), || context.inventory.policy(tenant))),
+        activity: feed.records,
+        is_record_pending: feed.is_record_pending,
+        is_feed_trusted: feed.is_trusted,
+        contenders,
+        successor: heir.map(|heir| Successor { prerequisites: prerequisites(pass, &heir), desired: heir }),
+        started: context.started,
+        attempt: pass.attempt.clone(),
+    }
+}
+
+/// The tenant that a permission means: the one it remembers, else its Customer's.
+fn tenant(context: &Context, desired: &Desired) -> Option<TenantId> {
+    desired.remembered.or_else(|| match customer_of(context, desired) {
+        CustomerRef::Found(tenant) => Some(tenant),
+        CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+    })
+}
+
+fn customer_of(context: &Context, desired: &Desired) -> CustomerRef {
+    let name = ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() };
+    reference(context.customers.get(&name).as_deref())
+}
+
+fn prerequisites(pass: &Pass<'_, Permission>, desired: &Desired) -> PrerequisiteFacts {
+    let context = pass.context;
+    let customer = customer_of(context, desired);
+    let tenant = match customer {
+        CustomerRef::Found(tenant) => Some(tenant),
+        CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+    };
+    let subscriptions = desired
+        .subscriptions
+        .iter()
+        .map(|name| {
+            let object = ObjectName { namespace: desired.identity.name.namespace.clone(), name: name.clone() };
+            let wish = context.subscriptions.get(&object).map(|object| wish(&object));
+            let holders = match (tenant, &wish) {
+                (Some(tenant), Some(Ok(wish))) => pass.holders(tenant, wish),
+                _ => Fact::NOT_READ,
+            };
+            SubscriptionFacts { name: name.clone(), wish, holders }
+        })
+        .collect();
+    PrerequisiteFacts {
+        customer,
+        profile: tenant
+            .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Customer(tenant), || context.inventory.profile(tenant))),
+        estate: tenant
+            .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Estate(tenant), || context.inventory.estate(tenant))),
+        subscriptions,
+    }
+}
+
+/// Other permissions that mean the tenant, and which of them would take over.
+fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Contender>, Option<Desired>) {
+    let names = context.index().permissions_of_tenant(tenant);
+    let others: Vec<Desired> = names
+        .iter()
+        .filter(|name| **name != desired.identity.name)
+        .filter_map(|name| context.permissions.get(name))
+        .filter_map(|object| Desired::of(&object))
+        .collect();
+    let contenders: Vec<_> = others.iter().filter_map(|other| Contender::of(other, tenant)).collect();
+    let staying: Vec<_> = others
+        .iter()
+        .filter(|other| !other.is_deleting && other.mode == api::Mode::Enforce)
+        .filter_map(|other| Contender::of(other, tenant))
+        .collect();
+    let heir = successor(&staying).map(|heir| heir.uid.clone());
+    let heir = heir.and_then(|uid| others.into_iter().find(|other| other.identity.uid == uid));
+    (contenders, heir)
+}
+
+/// Sends one write, and notes what has come of it.
+async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
+    let context = pass.context;
+    let correlation = context.installation.correlation_id(tenant, std::array::from_fn(|_| fastrand::u8(..)));
+    let partner_center = &context.remote.partner_center;
+    let at = Timestamp::now();
+    // Whatever becomes of this pass, what Partner Center holds is unknown until the answer is there.
+    context.inventory.write_begins(tenant);
+    // Noted before the request leaves: its record may be there before its answer.
+    context.feed.expect(tenant, correlation, at);
+    let result = match write {
+        Write::Create { permissions } => {
+            partner_center.create_policy(tenant, permissions, correlation).await.map(PolicyState::Present)
+        }
+        Write::Update { read, permissions } => {
+            partner_center.update_policy(tenant, read, permissions, correlation).await.map(PolicyState::Present)
+        }
+        Write::Delete { id } => {
+            partner_center.delete_policy(tenant, id, correlation).await.map(|()| PolicyState::Absent)
+        }
+    };
+    let error = match result {
+        Ok(state) => {
+            tracing::info!(%tenant, %correlation, ?write, "wrote to Partner Center");
+            context.inventory.write_accepted(tenant, state, at);
+            pass.attempt = Attempt::Accepted;
+            return Ok(Progress::GoesOn);
+        }
+        Err(error) => error,
+    };
+    context.inventory.write_failed(&error, at);
+    if !error.may_have_arrived() {
+        context.feed.expect_no_more(correlation);
+    }
+    if error.policy_exists() || error.policy_missing() || error.is_stale() {
+        tracing::debug!(%tenant, "the policy has changed since it was read: {error}");
+        return Ok(Progress::LookAgain);
+    }
+    pass.failed(&error);
+    Err(Error::Remote(error))
+}

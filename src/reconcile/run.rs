@@ -1,0 +1,265 @@
+//! Starts everything, and ends it in order.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::mpsc;
+use futures::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
+use kube::runtime::controller::Config;
+use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::{applier, controller};
+use kube::{Api, Client};
+use tokio::sync::watch;
+
+use super::context::{Context, TenantLocks};
+use super::customer::Customer;
+use super::driver::{Kind, error_policy, reconcile};
+use super::error::SetupError;
+use super::events::Events;
+use super::feed::Feed;
+use super::inventory::Inventory;
+use super::metrics::Metrics;
+use super::objects::Objects;
+use super::permission::Permission;
+use super::subscription::Subscription;
+use super::watch::{Watched, follow};
+use super::watermark::Memory;
+use crate::model::{Installation, TenantId};
+use crate::plan::schedule::Intervals;
+use crate::remote::Remote;
+
+/// What the controllers are told by the process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Namespace of the operator's own objects.
+    pub namespace: String,
+    /// Name of the `ConfigMap` that remembers how far the activity feed was followed.
+    pub state_config_map: String,
+    /// Name of this process in events.
+    pub instance: String,
+    /// By which its own writes are recognised.
+    pub installation: Installation,
+    /// How often facts are read again.
+    pub intervals: Intervals,
+    /// Between two polls of the activity feed.
+    pub activity_interval: Duration,
+    /// Passes that may run side by side, for each kind.
+    pub concurrency: u16,
+    /// Longest time for one pass.
+    pub reconcile_timeout: Duration,
+    /// Where to count.
+    pub metrics: Metrics,
+}
+
+/// Runs the controllers until `shutdown` turns true; then takes no new work, finishes the passes under way and returns.
+///
+/// `is_complete` turns true once all objects are known; `sign_in_changes` ticks whenever the credentials have changed.
+pub async fn run(
+    client: Client,
+    remote: Remote,
+    settings: Settings,
+    is_complete: watch::Sender<bool>,
+    mut sign_in_changes: watch::Receiver<u64>,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), SetupError> {
+    let memory = Memory::new(client.clone(), &settings.namespace, &settings.state_config_map);
+    let remembered = memory.load().await?;
+    let started = Timestamp::now();
+
+    let customers = Plumbing::new();
+    let subscriptions = Plumbing::new();
+    let permissions = Plumbing::new();
+    let context = Arc::new(Context {
+        events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
+        metrics: settings.metrics,
+        feed: Feed::new(settings.installation.clone(), remembered, started),
+        inventory: Inventory::default(),
+        installation: settings.installation,
+        intervals: settings.intervals,
+        reconcile_timeout: settings.reconcile_timeout,
+        started,
+        backoff: super::backoff::Backoff::default(),
+        customers: customers.objects,
+        subscriptions: subscriptions.objects,
+        permissions: permissions.objects,
+        index: std::sync::Mutex::default(),
+        tenants: TenantLocks::default(),
+        remote,
+        client: client.clone(),
+    });
+
+    // Before anybody asks what is remembered: a status is only as good as the feed since.
+    let touched = poll(&context).await;
+
+    let watches = [watch::channel(false), watch::channel(false), watch::channel(false)];
+    let [customers_complete, subscriptions_complete, permissions_complete] = watches;
+    let followers = [
+        tokio::spawn(follow::<Customer>(
+            Api::all(client.clone()),
+            customers.writer,
+            Arc::clone(&context),
+            customers_complete.0,
+        )),
+        tokio::spawn(follow::<Subscription>(
+            Api::all(client.clone()),
+            subscriptions.writer,
+            Arc::clone(&context),
+            subscriptions_complete.0,
+        )),
+        tokio::spawn(follow::<Permission>(
+            Api::all(client),
+            permissions.writer,
+            Arc::clone(&context),
+            permissions_complete.0,
+        )),
+    ];
+    // A permission that is looked at before all Customers are known would find that its own is missing.
+    for mut complete in [customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
+        let mut shutdown = shutdown.clone();
+        tokio::select! {
+            _ = complete.wait_for(|is_complete| *is_complete) => {}
+            _ = shutdown.wait_for(|is_down| *is_down) => {}
+        }
+    }
+    is_complete.send_replace(true);
+    // Only now is it known whom they concern.
+    for customer in touched {
+        pass_on(&context, customer);
+    }
+    let background = [
+        tokio::spawn(follow_feed(Arc::clone(&context), memory, settings.activity_interval)),
+        tokio::spawn({
+            let context = Arc::clone(&context);
+            async move {
+                while sign_in_changes.changed().await.is_ok() {
+                    context.inventory.sign_in_changed();
+                    context.wake_everybody();
+                }
+            }
+        }),
+    ];
+
+    let concurrency = settings.concurrency;
+    futures::join!(
+        control::<Customer>(customers.store, customers.wakes, &context, concurrency, shutdown.clone()),
+        control::<Subscription>(subscriptions.store, subscriptions.wakes, &context, concurrency, shutdown.clone()),
+        control::<Permission>(permissions.store, permissions.wakes, &context, concurrency, shutdown),
+    );
+    for task in followers.into_iter().chain(background) {
+        task.abort();
+    }
+    Ok(())
+}
+
+type Wakes<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
+
+/// What one kind's watch, passes and waking are connected by.
+struct Plumbing<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Debug + 'static,
+{
+    objects: Objects<K>,
+    store: Store<K>,
+    writer: kube::runtime::reflector::store::Writer<K>,
+    wakes: Wakes<K>,
+}
+
+impl<K> Plumbing<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Debug + 'static,
+{
+    fn new() -> Self {
+        let (store, writer) = store();
+        let (wake, wakes) = mpsc::unbounded();
+        Self { objects: Objects::new(store.clone(), wake), store, writer, wakes }
+    }
+}
+
+/// Runs the passes of one kind: never two of one object, at most `concurrency` at once, each in its own task.
+async fn control<K: Watched>(
+    store: Store<K::Object>,
+    wakes: Wakes<K::Object>,
+    context: &Arc<Context>,
+    concurrency: u16,
+    mut shutdown: watch::Receiver<bool>,
+) where
+    K::Object: kube::Resource<DynamicType = ()>,
+{
+    let ends = async move {
+        // An error means that the process has gone on without us: end as well.
+        let _ = shutdown.wait_for(|is_down| *is_down).await;
+    };
+    let queue = wakes.take_until(ends.boxed()).map(Ok::<_, std::convert::Infallible>);
+    applier(
+        |object, context| reconcile::<K>(object, context).boxed(),
+        |object, error, context| error_policy::<K>(&object, error, &context),
+        Arc::clone(context),
+        store,
+        queue,
+        Config::default().concurrency(concurrency),
+    )
+    .for_each(|result| async move {
+        match result {
+            // Both have been logged where they happened.
+            Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+            Err(error) => tracing::debug!("{error}"),
+        }
+    })
+    .await;
+}
+
+/// Polls the feed, for ever.
+async fn follow_feed(context: Arc<Context>, memory: Memory, interval: Duration) {
+    loop {
+        remember(&context, &memory).await;
+        // Passes report within moments: what they have shown by then need not wait for the next poll.
+        let report_time = interval.min(Duration::from_secs(5));
+        tokio::time::sleep(report_time).await;
+        remember(&context, &memory).await;
+        tokio::time::sleep(interval.saturating_sub(report_time)).await;
+        for customer in poll(&context).await {
+            pass_on(&context, customer);
+        }
+        context.inventory.prune(|tenant| context.index().knows_tenant(tenant));
+        context.tenants.prune();
+    }
+}
+
+/// Polls once; gives the customers of whom there is news.
+async fn poll(context: &Context) -> HashSet<TenantId> {
+    let (from, to) = context.feed.window(Timestamp::now());
+    let result = context.remote.partner_center.activity(from, to).await;
+    let touched = match result {
+        Ok(records) => context.feed.polled(records, Timestamp::now()),
+        Err(error) => {
+            context.feed.poll_failed();
+            tracing::warn!(category = error.category(), "{}", error.message());
+            HashSet::new()
+        }
+    };
+    context.metrics.trust_feed(context.feed.is_trusted(Timestamp::now()));
+    touched
+}
+
+fn pass_on(context: &Context, customer: TenantId) {
+    let names = context.index().permissions_of_tenant(customer);
+    let shown = names.into_iter().filter_map(|name| {
+        let object = context.permissions.get(&name)?;
+        let shown = Permission::status(&object).map(|status| status.recent_activity.clone()).unwrap_or_default();
+        Some((name, shown))
+    });
+    context.feed.woke(customer, shown.collect::<Vec<_>>());
+    context.wake_permissions_of(customer);
+}
+
+async fn remember(context: &Context, memory: &Memory) {
+    let what = context.feed.to_save(Timestamp::now(), |name| context.permissions.get(name).is_some());
+    let Some(what) = what else { return };
+    match memory.save(what).await {
+        Ok(()) => context.feed.saved(what),
+        Err(error) => tracing::warn!(%error, "cannot remember how far the activity feed was followed"),
+    }
+}

@@ -1,0 +1,205 @@
+//! One watch per kind: it fills the store, keeps the index, and wakes whoever a change concerns.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::{self, store};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::customer::{Customer, reference};
+use super::driver::Kind;
+use super::index::PermissionLinks;
+use super::permission::Permission;
+use super::subscription::Subscription;
+use crate::api::{AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTATION, TENANT_ANNOTATION};
+use crate::plan::conditions::{ConditionType, find};
+use crate::plan::{CustomerRef, ObjectName};
+
+/// What those who refer to an object care about: more than this may change in it without anybody else being woken.
+#[derive(Debug, PartialEq, Eq)]
+struct Essence {
+    uid: Option<String>,
+    generation: Option<i64>,
+    is_deleting: bool,
+    ready: Option<(String, String)>,
+    remembered: Option<String>,
+    request: Option<String>,
+}
+
+impl Essence {
+    fn of<K: Resource>(object: &K, conditions: &[Condition]) -> Self {
+        let meta = object.meta();
+        let annotation = |name| object.annotations().get(name).cloned();
+        Self {
+            uid: meta.uid.clone(),
+            generation: meta.generation,
+            is_deleting: meta.deletion_timestamp.is_some(),
+            ready: find(conditions, ConditionType::Ready).map(|ready| (ready.status.clone(), ready.reason.clone())),
+            remembered: annotation(TENANT_ANNOTATION),
+            request: annotation(RECONCILE_ANNOTATION),
+        }
+    }
+}
+
+/// A kind whose objects others refer to.
+pub(super) trait Watched: Kind {
+    /// Keeps the index; `object` is `None` when it is gone.
+    fn note(context: &Context, name: &ObjectName, object: Option<&Self::Object>);
+    /// Wakes those who refer to the object, before or after it was noted.
+    fn wake_others(context: &Context, name: &ObjectName);
+}
+
+impl Watched for Customer {
+    fn note(context: &Context, name: &ObjectName, object: Option<&Self::Object>) {
+        let tenant = match reference(object) {
+            CustomerRef::Found(tenant) => Some(tenant),
+            CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+        };
+        context.index().put_customer(name, tenant);
+    }
+
+    fn wake_others(context: &Context, name: &ObjectName) {
+        let (subscriptions, permissions) = {
+            let index = context.index();
+            (index.subscriptions_of_customer(name), index.permissions_of_customer(name))
+        };
+        for name in &subscriptions {
+            context.subscriptions.wake(name);
+        }
+        for name in &permissions {
+            context.permissions.wake(name);
+        }
+    }
+}
+
+impl Watched for Subscription {
+    fn note(context: &Context, name: &ObjectName, object: Option<&AzureSubscription>) {
+        let customer = object.map(|object| sibling(name, &object.spec.customer_ref.name));
+        context.index().put_subscription(name, customer);
+    }
+
+    fn wake_others(context: &Context, name: &ObjectName) {
+        let permissions = context.index().permissions_of_subscription(name);
+        for name in &permissions {
+            context.permissions.wake(name);
+        }
+    }
+}
+
+impl Watched for Permission {
+    fn note(context: &Context, name: &ObjectName, object: Option<&CustomerPurchasePermission>) {
+        let links = object.map_or_else(PermissionLinks::default, |object| PermissionLinks {
+            customer: Some(sibling(name, &object.spec.customer_ref.name)),
+            subscriptions: object.spec.azure_subscription_refs.iter().map(|one| sibling(name, &one.name)).collect(),
+            remembered: object.annotations().get(TENANT_ANNOTATION).and_then(|tenant| tenant.parse().ok()),
+        });
+        context.index().put_permission(name, links);
+    }
+
+    /// Others may mean the same tenant, and wait for this one to go or to agree.
+    fn wake_others(context: &Context, name: &ObjectName) {
+        let others: BTreeSet<_> = {
+            let index = context.index();
+            let tenants = index.tenants_of_permission(name);
+            tenants.into_iter().flat_map(|tenant| index.permissions_of_tenant(tenant)).collect()
+        };
+        for other in others.iter().filter(|other| *other != name) {
+            context.permissions.wake(other);
+        }
+    }
+}
+
+fn sibling(name: &ObjectName, other: &str) -> ObjectName {
+    ObjectName { namespace: name.namespace.clone(), name: other.to_owned() }
+}
+
+/// Follows one kind until the process ends. `is_complete` turns true once the first list is in.
+pub(super) async fn follow<K: Watched>(
+    api: Api<K::Object>,
+    writer: store::Writer<K::Object>,
+    context: Arc<Context>,
+    is_complete: watch::Sender<bool>,
+) where
+    K::Object:
+        DeserializeOwned + Clone + Debug + Send + Sync + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    let stream = watcher(api, watcher::Config::default()).default_backoff().modify(|object| {
+        // A third of every object, and nobody here reads it.
+        object.managed_fields_mut().clear();
+    });
+    let mut known: HashMap<ObjectName, Essence> = HashMap::new();
+    let mut listed: HashMap<ObjectName, Essence> = HashMap::new();
+    let mut stream = std::pin::pin!(reflector::reflector(writer, stream));
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(watcher::Event::Init) => listed.clear(),
+            Ok(watcher::Event::InitApply(object)) => {
+                if let Some(name) = name_of(&object) {
+                    K::note(&context, &name, Some(&object));
+                    listed.insert(name, essence::<K>(&object));
+                }
+            }
+            Ok(watcher::Event::InitDone) => {
+                // A new list may leave out what went while nobody watched.
+                let gone: Vec<_> = known.keys().filter(|name| !listed.contains_key(*name)).cloned().collect();
+                known = std::mem::take(&mut listed);
+                for name in &gone {
+                    K::wake_others(&context, name);
+                    K::note(&context, name, None);
+                }
+                for name in known.keys() {
+                    K::objects(&context).wake(name);
+                    K::wake_others(&context, name);
+                }
+                is_complete.send_replace(true);
+            }
+            Ok(watcher::Event::Apply(object)) => {
+                let Some(name) = name_of(&object) else { continue };
+                let essence = essence::<K>(&object);
+                let concerns_others = known.get(&name) != Some(&essence);
+                if concerns_others {
+                    K::wake_others(&context, &name);
+                }
+                K::note(&context, &name, Some(&object));
+                if K::objects(&context).is_news(&object) {
+                    K::objects(&context).wake(&name);
+                }
+                if concerns_others {
+                    K::wake_others(&context, &name);
+                    known.insert(name, essence);
+                }
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                let Some(name) = name_of(&object) else { continue };
+                let uid = object.uid().unwrap_or_default();
+                K::objects(&context).forget(&uid);
+                context.backoff.forget(&uid);
+                known.remove(&name);
+                K::wake_others(&context, &name);
+                K::note(&context, &name, None);
+            }
+            Err(error) => {
+                tracing::warn!(kind = %K::Object::kind(&()), "the watch was interrupted and is taken up again: {error}");
+            }
+        }
+    }
+}
+
+fn name_of<K: Resource>(object: &K) -> Option<ObjectName> {
+    let meta = object.meta();
+    Some(ObjectName { namespace: meta.namespace.clone()?, name: meta.name.clone()? })
+}
+
+fn essence<K: Kind>(object: &K::Object) -> Essence {
+    let conditions = K::status(object).map(K::conditions).unwrap_or_default();
+    Essence::of(object, conditions)
+}

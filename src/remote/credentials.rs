@@ -1,0 +1,55 @@
+//! The partner's sign-in, as the caller keeps it.
+
+use std::error::Error as StdError;
+use std::fmt::Debug;
+
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::model::TenantId;
+
+/// What the partner signs in with (Microsoft's Secure Application Model).
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The partner's tenant.
+    pub partner_tenant: TenantId,
+    /// Id of the application registered there.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Refresh token of a user who signed in with MFA: the newest one known.
+    pub refresh_token: SecretString,
+    /// Changes whenever a person has changed the credentials, so that access tokens of the old ones are dropped.
+    /// Does not change when [`CredentialSource::rotated`] stores a newer refresh token.
+    pub generation: String,
+}
+
+/// Where the credentials are kept. The operator implements it over Kubernetes Secrets.
+pub trait CredentialSource: Send + Sync + Debug {
+    /// The credentials as they are now. Asked before every request: answer from memory.
+    fn current(&self) -> BoxFuture<'_, Result<Credentials, CredentialError>>;
+
+    /// Keeps the refresh token that came with an access token, in place of `used`.
+    ///
+    /// The access token is handed out only after this has succeeded: else the partner could be locked out after 90 days
+    /// although every sign-in worked.
+    fn rotated<'a>(
+        &'a self,
+        used: &'a Credentials,
+        refresh_token: SecretString,
+    ) -> BoxFuture<'a, Result<(), CredentialError>>;
+}
+
+/// The credentials cannot be had, or not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// They are missing or incomplete: a person must act.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong and what to do; always the same text for the same defect, and no secret in it.
+        message: String,
+    },
+    /// They could not be read or written at the moment.
+    #[error("the credentials cannot be read or written at the moment")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+}

@@ -1,0 +1,262 @@
+//! Microsoft Entra's words: the redemption of a refresh token, its answer and its refusals.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use url::{Url, form_urlencoded};
+
+use crate::model::TenantId;
+
+use super::endpoints::below;
+use super::fault::Fault;
+use super::refusal::word;
+use super::retry_after::retry_after;
+use super::transport::Answer;
+use super::{Cause, Credentials};
+
+/// Microsoft Entra refused to issue a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInRefusal {
+    fault: Fault,
+    status: u16,
+    error: Option<String>,
+    code: Option<u32>,
+    retry_after: Option<Duration>,
+}
+
+impl SignInRefusal {
+    /// Number of the `AADSTS` error, which Microsoft's documentation explains.
+    pub fn code(&self) -> Option<u32> {
+        self.code
+    }
+
+    pub(super) fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What may stand in a condition message: codes only, for Entra's texts carry trace ids and times.
+    pub(super) fn detail(&self) -> String {
+        match (self.code, &self.error) {
+            (Some(code), _) => format!("AADSTS{code}"),
+            (None, Some(error)) => error.clone(),
+            (None, None) => format!("status {}", self.status),
+        }
+    }
+}
+
+impl fmt::Display for SignInRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Microsoft Entra answered {}", self.status)?;
+        if let Some(error) = &self.error {
+            write!(f, " {error}")?;
+        }
+        if let Some(code) = self.code {
+            write!(f, " AADSTS{code}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SignInRefusal {}
+
+/// Whose tenant a sign-in is made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tenancy {
+    Partner,
+    Customer,
+}
+
+/// Where a refresh token is redeemed.
+///
+/// This is the v1 endpoint, which names the service as `resource`: it is the one that Microsoft documents for the
+/// Secure Application Model. Its tokens also name the service by its address in `aud`, so they can be checked.
+pub(super) fn token_url(login: &Url, tenant: TenantId) -> Url {
+    below(login, &[&tenant.to_string(), "oauth2", "token"])
+}
+
+/// Form by which `credentials` are redeemed for an access token of `resource`.
+pub(super) fn redemption(credentials: &Credentials, resource: &str) -> SecretString {
+    form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "refresh_token")
+        .append_pair("client_id", &credentials.client_id)
+        .append_pair("client_secret", credentials.client_secret.expose_secret())
+        .append_pair("refresh_token", credentials.refresh_token.expose_secret())
+        .append_pair("resource", resource)
+        .append_pair("scope", "openid")
+        .finish()
+        .into()
+}
+
+/// A granted token.
+pub(super) struct Grant {
+    pub(super) access_token: SecretString,
+    /// Absent when the old one stays in use.
+    pub(super) refresh_token: Option<SecretString>,
+    pub(super) lifetime: Duration,
+}
+
+#[derive(Deserialize)]
+struct GrantWire {
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    expires_in: Option<Seconds>,
+}
+
+/// v1 sends text, v2 a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(u64),
+    Text(String),
+}
+
+/// No access token of Microsoft's lives longer.
+const LIFETIME_MAX: Duration = Duration::from_hours(24);
+
+/// Reads a successful answer.
+pub(super) fn granted(body: &[u8]) -> Result<Grant, Cause> {
+    let unexpected = |what: &str| Cause::UnexpectedAnswer(format!("sign-in: {what}"));
+    let wire: GrantWire = serde_json::from_slice(body).map_err(|_| unexpected("not the JSON expected"))?;
+    let access_token =
+        wire.access_token.filter(|token| !token.is_empty()).ok_or_else(|| unexpected("access_token is missing"))?;
+    let seconds = match wire.expires_in {
+        Some(Seconds::Number(seconds)) => Some(seconds),
+        Some(Seconds::Text(text)) => text.trim().parse().ok(),
+        None => None,
+    };
+    let seconds = seconds.ok_or_else(|| unexpected("expires_in is missing or no number"))?;
+    Ok(Grant {
+        access_token: access_token.into(),
+        refresh_token: wire.refresh_token.filter(|token| !token.is_empty()).map(Into::into),
+        lifetime: Duration::from_secs(seconds).min(LIFETIME_MAX),
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RefusalWire {
+    error: Option<String>,
+    error_description: Option<String>,
+    error_codes: Vec<u32>,
+}
+
+/// Says what an answer other than success means.
+pub(super) fn refused(tenancy: Tenancy, answer: &Answer) -> Cause {
+    if answer.status.is_informational() || answer.status.is_redirection() {
+        return Cause::UnexpectedAnswer(format!("sign-in: status {}", answer.status.as_u16()));
+    }
+    let wire: RefusalWire = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = wire.error_codes.first().copied().or_else(|| aadsts(wire.error_description.as_deref()?));
+    let fault = match (answer.status.as_u16(), wire.error.as_deref()) {
+        (429, _) => Fault::Throttled,
+        (408, _) => Fault::TimedOut,
+        (500.., _) | (_, Some("temporarily_unavailable" | "server_error")) => Fault::ServerError,
+        // An answer that is not Entra's, as a proxy or a wrong address would give: it says nothing of the credentials.
+        (_, None) => return Cause::UnexpectedAnswer(format!("sign-in: status {}", answer.status.as_u16())),
+        (_, Some(_)) => by_code(tenancy, code),
+    };
+    Cause::SignIn(SignInRefusal {
+        fault,
+        status: answer.status.as_u16(),
+        error: wire.error.map(|error| word(&error)),
+        code,
+        retry_after: retry_after(&answer.headers),
+    })
+}
+
+/// What a refused redemption says of the partner or of the customer, by Microsoft's `AADSTS` numbers.
+fn by_code(tenancy: Tenancy, code: Option<u32>) -> Fault {
+    match (tenancy, code) {
+        // A wrong or expired client secret is wrong in every tenant.
+        (_, Some(7_000_215 | 7_000_222)) => Fault::CredentialsInvalid,
+        // A customer's tenant has its own consents, policies and relationships.
+        (Tenancy::Customer, _) => Fault::CustomerSignInRefused,
+        (Tenancy::Partner, Some(50_072 | 50_074 | 50_076 | 50_079)) => Fault::MfaRequired,
+        (Tenancy::Partner, Some(53_000..=53_003)) => Fault::ConditionalAccess,
+        (Tenancy::Partner, _) => Fault::CredentialsInvalid,
+    }
+}
+
+fn aadsts(description: &str) -> Option<u32> {
+    let (_, rest) = description.split_once("AADSTS")?;
+    let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..digits].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn refusal(tenancy: Tenancy, status: u16, body: &str) -> Cause {
+        let status = StatusCode::from_u16(status).unwrap();
+        refused(tenancy, &Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+    }
+
+    fn check(tenancy: Tenancy, status: u16, error: &str, code: u32, fault: Fault) {
+        let texts = [
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: x","error_codes":[{code}]}}"#),
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: Trace ID: 4b7f"}}"#),
+        ];
+        for text in texts {
+            assert_eq!(refusal(tenancy, status, &text).fault(), fault, "{tenancy:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_sign_in_of_the_partner_says_what_to_mend() {
+        for code in [50_072, 50_074, 50_076, 50_079] {
+            check(Tenancy::Partner, 400, "interaction_required", code, Fault::MfaRequired);
+            check(Tenancy::Partner, 400, "invalid_grant", code, Fault::MfaRequired);
+        }
+        check(Tenancy::Partner, 400, "invalid_grant", 53_003, Fault::ConditionalAccess);
+        check(Tenancy::Partner, 400, "invalid_grant", 700_082, Fault::CredentialsInvalid);
+        check(Tenancy::Partner, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
+        check(Tenancy::Partner, 400, "invalid_grant", 65_001, Fault::CredentialsInvalid);
+    }
+
+    #[test]
+    fn a_refused_sign_in_in_a_customers_tenant_is_the_customers() {
+        for code in [65_001, 700_016, 50_076, 53_003, 700_082] {
+            check(Tenancy::Customer, 400, "invalid_grant", code, Fault::CustomerSignInRefused);
+        }
+        // Except for the client secret, which is the same everywhere.
+        check(Tenancy::Customer, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
+        check(Tenancy::Customer, 401, "invalid_client", 7_000_222, Fault::CredentialsInvalid);
+    }
+
+    #[test]
+    fn what_passes_is_no_refusal() {
+        check(Tenancy::Partner, 429, "temporarily_unavailable", 90_033, Fault::Throttled);
+        check(Tenancy::Partner, 400, "temporarily_unavailable", 90_033, Fault::ServerError);
+        assert_eq!(refusal(Tenancy::Partner, 503, "").fault(), Fault::ServerError);
+        for (status, body) in [(400, ""), (401, "<html>"), (404, "{}"), (302, "")] {
+            assert_eq!(refusal(Tenancy::Partner, status, body).fault(), Fault::UnexpectedAnswer, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_grant_may_count_its_life_in_text_or_numbers() {
+        let lifetime = |expires_in: &str| {
+            granted(format!(r#"{{"access_token":"a","expires_in":{expires_in}}}"#).as_bytes())
+                .map(|grant| grant.lifetime.as_secs())
+                .map_err(|cause| cause.to_string())
+        };
+        assert_eq!(lifetime(r#""3599""#), Ok(3_599));
+        assert_eq!(lifetime("3599"), Ok(3_599));
+        assert_eq!(lifetime("99999999999"), Ok(86_400));
+        for expires_in in ["null", r#""soon""#] {
+            let error = lifetime(expires_in).unwrap_err();
+            assert!(error.ends_with("expires_in is missing or no number"), "{error}");
+        }
+        assert!(granted(br#"{"access_token":"","expires_in":1}"#).is_err());
+    }
+}

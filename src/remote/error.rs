@@ -1,0 +1,218 @@
+//! The one error of this module, for its three readers: the program, the manifest's author, and the one on call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::Denial;
+
+use super::fault::Fault;
+use super::{CredentialError, Operation, Refusal, Service, SignInRefusal, TokenDefect};
+
+/// Something could not be done. `Display` says what; [`source`](std::error::Error::source) says why.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot {operation}")]
+pub struct Error {
+    operation: Operation,
+    /// Shared, because one failed sign-in fails everybody who waits for it.
+    #[source]
+    cause: Arc<Cause>,
+    may_have_arrived: bool,
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// Not sent: the lease may end before the answer comes.
+    #[error("the lease lasts {remaining:?} more, and a request may take {needed:?}")]
+    Fenced {
+        /// How long the lease lasts.
+        remaining: Duration,
+        /// How long it must last.
+        needed: Duration,
+    },
+    /// The credentials cannot be had, or not be kept.
+    #[error("the credentials cannot be used")]
+    Credentials(#[source] CredentialError),
+    /// Microsoft Entra refused the sign-in.
+    #[error(transparent)]
+    SignIn(SignInRefusal),
+    /// Microsoft Entra issued a token that cannot work.
+    #[error(transparent)]
+    Token(TokenDefect),
+    /// No whole answer came within this time.
+    #[error("no whole answer within {0:?}")]
+    TimedOut(Duration),
+    /// No connection, or it broke.
+    #[error("the connection failed")]
+    Unreachable(#[source] reqwest::Error),
+    /// The service refused.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The service's answer cannot be right.
+    #[error("the answer cannot be right: {0}")]
+    UnexpectedAnswer(String),
+    /// Not sent: it could not have been accepted.
+    #[error("the request would be invalid: {0}")]
+    InvalidRequest(String),
+}
+
+/// What to do after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Try again with the usual backoff.
+    RetrySoon,
+    /// Try again, but not before this time has passed.
+    RetryAfter(Duration),
+    /// Trying again is of no use before something changes: a manifest, a Secret, a role, the other side.
+    AwaitChange,
+    /// This process must stop working: it no longer holds the lease.
+    StopOperator,
+}
+
+impl Error {
+    /// Of something that came to nothing before a request left, or of a request whose every answer was a refusal.
+    pub(super) fn new(operation: Operation, cause: impl Into<Arc<Cause>>) -> Self {
+        Self { operation, cause: cause.into(), may_have_arrived: false }
+    }
+
+    /// The same, after a request that may have had its effect.
+    pub(super) fn having_arrived(self, may_have_arrived: bool) -> Self {
+        Self { may_have_arrived: self.may_have_arrived || may_have_arrived, ..self }
+    }
+
+    /// What was being done.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Why it could not be done.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Metric label: one of about twenty words.
+    pub fn category(&self) -> &'static str {
+        self.cause.category()
+    }
+
+    /// What to do now.
+    pub fn advice(&self) -> Advice {
+        self.cause.advice()
+    }
+
+    /// A condition reason.
+    pub fn reason(&self) -> &'static str {
+        self.cause.fault().meaning().reason
+    }
+
+    /// What is wrong and what to do, for a condition. The same failure always reads the same: no request ids, no
+    /// times, no counters.
+    pub fn message(&self) -> String {
+        format!("Cannot {}: {}.", self.operation, self.cause.explanation())
+    }
+
+    /// The partner's sign-in as a whole is refused; `None` when the failure concerns one customer, or passes.
+    pub fn denial(&self) -> Option<Denial> {
+        let reason = match self.cause.fault() {
+            Fault::MfaRequired => "MfaRequired",
+            Fault::AppOnlyToken => "AppOnlyToken",
+            Fault::NotAdminAgent => "NotAdminAgent",
+            Fault::CredentialsInvalid | Fault::ConditionalAccess | Fault::WrongAudience => "CredentialsInvalid",
+            // A customer's tenant may refuse a token for reasons of its own.
+            Fault::Unauthorized if self.operation.service() == Service::PartnerCenter => "CredentialsInvalid",
+            _ => return None,
+        };
+        let explanation = self.cause.explanation();
+        let mut letters = explanation.chars();
+        let message =
+            letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()));
+        Some(Denial { reason, message })
+    }
+
+    /// Partner Center says that the tenant is no customer of this partner.
+    pub fn customer_not_ours(&self) -> bool {
+        self.cause.fault() == Fault::CustomerNotOurs
+    }
+
+    /// The policy has changed since it was read: read it again.
+    pub fn is_stale(&self) -> bool {
+        self.cause.fault() == Fault::StaleEtag
+    }
+
+    /// Whether a write may have been applied although it failed: one of its sends got no answer that says otherwise.
+    /// The last one may well have been refused, because of what the first one did.
+    pub fn may_have_arrived(&self) -> bool {
+        self.may_have_arrived
+    }
+
+    /// The policy to be created exists already: read it.
+    pub fn policy_exists(&self) -> bool {
+        self.cause.fault() == Fault::PolicyExists
+    }
+
+    /// The policy to be changed does not exist: read again.
+    pub fn policy_missing(&self) -> bool {
+        self.cause.fault() == Fault::PolicyNotFound
+    }
+}
+
+impl Cause {
+    pub(super) fn fault(&self) -> Fault {
+        match self {
+            Self::Fenced { .. } => Fault::Fenced,
+            Self::Credentials(CredentialError::Invalid { .. }) => Fault::CredentialsInvalid,
+            Self::Credentials(CredentialError::Unavailable(_)) => Fault::CredentialsUnavailable,
+            Self::SignIn(refusal) => refusal.fault(),
+            Self::Token(defect) => defect.fault(),
+            Self::TimedOut(_) => Fault::TimedOut,
+            Self::Unreachable(_) => Fault::Unreachable,
+            Self::Refused(refusal) => refusal.fault(),
+            Self::UnexpectedAnswer(_) => Fault::UnexpectedAnswer,
+            Self::InvalidRequest(_) => Fault::InvalidRequest,
+        }
+    }
+
+    /// Whether a request that ended so may have had its effect.
+    pub(super) fn leaves_effect_open(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => !error.is_connect(),
+            _ => matches!(self.fault(), Fault::TimedOut | Fault::ServerError | Fault::UnexpectedAnswer),
+        }
+    }
+
+    pub(super) fn category(&self) -> &'static str {
+        self.fault().meaning().category
+    }
+
+    pub(super) fn advice(&self) -> Advice {
+        let retry_after = match self {
+            Self::SignIn(refusal) => refusal.retry_after(),
+            Self::Refused(refusal) => refusal.retry_after(),
+            _ => None,
+        };
+        match (self.fault(), retry_after) {
+            (Fault::Throttled | Fault::ServerError, Some(wait)) => Advice::RetryAfter(wait),
+            (fault, _) => fault.meaning().advice,
+        }
+    }
+
+    /// The meaning of the failure with what may be said of this one, without the last stop.
+    fn explanation(&self) -> String {
+        let general = self.fault().meaning().explanation;
+        let detail = match self {
+            Self::Credentials(CredentialError::Invalid { message }) => Some(message.clone()),
+            Self::SignIn(refusal) => Some(refusal.detail()),
+            Self::Token(defect) => Some(defect.to_string()),
+            Self::Refused(refusal) => Some(refusal.detail()),
+            Self::UnexpectedAnswer(what) | Self::InvalidRequest(what) => Some(what.clone()),
+            Self::Fenced { .. }
+            | Self::Credentials(CredentialError::Unavailable(_))
+            | Self::TimedOut(_)
+            | Self::Unreachable(_) => None,
+        };
+        match detail {
+            Some(detail) => format!("{general} ({detail})"),
+            None => general.to_owned(),
+        }
+    }
+}

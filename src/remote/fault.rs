@@ -1,0 +1,188 @@
+//! The kinds of failure, and what each means to the program and to people: the one table.
+
+use std::time::Duration;
+
+use super::Advice;
+
+/// Kind of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Fault {
+    Fenced,
+    CredentialsUnavailable,
+    CredentialsInvalid,
+    ConditionalAccess,
+    MfaRequired,
+    AppOnlyToken,
+    NotAdminAgent,
+    Unauthorized,
+    WrongAudience,
+    CustomerSignInRefused,
+    Throttled,
+    TimedOut,
+    Unreachable,
+    ServerError,
+    Forbidden,
+    CustomerNotOurs,
+    StaleEtag,
+    PolicyExists,
+    PolicyNotFound,
+    NotFound,
+    InvalidRequest,
+    UnexpectedAnswer,
+}
+
+/// What a kind of failure means.
+pub(super) struct Meaning {
+    /// Metric label.
+    pub(super) category: &'static str,
+    /// Condition reason.
+    pub(super) reason: &'static str,
+    /// What the program does; a `Retry-After` of the answer wins over it.
+    pub(super) advice: Advice,
+    /// What is wrong and what a person can do: begins in lower case, is one sentence or more, without the last stop.
+    pub(super) explanation: &'static str,
+}
+
+/// Wait when a service throttles without saying how long: its limits are counted per minute.
+const THROTTLED_DEFAULT: Duration = Duration::from_mins(1);
+
+impl Fault {
+    #[expect(clippy::too_many_lines, reason = "a table is read row by row")]
+    pub(super) fn meaning(self) -> Meaning {
+        use Advice::{AwaitChange, RetryAfter, RetrySoon, StopOperator};
+        let (category, reason, advice, explanation) = match self {
+            Self::Fenced => (
+                "fenced",
+                "LeaseEnding",
+                StopOperator,
+                "this process no longer holds the lease for long enough; another one takes over",
+            ),
+            Self::CredentialsUnavailable => (
+                "credentials_unavailable",
+                "CredentialsUnavailable",
+                RetrySoon,
+                "the Secrets with the credentials cannot be read or written at the moment; this is tried again",
+            ),
+            Self::CredentialsInvalid => (
+                "credentials_invalid",
+                "CredentialsInvalid",
+                AwaitChange,
+                "the partner's credentials are not accepted: sign in again and update the credentials Secret",
+            ),
+            Self::ConditionalAccess => (
+                "conditional_access",
+                "ConditionalAccess",
+                AwaitChange,
+                "a Conditional Access policy of the partner's tenant refuses this sign-in: exempt it from the policy, \
+                 or sign in again in a way that the policy accepts",
+            ),
+            Self::MfaRequired => (
+                "mfa_required",
+                "MfaRequired",
+                AwaitChange,
+                "the sign-in was made without multifactor authentication: sign in again with MFA and update the \
+                 credentials Secret",
+            ),
+            Self::AppOnlyToken => (
+                "app_only_token",
+                "AppOnlyToken",
+                AwaitChange,
+                "Partner Center wants a user's sign-in here, not an application's: update the credentials Secret with \
+                 the refresh token of an Admin agent who signed in with MFA",
+            ),
+            Self::NotAdminAgent => (
+                "not_admin_agent",
+                "NotAdminAgent",
+                AwaitChange,
+                "the signed-in user may not change purchase permissions: make it an Admin agent in Partner Center; \
+                 a new role can take an hour to work",
+            ),
+            Self::Unauthorized => (
+                "unauthorized",
+                "Unauthorized",
+                AwaitChange,
+                "the access token is not accepted, not even a new one: check the credentials Secret and the addresses \
+                 of the services",
+            ),
+            Self::WrongAudience => (
+                "unauthorized",
+                "Unauthorized",
+                AwaitChange,
+                "the access token was issued for another service: grant the application of the credentials Secret the \
+                 permission user_impersonation of Partner Center, then sign in again",
+            ),
+            Self::CustomerSignInRefused => (
+                "customer_sign_in_refused",
+                "CustomerSignInRefused",
+                AwaitChange,
+                "the customer's tenant refuses the partner's sign-in: consent to the application there and check the \
+                 delegated administration relationship",
+            ),
+            Self::Throttled => (
+                "throttled",
+                "Throttled",
+                RetryAfter(THROTTLED_DEFAULT),
+                "the service limits the rate of requests; this is tried again when it allows",
+            ),
+            Self::TimedOut => {
+                ("timeout", "Unreachable", RetrySoon, "the service did not answer in time; this is tried again")
+            }
+            Self::Unreachable => (
+                "unreachable",
+                "Unreachable",
+                RetrySoon,
+                "the service cannot be reached; this is tried again. If it lasts, check network policies and proxies",
+            ),
+            Self::ServerError => (
+                "server_error",
+                "ServerError",
+                RetrySoon,
+                "the service reports a failure of its own; this is tried again",
+            ),
+            Self::Forbidden => (
+                "forbidden",
+                "Forbidden",
+                AwaitChange,
+                "access is refused: check the roles and agreements of the partner and of the signed-in user",
+            ),
+            Self::CustomerNotOurs => (
+                "customer_not_ours",
+                "CustomerNotOurs",
+                AwaitChange,
+                "the tenant is no customer of this partner: check the tenant id and the reseller relationship in \
+                 Partner Center",
+            ),
+            Self::StaleEtag => (
+                "conflict",
+                "StaleEtag",
+                RetrySoon,
+                "somebody else changed it at the same time; it is read again first",
+            ),
+            Self::PolicyExists => {
+                ("conflict", "PolicyExists", RetrySoon, "somebody else created it first; it is read again first")
+            }
+            Self::PolicyNotFound => {
+                ("not_found", "PolicyNotFound", RetrySoon, "somebody else deleted it; it is read again first")
+            }
+            Self::NotFound => (
+                "not_found",
+                "NotFound",
+                AwaitChange,
+                "the service does not know what was asked for: check the ids, and the addresses of the services",
+            ),
+            Self::InvalidRequest => (
+                "invalid_request",
+                "InvalidRequest",
+                AwaitChange,
+                "the service finds the request invalid; this may be a defect of csp-operator",
+            ),
+            Self::UnexpectedAnswer => (
+                "unexpected_answer",
+                "UnexpectedAnswer",
+                RetrySoon,
+                "the service's answer cannot be right, so nothing is concluded from it",
+            ),
+        };
+        Meaning { category, reason, advice, explanation }
+    }
+}

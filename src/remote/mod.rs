@@ -1,0 +1,92 @@
+//! Typed clients for Microsoft Entra, Partner Center and Azure Resource Manager.
+//!
+//! Lives here: the calls this program makes, the translation between Microsoft's words and the domain's, the cache of
+//! access tokens, and the one path on which every request leaves: fence, sign-in, timeout, size limit, retry,
+//! classification, count and log.
+//!
+//! May come in: [`crate::model`], whose types the calls take and return. The reconciler and the command line tools call
+//! [`Remote`]; they bring the credentials ([`CredentialSource`]) and the lease ([`Fence`]).
+//!
+//! Never found here: Kubernetes, a wish or a decision about one, a policy stored for later, or a guess: an answer that
+//! cannot be right is an error.
+
+mod azure;
+mod calls;
+mod claims;
+mod credentials;
+mod endpoints;
+mod entra;
+mod error;
+mod fault;
+mod fence;
+mod limits;
+mod operation;
+mod page;
+mod partner_center;
+mod refusal;
+mod retry_after;
+mod send;
+mod token;
+mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use azure::Azure;
+pub use calls::Calls;
+pub use credentials::{CredentialError, CredentialSource, Credentials};
+pub use endpoints::{EndpointError, Endpoints, PlainHttp};
+pub use entra::SignInRefusal;
+pub use error::{Advice, Cause, Error};
+pub use fence::{Fence, Unfenced};
+pub use limits::Limits;
+pub use operation::{Operation, Service};
+pub use partner_center::PartnerCenter;
+pub use refusal::Refusal;
+pub use token::TokenDefect;
+
+use send::Sender;
+use transport::Transport;
+
+/// The clients of one partner. They share connections, tokens and counters; cloning them is cheap.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// Customers, subscriptions, policies and the activity log.
+    pub partner_center: PartnerCenter,
+    /// Role assignments in the customers' Azure subscriptions.
+    pub azure: Azure,
+}
+
+/// The clients could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// `main` has not installed a rustls crypto provider.
+    #[error("no TLS implementation is installed in this process")]
+    NoCryptoProvider,
+    /// The HTTP client refused its settings, for example the trust store cannot be read.
+    #[error("cannot set up the HTTP client")]
+    Http(#[source] reqwest::Error),
+}
+
+impl Remote {
+    /// Clients that sign in with `credentials`, send only while `fence` holds, and count their requests in `calls`.
+    ///
+    /// Nothing is sent before the first call. The environment's proxy settings are respected.
+    pub fn new(
+        endpoints: &Endpoints,
+        limits: Limits,
+        credentials: Arc<dyn CredentialSource>,
+        fence: Arc<dyn Fence>,
+        calls: Calls,
+    ) -> Result<Self, SetupError> {
+        let transport = Transport::new(limits, fence, calls)?;
+        let sender = Arc::new(Sender::new(transport, credentials, endpoints));
+        Ok(Self {
+            partner_center: PartnerCenter::new(Arc::clone(&sender), endpoints.partner_center().clone()),
+            azure: Azure::new(sender, endpoints.azure().clone()),
+        })
+    }
+}

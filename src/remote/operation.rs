@@ -1,0 +1,98 @@
+//! What a request is for.
+
+use std::fmt;
+
+use crate::model::{SubscriptionId, TenantId};
+
+/// What was being done; errors, counters and logs are labelled with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Redeem the refresh token in a tenant.
+    SignIn(TenantId),
+    /// List all customers.
+    ListCustomers,
+    /// Read one customer.
+    ReadCustomer(TenantId),
+    /// List a customer's subscriptions.
+    ReadSubscriptions(TenantId),
+    /// List the Azure subscriptions below a customer's Azure plan.
+    ReadAzureEntitlements(TenantId),
+    /// Read a customer's policy.
+    ReadPolicy(TenantId),
+    /// Create a customer's policy.
+    CreatePolicy(TenantId),
+    /// Replace a customer's policy.
+    UpdatePolicy(TenantId),
+    /// Delete a customer's policy.
+    DeletePolicy(TenantId),
+    /// Read the activity log.
+    ReadActivity,
+    /// List who holds Owner on an Azure subscription.
+    ReadOwners(SubscriptionId),
+}
+
+/// The service that a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// Partner Center, always in the partner's tenant.
+    PartnerCenter,
+    /// Azure Resource Manager, in a customer's tenant.
+    Azure,
+}
+
+impl Operation {
+    /// Metric label: one of a dozen words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SignIn(_) => "sign_in",
+            Self::ListCustomers => "list_customers",
+            Self::ReadCustomer(_) => "read_customer",
+            Self::ReadSubscriptions(_) => "read_subscriptions",
+            Self::ReadAzureEntitlements(_) => "read_azure_entitlements",
+            Self::ReadPolicy(_) => "read_policy",
+            Self::CreatePolicy(_) => "create_policy",
+            Self::UpdatePolicy(_) => "update_policy",
+            Self::DeletePolicy(_) => "delete_policy",
+            Self::ReadActivity => "read_activity",
+            Self::ReadOwners(_) => "read_owners",
+        }
+    }
+
+    /// Whether it changes a policy.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::CreatePolicy(_) | Self::UpdatePolicy(_) | Self::DeletePolicy(_))
+    }
+
+    /// Whether its address names a customer, so that a refusal of the id is a refusal of the customer.
+    pub(super) fn is_below_customer(self) -> bool {
+        matches!(self, Self::ReadCustomer(_) | Self::ReadSubscriptions(_) | Self::ReadAzureEntitlements(_))
+    }
+
+    /// The service it is asked of.
+    pub fn service(self) -> Service {
+        match self {
+            Self::ReadOwners(_) => Service::Azure,
+            _ => Service::PartnerCenter,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignIn(tenant) => write!(f, "sign in to tenant {tenant}"),
+            Self::ListCustomers => f.write_str("list the customers"),
+            Self::ReadCustomer(customer) => write!(f, "read customer {customer}"),
+            Self::ReadSubscriptions(customer) => write!(f, "read the subscriptions of customer {customer}"),
+            Self::ReadAzureEntitlements(customer) => {
+                write!(f, "read the Azure subscriptions of customer {customer}")
+            }
+            Self::ReadPolicy(customer) => write!(f, "read the purchase permissions of customer {customer}"),
+            Self::CreatePolicy(customer) => write!(f, "create the purchase permissions of customer {customer}"),
+            Self::UpdatePolicy(customer) => write!(f, "change the purchase permissions of customer {customer}"),
+            Self::DeletePolicy(customer) => write!(f, "delete the purchase permissions of customer {customer}"),
+            Self::ReadActivity => f.write_str("read the activity log"),
+            Self::ReadOwners(subscription) => write!(f, "read the owners of Azure subscription {subscription}"),
+        }
+    }
+}

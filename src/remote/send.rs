@@ -1,0 +1,81 @@
+//! A request with its sign-in: token, ids, and the one renewal of a refused token.
+
+use std::sync::Arc;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use crate::model::TenantId;
+
+use super::fault::Fault;
+use super::refusal::refused;
+use super::token::{Realm, Tokens};
+use super::transport::{Answer, Call, Transport};
+use super::{Cause, CredentialSource, Endpoints, Error, Limits, Operation};
+
+/// Idempotency key: Partner Center answers a repeated request as it answered the first.
+const REQUEST_ID: HeaderName = HeaderName::from_static("ms-requestid");
+/// Comes back as `originalCorrelationId` of the activity record.
+const CORRELATION_ID: HeaderName = HeaderName::from_static("ms-correlationid");
+
+/// Sends requests with the right token.
+#[derive(Debug)]
+pub(super) struct Sender {
+    transport: Transport,
+    tokens: Tokens,
+}
+
+impl Sender {
+    pub(super) fn new(transport: Transport, source: Arc<dyn CredentialSource>, endpoints: &Endpoints) -> Self {
+        let tokens = Tokens::new(source, endpoints, transport.limits().tokens_max);
+        Self { transport, tokens }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        self.transport.limits()
+    }
+
+    /// The partner's tenant, in whose name policies are granted.
+    pub(super) async fn partner_tenant(&self, operation: Operation) -> Result<TenantId, Error> {
+        let credentials = self.tokens.credentials().await.map_err(|cause| Error::new(operation, cause))?;
+        Ok(credentials.partner_tenant)
+    }
+
+    /// Sends `call` and returns its answer if that is a success.
+    pub(super) async fn send(&self, realm: Realm, mut call: Call, correlation: Uuid) -> Result<Answer, Error> {
+        let operation = call.operation;
+        let failed = |cause: Arc<Cause>| Error::new(operation, cause);
+        identify(&mut call.headers, correlation);
+        let access = self.tokens.access(&self.transport, realm).await.map_err(failed)?;
+        let refused_as = |answer: &Answer| refused(operation, answer);
+        let first = match self.transport.deliver(&call, Some(&access.token), refused_as).await {
+            Ok(answer) => return Ok(answer),
+            Err(undelivered) => undelivered,
+        };
+        // A token can be revoked before it expires. A new one without MFA or for the wrong service is like the old one,
+        // so those refusals (900421, 900420) are final, and have kinds of their own.
+        if first.cause.fault() != Fault::Unauthorized {
+            return Err(failed(first.cause.into()).having_arrived(first.may_have_arrived));
+        }
+        self.tokens.discard(realm, &access).await;
+        let access = self.tokens.access(&self.transport, realm).await;
+        let access = access.map_err(|cause| failed(cause).having_arrived(first.may_have_arrived))?;
+        // The refusal was a real answer, and a repeated request id would get the same one again.
+        call.headers.insert(REQUEST_ID, guid(Uuid::new_v4()));
+        self.transport.deliver(&call, Some(&access.token), refused_as).await.map_err(|second| {
+            failed(second.cause.into()).having_arrived(first.may_have_arrived || second.may_have_arrived)
+        })
+    }
+}
+
+fn identify(headers: &mut HeaderMap, correlation: Uuid) {
+    headers.insert(REQUEST_ID, guid(Uuid::new_v4()));
+    headers.insert(CORRELATION_ID, guid(correlation));
+    headers.insert(HeaderName::from_static("x-locale"), HeaderValue::from_static("en-US"));
+    headers.insert(HeaderName::from_static("ms-partnercenter-application"), HeaderValue::from_static("csp-operator"));
+}
+
+fn guid(id: Uuid) -> HeaderValue {
+    // Hexadecimal digits and hyphens are always a header value.
+    HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,324 @@
+//! The clients against the simulator, which was written from the reference by somebody else: what both get right
+//! together, neither has made up.
+
+use std::collections::BTreeSet;
+
+use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+use reqwest::Method;
+use uuid::Uuid;
+
+use super::*;
+use crate::model::{ActivityOperation, ActivityRecord, ObjectId, Relationship, SubscriptionId};
+use crate::remote::Error;
+use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, Simulator, World, serve};
+
+/// A simulator and the clients that talk to it.
+struct Simulated {
+    remote: Remote,
+    address: String,
+    secrets: Arc<Secrets>,
+}
+
+fn tenant(index: u32) -> TenantId {
+    format!("c0000000-0000-4000-8000-{index:012x}").parse().unwrap()
+}
+
+fn azure(index: u32) -> SubscriptionId {
+    format!("a0000000-0000-4000-8000-{index:012x}").parse().unwrap()
+}
+
+fn owner(index: u32) -> ObjectId {
+    format!("d0000000-0000-4000-8000-{index:012x}").parse().unwrap()
+}
+
+fn both() -> PermissionSet {
+    reservations().with(Switch::SavingsPlans, true)
+}
+
+impl Simulated {
+    async fn start(world: World) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, Simulator::new(world)));
+        let secrets = Arc::new(Secrets {
+            credentials: Mutex::new(Credentials {
+                partner_tenant: partner(),
+                client_id: "11112222-3333-4444-8555-666677778888".to_owned(),
+                client_secret: DEFAULT_CLIENT_SECRET.into(),
+                refresh_token: DEFAULT_REFRESH_TOKEN.into(),
+                generation: "1".to_owned(),
+            }),
+            scene: Shared::default(),
+            broken: Mutex::new(false),
+        });
+        let endpoints = Endpoints::parse(&address, &address, &address, PlainHttp::ToLoopback).unwrap();
+        let limits = Limits { retry_delay_min: Duration::from_millis(1), ..Limits::default() };
+        let source = Arc::clone(&secrets) as Arc<dyn CredentialSource>;
+        let remote = Remote::new(&endpoints, limits, source, Arc::new(Unfenced), Calls::default()).unwrap();
+        Self { remote, address, secrets }
+    }
+
+    async fn control(&self, method: Method, path: &str, body: Value) -> Value {
+        let url = format!("{}/simulator/{path}", self.address);
+        let request = reqwest::Client::new().request(method, url);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let response = request.send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    async fn fault(&self, operation: &str, answer: Value) {
+        let fault = json!({ "operation": operation, "times": 1, "answer": answer });
+        self.control(Method::POST, "faults", fault).await;
+    }
+
+    async fn setting(&self, name: &str, value: Value) {
+        self.control(Method::PATCH, "settings", json!({ name: value })).await;
+    }
+
+    /// Requests of one operation: all, and those that had an effect.
+    async fn counted(&self, operation: &str) -> (u64, u64) {
+        let counts = self.control(Method::GET, "requests/counts", Value::Null).await;
+        (counts[operation]["total"].as_u64().unwrap_or(0), counts[operation]["effective"].as_u64().unwrap_or(0))
+    }
+
+    /// A sign-in anew, as after a change of the Secret.
+    fn renew_credentials(&self) {
+        self.secrets.credentials.lock().unwrap().generation.push('x');
+    }
+
+    async fn activity(&self, days: i32) -> Vec<ActivityRecord> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        self.remote.partner_center.activity(today - days.days(), today).await.unwrap()
+    }
+
+    async fn create(&self, index: u32) -> Result<crate::model::Policy, Error> {
+        self.remote.partner_center.create_policy(tenant(index), &reservations(), Uuid::new_v4()).await
+    }
+}
+
+#[tokio::test]
+async fn customers_their_azure_and_its_owners_are_read() {
+    let simulated = Simulated::start(World::generated(1_203)).await;
+    let customers = simulated.remote.partner_center.customers().await.unwrap();
+    assert_eq!(customers.len(), 1_203);
+    assert_eq!(simulated.counted("list_customers").await.0, 3);
+    assert_eq!(customers[&tenant(7)].relationship, Relationship::Reseller);
+    assert_eq!(customers[&tenant(7)].company_name.as_deref(), Some("Contoso Customer 7"));
+    assert_eq!(simulated.remote.partner_center.customer(tenant(7)).await.unwrap(), customers[&tenant(7)]);
+
+    let estate = simulated.remote.partner_center.azure_estate(tenant(7)).await.unwrap();
+    assert_eq!(estate.plans.len(), 1);
+    assert!(estate.plans[0].is_active() && estate.plans[0].uses[0].is_active());
+    assert_eq!(estate.plans[0].uses[0].id, azure(7));
+
+    let owners =
+        simulated.remote.azure.owners(tenant(7), azure(7), &BTreeSet::from([owner(7), owner(8)])).await.unwrap();
+    assert_eq!(owners.direct, BTreeSet::from([owner(7)]), "and not the partner's own group");
+    assert_eq!((owners.holds(owner(7)), owners.holds(owner(8))), (Some(true), Some(false)));
+}
+
+#[tokio::test]
+async fn owners_are_found_through_nested_groups_and_a_group_can_be_asked_for() {
+    let ids = ["d1", "d2", "e1", "e2"].map(|prefix| format!("{prefix}000000-0000-4000-8000-000000000000"));
+    let [person, stranger, inner, outer] = ids.clone().map(|id| id.parse::<ObjectId>().unwrap());
+    let world = format!(
+        "customers: [{{ tenantId: {}, name: A, groups: [{{ id: {}, members: [{}] }}, {{ id: {}, members: [{}] }}],
+         subscriptions: [{{ id: b0000000-0000-4000-8000-000000000000, kind: AzurePlan, azureSubscriptions: [{{ id: {} }}] }}] }}]",
+        tenant(0), inner, person, outer, inner, azure(0)
+    );
+    let simulated = Simulated::start(World::from_yaml(&world).unwrap()).await;
+    let grant = json!({ "subscription": azure(0), "principalId": outer, "principalType": "Group", "holds": true });
+    simulated.control(Method::POST, "owners", grant).await;
+    let asked = BTreeSet::from([person, stranger, inner, outer]);
+    let owners = simulated.remote.azure.owners(tenant(0), azure(0), &asked).await.unwrap();
+    assert_eq!(owners.direct, BTreeSet::from([outer]));
+    assert_eq!(owners.through_groups, BTreeSet::from([person]));
+}
+
+#[tokio::test]
+async fn a_policy_lives_and_its_life_is_in_the_activity_log() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    let partner_center = &simulated.remote.partner_center;
+    let ids = [1, 2, 3].map(Uuid::from_u128);
+    assert_eq!(partner_center.policy(tenant(0)).await.unwrap(), None);
+
+    let created = partner_center.create_policy(tenant(0), &reservations(), ids[0]).await.unwrap();
+    assert_eq!(partner_center.policy(tenant(0)).await.unwrap().as_ref(), Some(&created));
+    let updated = partner_center.update_policy(tenant(0), &created, &both(), ids[1]).await.unwrap();
+    assert_ne!(updated.etag, created.etag);
+    partner_center.delete_policy(tenant(0), &updated.id, ids[2]).await.unwrap();
+    partner_center.delete_policy(tenant(0), &updated.id, ids[2]).await.unwrap();
+    assert_eq!(partner_center.policy(tenant(0)).await.unwrap(), None);
+    assert!(partner_center.update_policy(tenant(0), &updated, &both(), ids[1]).await.unwrap_err().policy_missing());
+
+    let portal =
+        json!({ "customer": tenant(0), "resource": "AzureSavingsPlan", "allow": true, "user": "ada@contoso.com" });
+    simulated.control(Method::POST, "portal/permission", portal).await;
+    let records = simulated.activity(0).await;
+    let told: Vec<_> = records.iter().map(|record| (&record.operation, record.actor.as_deref().unwrap())).collect();
+    let expected = [
+        (&ActivityOperation::Create, DEFAULT_USER),
+        (&ActivityOperation::Update, DEFAULT_USER),
+        (&ActivityOperation::Delete, DEFAULT_USER),
+        (&ActivityOperation::Create, "ada@contoso.com"),
+    ];
+    assert_eq!(told, expected);
+    for (record, id) in records.iter().zip(ids) {
+        assert_eq!(record.correlation_id, Some(id.to_string()));
+        assert_eq!((record.customer, record.status.as_str()), (tenant(0), "succeeded"));
+    }
+}
+
+#[tokio::test]
+async fn every_day_of_ninety_is_read_and_what_concerns_no_policy_is_left_out() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    for setting in ["clip", "refuse"] {
+        simulated.setting("auditWindow", json!(setting)).await;
+        let now = Timestamp::now();
+        let mut expected = Vec::new();
+        for days in [0, 1, 28, 29, 30, 31, 58, 59, 60, 87, 88, 89] {
+            let id = format!("{setting}-{days}");
+            let at = now - (i64::from(days) * 24).hours();
+            let record = json!({ "customer": tenant(0), "operation": "create_self_serve_policy", "id": id, "at": at });
+            simulated.control(Method::POST, "audit", record).await;
+            expected.insert(0, id);
+        }
+        let order = json!({ "customer": tenant(0), "operation": "create_order", "resourceType": "order" });
+        simulated.control(Method::POST, "audit", order).await;
+        let records = simulated.activity(89).await;
+        let told: Vec<_> =
+            records.iter().filter(|record| record.id.starts_with(setting)).map(|record| &record.id).collect();
+        assert_eq!(told, expected.iter().collect::<Vec<_>>());
+        assert!(simulated.activity(1).await.iter().all(|record| now.duration_since(record.at).as_hours() < 48));
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_happens_once() {
+    for answer in [
+        json!({ "kind": "disconnect", "applied": true }),
+        json!({ "kind": "disconnect", "applied": false }),
+        json!({ "kind": "status", "status": 500, "applied": true }),
+        json!({ "kind": "status", "status": 503 }),
+    ] {
+        let simulated = Simulated::start(World::generated(1)).await;
+        simulated.fault("create_self_serve_policy", answer.clone()).await;
+        let created = simulated.create(0).await.unwrap();
+        assert_eq!(created.permissions, reservations(), "{answer}");
+        assert_eq!(simulated.counted("create_self_serve_policy").await, (2, 1), "{answer}");
+        assert_eq!(simulated.activity(0).await.len(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_is_no_answer() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    for operation in ["list_self_serve_policies", "list_customers", "token"] {
+        simulated.renew_credentials();
+        simulated.fault(operation, json!({ "kind": "garbage" })).await;
+        let error = match operation {
+            "list_customers" => simulated.remote.partner_center.customers().await.map(drop),
+            _ => simulated.remote.partner_center.policy(tenant(0)).await.map(drop),
+        };
+        assert_eq!(error.unwrap_err().category(), "unexpected_answer", "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn lost_races_are_told_apart_whatever_a_stale_etag_gets() {
+    let simulated = Simulated::start(World::generated(3)).await;
+    let partner_center = &simulated.remote.partner_center;
+    for (index, status) in [(0, 400), (1, 409), (2, 412)] {
+        simulated.setting("staleEtagStatus", json!(status)).await;
+        let created = simulated.create(index).await.unwrap();
+        assert!(simulated.create(index).await.unwrap_err().policy_exists());
+        partner_center.update_policy(tenant(index), &created, &both(), Uuid::new_v4()).await.unwrap();
+        let again = partner_center.update_policy(tenant(index), &created, &reservations(), Uuid::new_v4()).await;
+        assert!(again.unwrap_err().is_stale(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn permissions_that_are_not_ours_are_kept() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    let entries = json!({ "permissions": [
+        { "resource": "AzureSomething", "action": "Purchase" }, { "resource": "AzureReservedInstances", "action": "Rent" }
+    ] });
+    simulated.control(Method::PUT, &format!("customers/{}/policy", tenant(0)), entries).await;
+    let partner_center = &simulated.remote.partner_center;
+    let read = partner_center.policy(tenant(0)).await.unwrap().unwrap();
+    assert_eq!(read.permissions.others().len(), 2);
+    let wished = read.permissions.clone().with(Switch::Reservations, true);
+    let written = partner_center.update_policy(tenant(0), &read, &wished, Uuid::new_v4()).await.unwrap();
+    assert_eq!(partner_center.policy(tenant(0)).await.unwrap().unwrap(), written);
+    assert_eq!(written.permissions, wished);
+}
+
+#[tokio::test]
+async fn a_customer_of_somebody_else_is_told_from_a_partner_without_rights() {
+    let simulated = Simulated::start(World::generated(2)).await;
+    let partner_center = &simulated.remote.partner_center;
+    let errors = [
+        partner_center.customer(tenant(9)).await.unwrap_err(),
+        partner_center.azure_estate(tenant(9)).await.unwrap_err(),
+        partner_center.policy(tenant(9)).await.unwrap_err(),
+        simulated.create(9).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(error.customer_not_ours() && error.denial().is_none(), "{error} {:?}", error.cause());
+    }
+    for empty in [false, true] {
+        simulated.setting("emptyForbiddenBody", json!(empty)).await;
+        simulated.control(Method::POST, "partner/user", json!({ "upn": DEFAULT_USER, "roles": ["SalesAgent"] })).await;
+        simulated.renew_credentials();
+        partner_center.policy(tenant(0)).await.unwrap();
+        let error = simulated.create(0).await.unwrap_err();
+        assert_eq!(error.denial().unwrap().reason, "NotAdminAgent");
+    }
+}
+
+#[tokio::test]
+async fn every_defect_of_the_sign_in_has_its_reason() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    let denied = async || simulated.remote.partner_center.customers().await.unwrap_err().denial().unwrap().reason;
+    simulated.remote.partner_center.customers().await.unwrap();
+
+    simulated.setting("mfaInTokens", json!(false)).await;
+    simulated.renew_credentials();
+    assert_eq!(denied().await, "MfaRequired");
+    simulated.setting("mfaInTokens", json!(true)).await;
+
+    simulated.setting("revokeRefreshTokens", json!(true)).await;
+    simulated.renew_credentials();
+    assert_eq!(denied().await, "CredentialsInvalid");
+    simulated.setting("revokeRefreshTokens", json!(false)).await;
+
+    simulated.secrets.credentials.lock().unwrap().client_secret = "wrong".into();
+    simulated.renew_credentials();
+    assert_eq!(denied().await, "CredentialsInvalid");
+    simulated.secrets.credentials.lock().unwrap().client_secret = DEFAULT_CLIENT_SECRET.into();
+
+    simulated.renew_credentials();
+    simulated.remote.partner_center.customers().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_before_its_time_is_renewed() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    simulated.remote.partner_center.customers().await.unwrap();
+    simulated.fault("list_customers", json!({ "kind": "status", "status": 401 })).await;
+    simulated.remote.partner_center.customers().await.unwrap();
+    assert_eq!(simulated.counted("token").await.0, 2);
+
+    simulated.setting("singleUseRefreshTokens", json!(true)).await;
+    simulated.setting("accessTokenSeconds", json!(1)).await;
+    simulated.renew_credentials();
+    for _ in 0..3 {
+        simulated.remote.partner_center.customers().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+    assert_eq!(simulated.counted("token").await.0, 5, "each with the token that the one before has left");
+}

@@ -1,0 +1,237 @@
+//! One request on its way: fence, timeout, size limit, retry, count, log. Nothing is sent anywhere else.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::redirect;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::fault::Fault;
+use super::{Calls, Cause, Fence, Limits, Operation, SetupError};
+
+/// A request, complete but for its token.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) operation: Operation,
+    method: Method,
+    url: Url,
+    /// Beyond those that every request has.
+    pub(super) headers: HeaderMap,
+    body: Body,
+}
+
+#[derive(Debug)]
+pub(super) enum Body {
+    None,
+    Json(Vec<u8>),
+    /// Carries secrets.
+    Form(SecretString),
+}
+
+/// A request that got no success.
+pub(super) struct Undelivered {
+    /// How its last send ended.
+    pub(super) cause: Cause,
+    /// Whether any of its sends may have had its effect.
+    pub(super) may_have_arrived: bool,
+}
+
+/// A whole answer. Not `Debug`: the body of a sign-in is secret.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Call {
+    pub(super) fn get(operation: Operation, url: Url) -> Self {
+        Self::new(operation, Method::GET, url, Body::None)
+    }
+
+    pub(super) fn post(operation: Operation, url: Url, body: Body) -> Self {
+        Self::new(operation, Method::POST, url, body)
+    }
+
+    pub(super) fn put(operation: Operation, url: Url, body: Body) -> Self {
+        Self::new(operation, Method::PUT, url, body)
+    }
+
+    pub(super) fn delete(operation: Operation, url: Url) -> Self {
+        Self::new(operation, Method::DELETE, url, Body::None)
+    }
+
+    fn new(operation: Operation, method: Method, url: Url, body: Body) -> Self {
+        Self { operation, method, url, headers: HeaderMap::new(), body }
+    }
+
+    fn is_read(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// Whether sending the same once more may help and cannot harm.
+    ///
+    /// A write may be: it keeps its request id, by which Partner Center recognises it; a create is refused when the
+    /// policy exists, a replacement carries the etag it replaces, and a deletion of nothing is done.
+    fn may_be_repeated_after(&self, cause: &Cause) -> bool {
+        match cause {
+            Cause::TimedOut(_) | Cause::Unreachable(_) => true,
+            Cause::Refused(refusal) => match refusal.fault() {
+                // With a `Retry-After` it is for the caller to wait.
+                Fault::ServerError => refusal.retry_after().is_none(),
+                Fault::TimedOut => self.is_read(),
+                _ => false,
+            },
+            Cause::SignIn(refusal) => refusal.fault() == Fault::ServerError && refusal.retry_after().is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// Connections, and what guards them.
+#[derive(Debug)]
+pub(super) struct Transport {
+    client: Client,
+    limits: Limits,
+    fence: Arc<dyn Fence>,
+    calls: Calls,
+}
+
+impl Transport {
+    pub(super) fn new(limits: Limits, fence: Arc<dyn Fence>, calls: Calls) -> Result<Self, SetupError> {
+        // Without one the HTTP client would panic instead of failing.
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            return Err(SetupError::NoCryptoProvider);
+        }
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            // Its own retries would not ask the fence.
+            .retry(reqwest::retry::never())
+            .connect_timeout(limits.connect_timeout)
+            .build()
+            .map_err(SetupError::Http)?;
+        Ok(Self { client, limits, fence, calls })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Sends `call`, again if need be, and returns its answer if that is a success; `refused` says what others mean.
+    pub(super) async fn deliver(
+        &self,
+        call: &Call,
+        token: Option<&SecretString>,
+        refused: impl Fn(&Answer) -> Cause,
+    ) -> Result<Answer, Undelivered> {
+        let mut may_have_arrived = false;
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(self.limits.retry_delay_min)
+            .with_max_delay(self.limits.retry_delay_min.saturating_mul(20))
+            .with_max_times(self.limits.attempts_max.saturating_sub(1))
+            .with_jitter();
+        (async || self.send_once(call, token, &refused).await)
+            .retry(pauses)
+            .when(|cause| {
+                may_have_arrived |= cause.leaves_effect_open();
+                call.may_be_repeated_after(cause)
+            })
+            .await
+            .map_err(|cause| Undelivered { cause, may_have_arrived })
+    }
+
+    async fn send_once(
+        &self,
+        call: &Call,
+        token: Option<&SecretString>,
+        refused: &impl Fn(&Answer) -> Cause,
+    ) -> Result<Answer, Cause> {
+        let start = Instant::now();
+        let result = self
+            .exchange(call, token)
+            .await
+            .and_then(|answer| if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) });
+        let outcome = result.as_ref().map_or_else(Cause::category, |_| "ok");
+        self.calls.add(call.operation, outcome);
+        let status = match &result {
+            Ok(answer) => Some(answer.status.as_u16()),
+            Err(Cause::Refused(refusal)) => Some(refusal.status()),
+            Err(_) => None,
+        };
+        let request_id = call.headers.get("ms-requestid").and_then(|id| id.to_str().ok());
+        tracing::debug!(
+            operation = call.operation.label(),
+            outcome,
+            status,
+            request_id,
+            elapsed_ms = start.elapsed().as_millis(),
+            "asked to {}",
+            call.operation
+        );
+        result
+    }
+
+    async fn exchange(&self, call: &Call, token: Option<&SecretString>) -> Result<Answer, Cause> {
+        let request = self.request(call, token)?;
+        let timeout = if call.is_read() { self.limits.request_timeout } else { self.limits.write_timeout };
+        // A write must have had its effect before another process may hold the lease, so the lease must outlast its
+        // timeout. A read has no effect to be late; it waits for no more than a write needs, else the longer timeout
+        // of reads would forbid every one of them under a short lease.
+        let (remaining, needed) = (self.fence.remaining(), self.limits.write_timeout);
+        if remaining < needed {
+            return Err(Cause::Fenced { remaining, needed });
+        }
+        let failed = |error: reqwest::Error| {
+            if error.is_timeout() {
+                Cause::TimedOut(timeout)
+            } else {
+                // Addresses contain ids, and are of no use here: the operation is known.
+                Cause::Unreachable(error.without_url())
+            }
+        };
+        let response = request.timeout(timeout).send().await.map_err(failed)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(response, self.limits.response_bytes_max, failed).await?;
+        Ok(Answer { status, headers, body })
+    }
+
+    fn request(&self, call: &Call, token: Option<&SecretString>) -> Result<RequestBuilder, Cause> {
+        let mut request = self
+            .client
+            .request(call.method.clone(), call.url.clone())
+            .headers(call.headers.clone())
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("csp-operator/", env!("CARGO_PKG_VERSION")));
+        if let Some(token) = token {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+                .map_err(|_| Cause::UnexpectedAnswer("sign-in: access_token is no header value".to_owned()))?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        Ok(match &call.body {
+            Body::None => request,
+            Body::Json(json) => request.header(CONTENT_TYPE, "application/json").body(json.clone()),
+            Body::Form(form) => {
+                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.expose_secret().to_owned())
+            }
+        })
+    }
+}
+
+async fn read_body(
+    mut response: Response,
+    bytes_max: usize,
+    failed: impl Fn(reqwest::Error) -> Cause,
+) -> Result<Vec<u8>, Cause> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(&failed)? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Cause::UnexpectedAnswer(format!("longer than {bytes_max} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

@@ -1,0 +1,36 @@
+//! Partner Center, Entra and Azure Resource Manager as one HTTP server with state, for tests and demos.
+//!
+//! What lives here: the three APIs as far as purchase permissions need them, a control API to script what people do in the
+//! portal, settings and faults, and the log of what was asked. Written from Microsoft's documentation and from what its
+//! published clients send.
+//!
+//! Who may come in: the binary `csp-simulator` and tests, through [`World`], [`Simulator`] and [`serve`].
+//!
+//! What is never found here: anything of the operator. The simulator shares no code with the client it tests, so that a
+//! wrong belief about the wire is not on both sides.
+//!
+//! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
+//! `partner_center`, `arm`) on the one `state`, all of it synchronously; the `server` puts latency and
+//! `faults` around that.
+
+mod arm;
+mod audit;
+mod connection;
+mod control;
+mod entra;
+mod exchange;
+mod faults;
+mod partner_center;
+mod policy;
+mod request_log;
+mod routes;
+mod server;
+mod settings;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod world;
+
+pub use server::{Simulator, serve};
+pub use world::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, World, WorldError};

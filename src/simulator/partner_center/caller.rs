@@ -1,0 +1,82 @@
+//! Who calls Partner Center, and whether they may.
+
+use axum::http::StatusCode;
+
+use super::refusal::fault;
+use crate::simulator::exchange::{Answer, Request};
+use crate::simulator::state::State;
+use crate::simulator::tokens::{self, Audience};
+use crate::simulator::world::PartnerRole;
+
+/// The caller of a request that may go on.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// The signed-in user; app-only tokens have none.
+    pub(super) user: Option<String>,
+    pub(super) application: String,
+}
+
+/// What an operation asks of its caller, as the prerequisites of its documentation page say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// App-only and App+User tokens are both good.
+    AnyToken,
+    /// App+User only.
+    User,
+    /// App+User only, and the user is an Admin agent.
+    AdminAgent,
+}
+
+/// Checks the token of a request against what the operation needs.
+pub(super) fn authenticate(state: &State, request: &Request, needs: Needs) -> Result<Caller, Answer> {
+    let Some(token) = request.bearer() else {
+        return Err(unauthorized("800001", "Partner Token missing in request context"));
+    };
+    let Some(claims) = tokens::decode(token).filter(|claims| claims.is_current(request.at)) else {
+        return Err(unauthorized("400", "Access denied"));
+    };
+    if Audience::of(&claims.aud) != Some(Audience::PartnerCenter) {
+        return Err(unauthorized("900420", "The audience of the token is not valid for this API."));
+    }
+    if claims.tid != state.partner.tenant_id || claims.appid != state.partner.application.client_id {
+        return Err(unauthorized("400", "Access denied"));
+    }
+    let application = claims.appid.to_string();
+    let Some(upn) = &claims.upn else {
+        return match needs {
+            Needs::AnyToken => Ok(Caller { user: None, application }),
+            Needs::User | Needs::AdminAgent => Err(fault(
+                StatusCode::FORBIDDEN,
+                "900329",
+                "This resource does not support application-only authentication.",
+            )),
+        };
+    };
+    let Some(user) = state.user(upn) else {
+        return Err(unauthorized("400", "Access denied"));
+    };
+    if !claims.has_mfa() {
+        return Err(unauthorized("900421", "Multi-factor authentication is required for this request."));
+    }
+    if needs == Needs::AdminAgent && !user.roles.contains(&PartnerRole::Admin) {
+        return Err(wrong_role(state));
+    }
+    Ok(Caller { user: Some(user.upn.clone()), application })
+}
+
+fn unauthorized(code: &str, description: &str) -> Answer {
+    fault(StatusCode::UNAUTHORIZED, code, description)
+        .with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#)
+}
+
+/// Both forms have been observed; Microsoft documents neither for self-serve policies.
+fn wrong_role(state: &State) -> Answer {
+    if state.settings.empty_forbidden_body {
+        return Answer::empty(StatusCode::FORBIDDEN);
+    }
+    fault(
+        StatusCode::FORBIDDEN,
+        "900150",
+        "The supplied role does not have the rights to perform the requested operation.",
+    )
+}

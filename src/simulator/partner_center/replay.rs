@@ -1,0 +1,67 @@
+//! Writes are idempotent per `MS-RequestId`: <https://learn.microsoft.com/en-us/partner-center/developer/headers>.
+//!
+//! A repeated write gets the stored answer and changes nothing. Method, path and body belong to the key, because a caller
+//! may use one id for everything it does. Reads are never replayed, and refused writes are judged anew.
+
+use std::collections::{HashMap, VecDeque};
+
+use sha2::{Digest, Sha256};
+
+use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::state::State;
+
+/// Answers kept at most; the oldest are forgotten first.
+const ANSWERS_MAX: usize = 10_000;
+
+type Key = [u8; 32];
+
+/// The answers of applied writes.
+#[derive(Debug, Default)]
+pub(crate) struct Replays {
+    answers: HashMap<Key, Answer>,
+    order: VecDeque<Key>,
+}
+
+impl Replays {
+    fn store(&mut self, key: Key, answer: &Answer) {
+        let stored = Answer { effective: false, ..answer.clone() };
+        if self.answers.insert(key, stored).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > ANSWERS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.answers.remove(&oldest);
+        }
+    }
+}
+
+/// Carries a write out, unless it was carried out before under the same id.
+pub(super) fn once(
+    state: &mut State,
+    request: &Request,
+    write: impl FnOnce(&mut State, &Request) -> Outcome,
+) -> Outcome {
+    let Some(key) = request.header("MS-RequestId").map(|id| key(request, id)) else {
+        return write(state, request);
+    };
+    if let Some(stored) = state.replays.answers.get(&key) {
+        return Ok(stored.clone());
+    }
+    let answer = write(state, request)?;
+    if answer.effective {
+        state.replays.store(key, &answer);
+    }
+    Ok(answer)
+}
+
+fn key(request: &Request, id: &str) -> Key {
+    let part = |text: &str| Sha256::digest(text.to_lowercase());
+    Sha256::new()
+        .chain_update(part(id))
+        .chain_update(part(request.method.as_str()))
+        .chain_update(part(&request.path))
+        .chain_update(Sha256::digest(&request.body))
+        .finalize()
+        .into()
+}

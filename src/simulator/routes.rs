@@ -1,0 +1,202 @@
+//! Which operation a request is, and which customer it concerns.
+
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::entra::Version;
+use super::exchange::{Request, member, text_member};
+use super::state::State;
+
+/// The stable names by which faults and the request log know operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Operation {
+    Token,
+    ListCustomers,
+    GetCustomer,
+    ListSubscriptions,
+    GetSubscription,
+    ListAzureEntitlements,
+    GetAzureEntitlement,
+    ListSelfServePolicies,
+    GetSelfServePolicy,
+    CreateSelfServePolicy,
+    UpdateSelfServePolicy,
+    DeleteSelfServePolicy,
+    ListAuditRecords,
+    GetAuditRecord,
+    ListRoleAssignments,
+    /// Anything the simulator does not serve.
+    Unknown,
+}
+
+/// The API an operation belongs to, which decides the shape of its refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Api {
+    Entra,
+    PartnerCenter,
+    ResourceManager,
+}
+
+/// An operation with what its path says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Token {
+        tenant: String,
+        version: Version,
+    },
+    ListCustomers,
+    GetCustomer {
+        customer: String,
+    },
+    ListSubscriptions {
+        customer: String,
+    },
+    GetSubscription {
+        customer: String,
+        subscription: String,
+    },
+    ListAzureEntitlements {
+        customer: String,
+        plan: String,
+    },
+    GetAzureEntitlement {
+        customer: String,
+        plan: String,
+        entitlement: String,
+    },
+    ListSelfServePolicies,
+    GetSelfServePolicy {
+        id: String,
+    },
+    CreateSelfServePolicy,
+    /// Older Microsoft pages print the path without an id.
+    UpdateSelfServePolicy {
+        id: Option<String>,
+    },
+    DeleteSelfServePolicy {
+        id: String,
+    },
+    ListAuditRecords,
+    GetAuditRecord {
+        id: String,
+    },
+    ListRoleAssignments {
+        subscription: String,
+    },
+    /// The path exists, the method does not.
+    MethodNotAllowed(Api),
+    Unknown(Api),
+}
+
+impl Route {
+    /// The route of a request; case does not matter.
+    pub(crate) fn of(request: &Request) -> Self {
+        let segments = request.segments();
+        let lower: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        let id = |index: usize| segments.get(index).cloned().unwrap_or_default();
+        let get = request.method == Method::GET;
+        match lower.as_slice() {
+            [_, "oauth2", "token"] if request.method == Method::POST => {
+                Self::Token { tenant: id(0), version: Version::V1 }
+            }
+            [_, "oauth2", "v2.0", "token"] if request.method == Method::POST => {
+                Self::Token { tenant: id(0), version: Version::V2 }
+            }
+            [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] => Self::MethodNotAllowed(Api::Entra),
+            ["v1", "customers"] if get => Self::ListCustomers,
+            ["v1", "customers", _] if get => Self::GetCustomer { customer: id(2) },
+            ["v1", "customers", _, "subscriptions"] if get => Self::ListSubscriptions { customer: id(2) },
+            ["v1", "customers", _, "subscriptions", _] if get => {
+                Self::GetSubscription { customer: id(2), subscription: id(4) }
+            }
+            ["v1", "customers", _, "subscriptions", _, "azureentitlements"] if get => {
+                Self::ListAzureEntitlements { customer: id(2), plan: id(4) }
+            }
+            ["v1", "customers", _, "subscriptions", _, "azureentitlements", _] if get => {
+                Self::GetAzureEntitlement { customer: id(2), plan: id(4), entitlement: id(6) }
+            }
+            ["v1", "selfservepolicy"] if get => Self::ListSelfServePolicies,
+            ["v1", "selfservepolicy"] if request.method == Method::POST => Self::CreateSelfServePolicy,
+            ["v1", "selfservepolicy"] if request.method == Method::PUT => Self::UpdateSelfServePolicy { id: None },
+            ["v1", "selfservepolicy", _] if get => Self::GetSelfServePolicy { id: id(2) },
+            ["v1", "selfservepolicy", _] if request.method == Method::PUT => {
+                Self::UpdateSelfServePolicy { id: Some(id(2)) }
+            }
+            ["v1", "selfservepolicy", _] if request.method == Method::DELETE => {
+                Self::DeleteSelfServePolicy { id: id(2) }
+            }
+            ["v1", "auditrecords"] if get => Self::ListAuditRecords,
+            ["v1", "auditrecords", _] if get => Self::GetAuditRecord { id: id(2) },
+            ["v1", "selfservepolicy" | "auditrecords" | "customers", ..] if lower.len() <= 3 => {
+                Self::MethodNotAllowed(Api::PartnerCenter)
+            }
+            ["subscriptions", _, "providers", "microsoft.authorization", "roleassignments"] if get => {
+                Self::ListRoleAssignments { subscription: id(1) }
+            }
+            ["subscriptions" | "providers", ..] => Self::Unknown(Api::ResourceManager),
+            _ => Self::Unknown(Api::PartnerCenter),
+        }
+    }
+
+    pub(crate) fn operation(&self) -> Operation {
+        match self {
+            Self::Token { .. } => Operation::Token,
+            Self::ListCustomers => Operation::ListCustomers,
+            Self::GetCustomer { .. } => Operation::GetCustomer,
+            Self::ListSubscriptions { .. } => Operation::ListSubscriptions,
+            Self::GetSubscription { .. } => Operation::GetSubscription,
+            Self::ListAzureEntitlements { .. } => Operation::ListAzureEntitlements,
+            Self::GetAzureEntitlement { .. } => Operation::GetAzureEntitlement,
+            Self::ListSelfServePolicies => Operation::ListSelfServePolicies,
+            Self::GetSelfServePolicy { .. } => Operation::GetSelfServePolicy,
+            Self::CreateSelfServePolicy => Operation::CreateSelfServePolicy,
+            Self::UpdateSelfServePolicy { .. } => Operation::UpdateSelfServePolicy,
+            Self::DeleteSelfServePolicy { .. } => Operation::DeleteSelfServePolicy,
+            Self::ListAuditRecords => Operation::ListAuditRecords,
+            Self::GetAuditRecord { .. } => Operation::GetAuditRecord,
+            Self::ListRoleAssignments { .. } => Operation::ListRoleAssignments,
+            Self::MethodNotAllowed(_) | Self::Unknown(_) => Operation::Unknown,
+        }
+    }
+
+    pub(crate) fn api(&self) -> Api {
+        match self {
+            Self::Token { .. } => Api::Entra,
+            Self::ListRoleAssignments { .. } => Api::ResourceManager,
+            Self::MethodNotAllowed(api) | Self::Unknown(api) => *api,
+            _ => Api::PartnerCenter,
+        }
+    }
+
+    /// The customer that the request names, whether or not it exists.
+    pub(crate) fn customer(&self, request: &Request, state: &State) -> Option<Uuid> {
+        let guid = |text: &str| Uuid::try_parse(text).ok();
+        match self {
+            Self::Token { tenant, .. } => guid(tenant).filter(|tenant| *tenant != state.partner.tenant_id),
+            Self::GetCustomer { customer }
+            | Self::ListSubscriptions { customer }
+            | Self::GetSubscription { customer, .. }
+            | Self::ListAzureEntitlements { customer, .. }
+            | Self::GetAzureEntitlement { customer, .. } => guid(customer),
+            Self::ListSelfServePolicies => request.query("entity_id").and_then(guid),
+            Self::CreateSelfServePolicy | Self::UpdateSelfServePolicy { id: None } => {
+                let body = request.json()?;
+                text_member(member(&body, "selfServeEntity")?, "tenantID").and_then(guid)
+            }
+            Self::GetSelfServePolicy { id }
+            | Self::UpdateSelfServePolicy { id: Some(id) }
+            | Self::DeleteSelfServePolicy { id } => id.split_once('_').and_then(|(_, customer)| guid(customer)),
+            Self::ListRoleAssignments { subscription } => {
+                guid(subscription).and_then(|subscription| state.tenant_of_azure(subscription))
+            }
+            Self::ListCustomers
+            | Self::ListAuditRecords
+            | Self::GetAuditRecord { .. }
+            | Self::MethodNotAllowed(_)
+            | Self::Unknown(_) => None,
+        }
+    }
+}

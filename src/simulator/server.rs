@@ -1,0 +1,237 @@
+//! The HTTP server: one request in, latency and faults around it, one answer out.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, State as Shared};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::connection::{Accept, Connection};
+use super::control;
+use super::exchange::{Answer, Request};
+use super::faults::{FaultAnswer, status_answer};
+use super::request_log::Entry;
+use super::routes::{Api, Route};
+use super::settings::Settings;
+use super::state::State;
+use super::world::World;
+use super::{arm, entra, partner_center};
+
+/// The largest body that is read.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A simulated Partner Center, Entra and Azure Resource Manager. Clones share one state.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    state: Arc<Mutex<State>>,
+}
+
+impl Simulator {
+    /// A simulator of this world, with the default settings.
+    pub fn new(world: World) -> Self {
+        Self { state: Arc::new(Mutex::new(State::new(world, Settings::default()))) }
+    }
+
+    /// Delays every answer of the simulated APIs by so many milliseconds.
+    pub fn set_latency_ms(&self, latency_ms: u64) {
+        self.lock().settings.latency_ms = latency_ms;
+    }
+
+    /// Delays the audit record of every write by so many milliseconds.
+    pub fn set_audit_delay_ms(&self, audit_delay_ms: u64) {
+        self.lock().settings.audit_delay_ms = audit_delay_ms;
+    }
+
+    /// No handler leaves the state half changed when it panics, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves a simulator until the future is dropped.
+pub async fn serve(listener: TcpListener, simulator: Simulator) -> io::Result<()> {
+    let router = Router::new().fallback(handle).with_state(simulator);
+    let service = router.into_make_service_with_connect_info::<Connection>();
+    axum::serve(Accept(listener), service).await
+}
+
+async fn handle(
+    Shared(simulator): Shared<Simulator>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: axum::extract::Request,
+) -> Response {
+    let Ok(mut request) = read(request).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    if request.segments().first().is_some_and(|first| first.eq_ignore_ascii_case(control::PREFIX)) {
+        let answer = control::answer(&mut simulator.lock(), &request);
+        return response(answer);
+    }
+    let arrival = arrive(&simulator, &request);
+    sleep(arrival.latency).await;
+    request.at = Timestamp::now();
+    let answer = answer_with_fault(&simulator, &mut request, &arrival).await;
+    let Some(answer) = answer else {
+        connection.cut();
+        return StatusCode::OK.into_response();
+    };
+    simulator.lock().log.answered(arrival.seq, answer.status.as_u16());
+    tracing::debug!(operation = ?arrival.route.operation(), status = answer.status.as_u16(), "answered");
+    response(answer)
+}
+
+async fn read(request: axum::extract::Request) -> Result<Request, axum::Error> {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    Ok(Request {
+        at: Timestamp::now(),
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        headers: parts.headers,
+        body: to_bytes(body, BODY_BYTES_MAX).await?.to_vec(),
+    })
+}
+
+/// A request that has been noted, and what is to happen to it.
+#[derive(Debug, Clone)]
+struct Arrival {
+    seq: u64,
+    route: Route,
+    latency: Duration,
+    fault: Option<FaultAnswer>,
+}
+
+fn arrive(simulator: &Simulator, request: &Request) -> Arrival {
+    let route = Route::of(request);
+    let operation = route.operation();
+    let mut state = simulator.lock();
+    let customer = route.customer(request, &state);
+    let fault = state.faults.take(operation, customer);
+    let seq = state.log.arrive(entry(request, &route, customer, fault.is_some()));
+    Arrival { seq, route, latency: Duration::from_millis(state.settings.latency_ms), fault }
+}
+
+fn entry(request: &Request, route: &Route, customer: Option<Uuid>, fault: bool) -> Entry {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
+    Entry {
+        seq: 0,
+        at: request.at,
+        operation: route.operation(),
+        method: request.method.to_string(),
+        path: if query.is_empty() { request.path.clone() } else { format!("{}?{query}", request.path) },
+        customer,
+        status: None,
+        effective: false,
+        fault,
+        request_id: request.header("MS-RequestId").map(str::to_owned),
+        correlation_id: request.header("MS-CorrelationId").map(str::to_owned),
+    }
+}
+
+/// The answer as the fault leaves it; `None` ends the connection.
+async fn answer_with_fault(simulator: &Simulator, request: &mut Request, arrival: &Arrival) -> Option<Answer> {
+    let api = arrival.route.api();
+    match &arrival.fault {
+        None => Some(take_effect(simulator, request, arrival)),
+        Some(FaultAnswer::Status { status, code, description, retry_after, body, empty, applied }) => {
+            if *applied {
+                take_effect(simulator, request, arrival);
+            }
+            let mut answer = if *empty {
+                Answer::empty(*status)
+            } else {
+                status_answer(request, api, *status, code.as_deref(), description.as_deref())
+            };
+            if let Some(body) = body {
+                answer.body = Some(body.clone());
+            }
+            if let Some(retry_after) = retry_after {
+                answer = answer.with_header("retry-after", retry_after);
+            }
+            Some(with_response_headers(answer, api, request))
+        }
+        Some(FaultAnswer::Garbage) => {
+            let mut answer = take_effect(simulator, request, arrival);
+            answer.body = Some(r#"{"items":[{"id":"#.to_owned());
+            Some(answer)
+        }
+        Some(FaultAnswer::Disconnect { applied }) => {
+            if *applied {
+                take_effect(simulator, request, arrival);
+            }
+            None
+        }
+        Some(FaultAnswer::Delay { delay_ms, applied: true }) => {
+            let answer = take_effect(simulator, request, arrival);
+            sleep(Duration::from_millis(*delay_ms)).await;
+            Some(answer)
+        }
+        Some(FaultAnswer::Delay { delay_ms, applied: false }) => {
+            // When the client gives up meanwhile, the server drops this future, and the request has no effect.
+            sleep(Duration::from_millis(*delay_ms)).await;
+            request.at = Timestamp::now();
+            Some(take_effect(simulator, request, arrival))
+        }
+        Some(FaultAnswer::Late { delay_ms }) => {
+            // A task of its own, which goes on when the client gives up.
+            let late = carry_out_later(simulator.clone(), request.clone(), arrival.clone(), *delay_ms);
+            tokio::spawn(late).await.ok()
+        }
+    }
+}
+
+async fn carry_out_later(simulator: Simulator, mut request: Request, arrival: Arrival, delay_ms: u64) -> Answer {
+    sleep(Duration::from_millis(delay_ms)).await;
+    request.at = Timestamp::now();
+    take_effect(&simulator, &request, &arrival)
+}
+
+/// Carries the request out as if nothing were simulated.
+fn take_effect(simulator: &Simulator, request: &Request, arrival: &Arrival) -> Answer {
+    let mut state = simulator.lock();
+    let route = &arrival.route;
+    let answer = match (route.api(), route) {
+        (_, Route::Token { tenant, version }) => entra::token(&mut state, request, tenant, *version),
+        (Api::ResourceManager, _) => arm::answer(&state, request, route),
+        (Api::Entra | Api::PartnerCenter, _) => partner_center::answer(&mut state, request, route),
+    };
+    if answer.effective {
+        state.log.took_effect(arrival.seq, route.operation());
+    }
+    with_response_headers(answer, route.api(), request)
+}
+
+fn with_response_headers(answer: Answer, api: Api, request: &Request) -> Answer {
+    match api {
+        Api::PartnerCenter => partner_center::with_response_headers(answer, request),
+        Api::ResourceManager => answer.with_header("x-ms-request-id", Uuid::new_v4().to_string()),
+        Api::Entra => answer,
+    }
+}
+
+fn response(answer: Answer) -> Response {
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(*name, value);
+    }
+    let body = match answer.body {
+        Some(body) => {
+            builder = builder.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
+            Body::from(body)
+        }
+        None => Body::empty(),
+    };
+    builder.body(body).unwrap_or_else(|error| {
+        tracing::warn!(%error, "an answer could not be written, most likely because of a header that a fault asked for");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
+}

@@ -1,0 +1,187 @@
+//! What the simulator can be told to do differently while it runs, apart from single faults.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The settings of a running simulator. Every field has a name in the control API (camelCase) and a default.
+// Each of the switches is a separate name of the control API; grouping them into enums would only rename them.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Added before every answer, in milliseconds.
+    pub(crate) latency_ms: u64,
+    /// How long after a write its audit record appears, in milliseconds.
+    pub(crate) audit_delay_ms: u64,
+    /// What happens to an audit request for more than 30 days.
+    pub(crate) audit_window: AuditWindow,
+    /// Whether a redeemed refresh token is spent.
+    pub(crate) single_use_refresh_tokens: bool,
+    /// While set, no refresh token is accepted.
+    pub(crate) revoke_refresh_tokens: bool,
+    /// How a stale etag is refused.
+    pub(crate) stale_etag_status: StaleEtag,
+    /// Whether a wrong role is refused with an empty body instead of fault 900150.
+    pub(crate) empty_forbidden_body: bool,
+    /// Whether the tokens of users who did use MFA say so.
+    pub(crate) mfa_in_tokens: bool,
+    /// Lifetime of access tokens, in seconds. Zero issues tokens that have already expired.
+    pub(crate) access_token_seconds: u32,
+    /// Page size of audit records when the request names none.
+    pub(crate) default_audit_page_size: PageSize,
+    /// Page size of customers when the request names none.
+    pub(crate) default_customer_page_size: PageSize,
+    /// Page size of role assignments.
+    pub(crate) role_assignment_page_size: PageSize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            latency_ms: 0,
+            audit_delay_ms: 0,
+            audit_window: AuditWindow::Clip,
+            single_use_refresh_tokens: false,
+            revoke_refresh_tokens: false,
+            stale_etag_status: StaleEtag::Conflict,
+            empty_forbidden_body: false,
+            mfa_in_tokens: true,
+            access_token_seconds: 3599,
+            default_audit_page_size: PageSize(25),
+            default_customer_page_size: PageSize(25),
+            role_assignment_page_size: PageSize(100),
+        }
+    }
+}
+
+impl Settings {
+    /// These settings with the fields of the JSON object `changes` replaced; a sentence when one is unknown or wrong.
+    pub(crate) fn patched(&self, changes: &Value) -> Result<Self, String> {
+        let Value::Object(changes) = changes else {
+            return Err("the settings to change are a JSON object".to_owned());
+        };
+        let mut merged = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        if let Value::Object(fields) = &mut merged {
+            fields.extend(changes.clone());
+        }
+        serde_json::from_value(merged).map_err(|error| error.to_string())
+    }
+}
+
+/// Microsoft's documents disagree on whether a window of more than 30 days is shortened or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum AuditWindow {
+    /// Shortened to the 30 days after its start.
+    Clip,
+    /// Refused with 400.
+    Refuse,
+}
+
+/// The status for a stale etag, which Microsoft does not document for self-serve policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub(crate) enum StaleEtag {
+    BadRequest,
+    Conflict,
+    PreconditionFailed,
+}
+
+impl TryFrom<u16> for StaleEtag {
+    type Error = String;
+
+    fn try_from(status: u16) -> Result<Self, String> {
+        match status {
+            400 => Ok(Self::BadRequest),
+            409 => Ok(Self::Conflict),
+            412 => Ok(Self::PreconditionFailed),
+            other => Err(format!("staleEtagStatus is 400, 409 or 412, not {other}")),
+        }
+    }
+}
+
+impl From<StaleEtag> for u16 {
+    fn from(status: StaleEtag) -> Self {
+        match status {
+            StaleEtag::BadRequest => 400,
+            StaleEtag::Conflict => 409,
+            StaleEtag::PreconditionFailed => 412,
+        }
+    }
+}
+
+/// A number of items per page, 1 to 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub(crate) struct PageSize(u16);
+
+impl PageSize {
+    pub(crate) const MAX: u16 = 500;
+
+    /// The size as a request asks for it: more than the maximum is the maximum, zero means "you choose".
+    pub(crate) fn requested(self, text: Option<&str>) -> Result<Self, String> {
+        match text.map(str::parse::<u32>) {
+            None | Some(Ok(0)) => Ok(self),
+            Some(Ok(size)) => Ok(Self(u16::try_from(size).unwrap_or(Self::MAX).min(Self::MAX))),
+            Some(Err(_)) => Err(format!("size `{}` is not a number", text.unwrap_or_default())),
+        }
+    }
+
+    pub(crate) fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl TryFrom<u16> for PageSize {
+    type Error = String;
+
+    fn try_from(size: u16) -> Result<Self, String> {
+        if (1..=Self::MAX).contains(&size) {
+            Ok(Self(size))
+        } else {
+            Err(format!("a page holds 1 to {} items, not {size}", Self::MAX))
+        }
+    }
+}
+
+impl From<PageSize> for u16 {
+    fn from(size: PageSize) -> Self {
+        size.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_patch_changes_only_what_it_names() {
+        let patched =
+            Settings::default().patched(&json!({ "latencyMs": 5, "staleEtagStatus": 412 })).expect("accepted");
+        assert_eq!(patched.latency_ms, 5);
+        assert_eq!(patched.stale_etag_status, StaleEtag::PreconditionFailed);
+        assert_eq!(patched.access_token_seconds, 3599);
+    }
+
+    #[test]
+    fn a_patch_is_refused_when_a_field_is_unknown_or_out_of_range() {
+        let refused = |changes: Value| Settings::default().patched(&changes).expect_err("refused");
+        assert!(refused(json!({ "latency": 5 })).contains("unknown field `latency`"));
+        assert!(refused(json!({ "staleEtagStatus": 500 })).contains("400, 409 or 412"));
+        assert!(refused(json!({ "defaultAuditPageSize": 0 })).contains("1 to 500"));
+        assert!(refused(json!([])).contains("JSON object"));
+    }
+
+    #[test]
+    fn requested_page_sizes_are_honoured_up_to_the_maximum() {
+        let default = PageSize(25);
+        let size = |text| default.requested(text).map(PageSize::get);
+        assert_eq!(size(None), Ok(25));
+        assert_eq!(size(Some("0")), Ok(25));
+        assert_eq!(size(Some("7")), Ok(7));
+        assert_eq!(size(Some("100000")), Ok(500));
+        assert!(size(Some("many")).is_err());
+    }
+}

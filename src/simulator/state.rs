@@ -1,0 +1,144 @@
+//! Everything a running simulator holds, and the few changes that more than one API makes to it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::audit::Trail;
+use super::entra::RefreshTokens;
+use super::faults::Faults;
+use super::partner_center::replay::Replays;
+use super::policy::Policy;
+use super::request_log::RequestLog;
+use super::settings::Settings;
+use super::world::{self, Partner, PrincipalType, RoleAssignment, User, World};
+
+/// The state behind the server's lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) partner: Partner,
+    pub(crate) customers: BTreeMap<Uuid, Customer>,
+    /// The tenant of every Azure subscription, so that Azure's calls need not search.
+    azure_tenants: HashMap<Uuid, Uuid>,
+    pub(crate) audit: Trail,
+    pub(crate) settings: Settings,
+    pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) replays: Replays,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+}
+
+/// A customer and what has been done to it.
+#[derive(Debug)]
+pub(crate) struct Customer {
+    pub(crate) about: world::Customer,
+    pub(crate) policy: Option<Policy>,
+    /// Creates, updates and deletes that came in through the API.
+    pub(crate) policy_writes: u64,
+    /// The same, done in the portal.
+    pub(crate) portal_writes: u64,
+}
+
+impl State {
+    pub(crate) fn new(world: World, settings: Settings) -> Self {
+        let World { partner, customers } = world;
+        let refresh_tokens = RefreshTokens::seeded(&partner);
+        let mut state = Self {
+            partner,
+            customers: BTreeMap::new(),
+            azure_tenants: HashMap::new(),
+            audit: Trail::default(),
+            settings,
+            refresh_tokens,
+            replays: Replays::default(),
+            faults: Faults::default(),
+            log: RequestLog::default(),
+        };
+        for customer in customers {
+            state.insert(customer);
+        }
+        state
+    }
+
+    /// Adds a customer whose ids are known to be new.
+    fn insert(&mut self, mut about: world::Customer) {
+        let tenant = about.tenant_id;
+        for subscription in &mut about.subscriptions {
+            self.open(tenant, subscription);
+        }
+        let policy = Policy::permitting(&about.permissions);
+        self.customers.insert(tenant, Customer { about, policy, policy_writes: 0, portal_writes: 0 });
+    }
+
+    /// Makes the Azure subscriptions under `subscription` known as the tenant's.
+    fn open(&mut self, tenant: Uuid, subscription: &mut world::Subscription) {
+        let admin_agents = self.partner.admin_agents_group_id;
+        for azure in &mut subscription.azure_subscriptions {
+            // Every CSP subscription starts with the partner's AdminAgents as Owner:
+            // https://learn.microsoft.com/en-us/partner-center/azure-plan-manage
+            azure.role_assignments.insert(0, RoleAssignment::owner(admin_agents, PrincipalType::ForeignGroup));
+            self.azure_tenants.insert(azure.id, tenant);
+        }
+    }
+
+    /// Adds a customer, unless one of its ids is taken.
+    pub(crate) fn add_customer(&mut self, about: world::Customer) -> Result<(), String> {
+        about.check()?;
+        self.check_new(about.ids()).map_err(|problem| format!("customer `{}`: {problem}", about.name))?;
+        self.insert(about);
+        Ok(())
+    }
+
+    /// Adds a subscription to a customer, unless one of its ids is taken. `false`: there is no such customer.
+    pub(crate) fn add_subscription(
+        &mut self,
+        tenant: Uuid,
+        mut subscription: world::Subscription,
+    ) -> Result<bool, String> {
+        if !self.customers.contains_key(&tenant) {
+            return Ok(false);
+        }
+        subscription.check()?;
+        self.check_new(subscription.ids())?;
+        self.open(tenant, &mut subscription);
+        if let Some(customer) = self.customers.get_mut(&tenant) {
+            customer.about.subscriptions.push(subscription);
+        }
+        Ok(true)
+    }
+
+    /// Refuses an id that is taken, or that comes twice.
+    fn check_new(&self, ids: impl Iterator<Item = Uuid>) -> Result<(), String> {
+        let mut new = HashSet::new();
+        for id in ids {
+            let taken = self.customers.contains_key(&id)
+                || self.azure_tenants.contains_key(&id)
+                || self.customers.values().any(|known| known.about.subscriptions.iter().any(|plan| plan.id == id));
+            if taken || !new.insert(id) {
+                return Err(format!("the id {id} is used more than once"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets a customer with its policy and subscriptions; its audit records stay.
+    pub(crate) fn remove_customer(&mut self, tenant: Uuid) -> bool {
+        let removed = self.customers.remove(&tenant);
+        if let Some(customer) = &removed {
+            for azure in customer.about.azure_subscriptions() {
+                self.azure_tenants.remove(&azure.id);
+            }
+        }
+        removed.is_some()
+    }
+
+    /// The customer that an Azure subscription belongs to.
+    pub(crate) fn tenant_of_azure(&self, subscription: Uuid) -> Option<Uuid> {
+        self.azure_tenants.get(&subscription).copied()
+    }
+
+    /// The partner's user of that name, whatever its case.
+    pub(crate) fn user(&self, upn: &str) -> Option<&User> {
+        self.partner.users.iter().find(|user| user.upn.eq_ignore_ascii_case(upn))
+    }
+}

@@ -1,0 +1,130 @@
+//! Customers, their subscriptions and the Azure subscriptions under a plan.
+
+use super::*;
+
+/// Every page's items, following the links as Microsoft's clients do.
+pub(super) async fn all_pages(api: &Api, first: &str) -> (Vec<Value>, usize) {
+    let (mut path, mut headers, mut items, mut pages) = (first.to_owned(), Vec::new(), Vec::new(), 0);
+    loop {
+        let mut request = api.request(Method::GET, &path);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let (status, body) = answered(request).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        pages += 1;
+        items.extend(body["items"].as_array().expect("items").iter().cloned());
+        let Some(next) = body["links"].get("next") else {
+            return (items, pages);
+        };
+        let uri = next["uri"].as_str().expect("a uri");
+        assert!(uri.starts_with('/') && !uri.starts_with("/v1"), "relative, without the version: {uri}");
+        path = format!("/v1{uri}");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let sent = next["headers"].as_array().expect("headers");
+        headers = sent.iter().map(|header| (text(&header["key"]), text(&header["value"]))).collect();
+        assert_eq!(headers[0].0, "MS-ContinuationToken");
+    }
+}
+
+#[tokio::test]
+async fn customers_come_in_pages() {
+    let api = Api::start(World::generated(60)).await;
+    let (items, pages) = all_pages(&api, "/v1/customers").await;
+    assert_eq!((items.len(), pages), (60, 3), "the default page holds 25");
+    let (items, pages) = all_pages(&api, "/v1/customers?size=7").await;
+    assert_eq!((items.len(), pages), (60, 9), "the size goes with the token");
+    let mut ids: Vec<&str> = items.iter().filter_map(|item| item["id"].as_str()).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 60);
+    assert_eq!(all_pages(&api, "/v1/customers?size=500").await.1, 1);
+}
+
+#[tokio::test]
+async fn customers_are_found_by_name() {
+    let api = Api::start(World::generated(60)).await;
+    let filter = r#"{"Field":"CompanyName","Value":"contoso customer 1","Operator":"starts_with"}"#;
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish();
+    assert_eq!(all_pages(&api, &format!("/v1/customers?size=4&{query}")).await, {
+        let (items, _) = all_pages(&api, &format!("/v1/customers?{query}")).await;
+        (items, 3)
+    });
+    let (status, _) = api.get("/v1/customers?filter=nonsense").await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_continuation_needs_its_token() {
+    let api = Api::with_customers().await;
+    assert_eq!(code(&api.get("/v1/customers?seekOperation=Next").await), (400, "3000"));
+    let request = api.request(Method::GET, "/v1/customers?seekOperation=Next").header("MS-ContinuationToken", "AAAA");
+    assert_eq!(code(&answered(request).await), (400, "3000"));
+}
+
+#[tokio::test]
+async fn a_customer_is_described() {
+    let api = Api::with_customers().await;
+    let (status, body) = api.get(&format!("/v1/customers/{CUSTOMER}")).await;
+    assert_eq!(status, 200);
+    assert_eq!(body["companyProfile"]["tenantId"], CUSTOMER);
+    assert_eq!(body["companyProfile"]["companyName"], "Contoso Customer 0");
+    assert_eq!(body["companyProfile"]["domain"], "customer0.onmicrosoft.com");
+    assert_eq!(body["relationshipToPartner"], "reseller");
+    assert_eq!(body["allowDelegatedAccess"], true);
+    let (_, list) = api.get("/v1/customers").await;
+    assert_eq!(list["items"][0].get("allowDelegatedAccess"), None, "only a single customer has it");
+
+    assert_eq!(code(&api.get(&format!("/v1/customers/{STRANGER}")).await), (403, "20002"));
+    assert_eq!(code(&api.get("/v1/customers/nonsense").await), (400, "900118"));
+}
+
+#[tokio::test]
+async fn each_kind_of_subscription_is_recognisable() {
+    let yaml = format!(
+        "customers: [{{ tenantId: {CUSTOMER}, name: Fabrikam, subscriptions: [
+            {{ id: {PLAN}, kind: AzurePlan, azureSubscriptions: [{{ id: {AZURE} }}] }},
+            {{ id: {STRANGER}, kind: AzureGlobal, status: suspended, azureSubscriptions: [{{ id: {OWNER} }}] }},
+            {{ id: {PARTNER}, kind: License }} ] }}]"
+    );
+    let api = Api::start(World::from_yaml(&yaml).expect("a world")).await;
+    let (_, body) = api.get(&format!("/v1/customers/{CUSTOMER}/subscriptions")).await;
+    let kinds: Vec<(&Value, &Value, &Value)> = body["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| (&item["offerId"], &item["status"], &item["entitlementId"]))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            (&json!("DZH318Z0BPS6:0001:DZH318Z0BML6"), &json!("active"), &Value::Null),
+            (&json!("MS-AZR-0145P"), &json!("suspended"), &json!(OWNER)),
+            (&json!("CFQ7TTC0LH18:0001:CFQ7TTC0K971"), &json!("active"), &Value::Null),
+        ]
+    );
+    assert_eq!(body["items"][0]["productType"], json!({ "id": "Azure", "displayName": "Azure" }));
+}
+
+#[tokio::test]
+async fn azure_subscriptions_are_listed_under_their_plan() {
+    let api = Api::with_customers().await;
+    let plan = format!("/v1/customers/{CUSTOMER}/subscriptions/{PLAN}");
+    assert_eq!(api.get(&plan).await.1["id"], PLAN);
+    let entitlement =
+        json!({ "id": AZURE, "friendlyName": "Microsoft Azure", "status": "active", "subscriptionId": PLAN });
+    assert_eq!(api.get(&format!("{plan}/azureEntitlements")).await.1["items"], json!([entitlement]));
+    assert_eq!(api.get(&format!("{plan}/azureentitlements/{AZURE}")).await.1, entitlement);
+    assert_eq!(code(&api.get(&format!("{plan}/azureEntitlements/{STRANGER}")).await), (404, "800111"));
+    let other = format!("/v1/customers/{CUSTOMER}/subscriptions/{STRANGER}");
+    assert_eq!(code(&api.get(&other).await), (404, "20003"));
+    assert_eq!(code(&api.get(&format!("{other}/azureEntitlements")).await), (404, "20003"));
+}
+
+#[tokio::test]
+async fn a_customer_that_is_not_resold_shows_its_relationship_and_nothing_else() {
+    let api = Api::with_customers().await;
+    let path = format!("customers/{CUSTOMER}/relationship");
+    api.control(Method::PUT, &path, &json!({ "relationship": "none" })).await;
+    assert_eq!(api.get(&format!("/v1/customers/{CUSTOMER}")).await.1["relationshipToPartner"], "none");
+    assert_eq!(code(&api.get(&format!("/v1/customers/{CUSTOMER}/subscriptions")).await), (403, "20002"));
+}
