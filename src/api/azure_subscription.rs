@@ -112,7 +112,7 @@ pub struct AzureSubscriptionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub subscription_status: Option<String>,
-    /// One result per entry of `spec.owners`, in their order.
+    /// One result per entry of `spec.owners`, ordered by object id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

@@ -57,10 +57,11 @@ pub fn plan(
     let mut status = before.clone();
     status.observed_generation = identity.generation;
     status.last_handled_reconcile_at.clone_from(&identity.reconcile_request);
-    if let Some(Some(profile)) = facts.profile.known() {
-        status.company_name.clone_from(&profile.company_name);
-        status.domain.clone_from(&profile.domain);
-        status.relationship = Some(profile.relationship.to_string());
+    if let Some(profile) = facts.profile.known() {
+        let profile = profile.as_ref();
+        status.company_name = profile.and_then(|profile| profile.company_name.clone());
+        status.domain = profile.and_then(|profile| profile.domain.clone());
+        status.relationship = profile.map(|profile| profile.relationship.to_string());
     }
     let verdict = customer_verdict(reference, &identity.name.name, &facts.profile);
     let situation = match reference {

@@ -4,12 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::conditions::{ConditionType, find, is_true};
-use super::schedule::{latest_turn, next_turn, recheck_after};
+use super::schedule::{INTERVALS_UNTIL_UNKNOWN, latest_turn, next_turn, recheck_after};
 use super::{Identity, Wait};
 use crate::model::Fact;
-
-/// After this many intervals without a successful reading, a fact counts as unknown.
-const INTERVALS_UNTIL_UNKNOWN: i32 = 3;
 
 /// How old a reading may be that somebody else asked for and that a new or changed object makes use of.
 const AGE_MAX_FOR_NEW: SignedDuration = SignedDuration::from_mins(10);

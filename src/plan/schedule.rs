@@ -3,6 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+/// After this many intervals without a successful reading, a fact counts as unknown.
+pub(super) const INTERVALS_UNTIL_UNKNOWN: i32 = 3;
+
 /// How often things are looked at, as the operator was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intervals {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::plan::Need;
+use crate::plan::{Need, ObjectName};
 use crate::remote::Advice;
 
 /// A pass that did not come to its end, or whose end is not what was wished.
@@ -20,6 +20,9 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The object that was to take over has gone; the next pass decides anew.
+    #[error("{0} was to take over, and is gone")]
+    SuccessorGone(ObjectName),
     /// The pass took too long.
     #[error("the pass took longer than {} s and was given up", .0.as_secs())]
     TimedOut(Duration),
@@ -46,6 +49,7 @@ impl Error {
             Self::Remote(error) => error.category(),
             Self::Kubernetes { source, .. } if is_conflict(source) => "conflict",
             Self::Kubernetes { .. } => "kubernetes",
+            Self::SuccessorGone(_) => "successor_gone",
             Self::TimedOut(_) => "timed_out",
             Self::Endless { .. } => "endless",
             Self::Panicked(_) => "panicked",
@@ -58,7 +62,11 @@ impl Error {
         match self {
             Self::Remote(error) => error.advice(),
             Self::Anonymous => Advice::AwaitChange,
-            Self::Kubernetes { .. } | Self::TimedOut(_) | Self::Endless { .. } | Self::Panicked(_) => Advice::RetrySoon,
+            Self::Kubernetes { .. }
+            | Self::SuccessorGone(_)
+            | Self::TimedOut(_)
+            | Self::Endless { .. }
+            | Self::Panicked(_) => Advice::RetrySoon,
         }
     }
 }

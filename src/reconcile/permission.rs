@@ -1,5 +1,7 @@
 //! `CustomerPurchasePermission` in the shell.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -63,6 +65,10 @@ impl Kind for Permission {
                     Ok(Progress::GoesOn)
                 }
                 Action::Write { tenant, write } => send(pass, *tenant, write).await,
+                Action::PassOn { successor, uid, tenant } => {
+                    pass_on(pass.context, successor, uid, *tenant).await?;
+                    Ok(Progress::GoesOn)
+                }
                 Action::Release { why } => {
                     if Desired::of(&pass.object).is_some_and(|desired| desired.is_deleting && desired.is_abandoned) {
                         pass.context.metrics.abandoned();
@@ -170,6 +176,18 @@ fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Conten
     let heir = successor(&staying).map(|heir| heir.uid.clone());
     let heir = heir.and_then(|uid| others.into_iter().find(|other| other.identity.uid == uid));
     (contenders, heir)
+}
+
+/// Puts the claim on another object: the very one that was planned with, or none.
+async fn pass_on(context: &Context, name: &ObjectName, uid: &str, tenant: TenantId) -> Result<(), Error> {
+    let successor = context
+        .permissions
+        .get(name)
+        .filter(|successor| successor.metadata.uid.as_deref() == Some(uid))
+        .ok_or_else(|| Error::SuccessorGone(name.clone()))?;
+    let written = patches::claim(&context.client, &successor, tenant).await?;
+    context.permissions.wrote(Arc::new(written));
+    Ok(())
 }
 
 /// Sends one write, and notes what has come of it.

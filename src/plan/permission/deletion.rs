@@ -93,7 +93,15 @@ fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
     }
     let could_grant =
         assessment.holds() && matches!(successor.prerequisites.customer, CustomerRef::Found(found) if found == tenant);
-    could_grant.then(|| release(pass, format!("{} takes over", successor.desired.identity.name)))
+    could_grant.then(|| {
+        let mut plan = release(pass, format!("{} takes over", successor.desired.identity.name));
+        if successor.desired.claim() != Some(tenant) {
+            let successor = &successor.desired.identity;
+            let pass_on = Action::PassOn { successor: successor.name.clone(), uid: successor.uid.clone(), tenant };
+            plan.actions.insert(0, pass_on);
+        }
+        plan
+    })
 }
 
 fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {

@@ -81,6 +81,12 @@ impl Desired {
         self.remembered.filter(|_| self.has_finalizer)
     }
 
+    /// Whether it has claimed `tenant`, which it means. An object whose annotation a tool has stripped still has the
+    /// finalizer, and so still answers for what it may have granted.
+    pub fn answers_for(&self, tenant: TenantId) -> bool {
+        self.has_finalizer && self.remembered.is_none_or(|remembered| remembered == tenant)
+    }
+
     /// Whether a field that decides about writes has a value newer than this program.
     pub fn has_unknown_values(&self) -> bool {
         self.mode == Mode::Unknown

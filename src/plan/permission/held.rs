@@ -2,7 +2,8 @@
 
 use crate::api::{SwitchState, Switches};
 use crate::model::{Fact, Ignorance, Origin, Policy, PolicyState, Switch};
-use crate::plan::schedule::latest_turn;
+use crate::plan::schedule::{INTERVALS_UNTIL_UNKNOWN, latest_turn};
+use jiff::{SignedDuration, Timestamp};
 
 use super::Pass;
 use super::activity::unseen;
@@ -49,7 +50,7 @@ impl Held {
             Fact::Unknown { why: why @ Ignorance::Failed { .. } } => match remembered(pass) {
                 // What could not be read again has not changed for all we know, unless a record says that it has. With
                 // a write pending that is not good enough.
-                Some(held) if held.fulfils(pass) => held,
+                Some(held) if held.fulfils(pass) && !has_expired(pass, facts.policy.read_at()) => held,
                 Some(_) | None => Self::Unknown { why: why.clone() },
             },
             Fact::Unknown { why: Ignorance::NotRead } => match remembered(pass) {
@@ -95,6 +96,12 @@ pub(super) fn is_touched(pass: &Pass<'_>) -> bool {
         Fact::Known { at, .. } => activity.iter().any(|seen| seen.origin != Origin::Own && *at < seen.seen_at),
         Fact::Unknown { .. } => !unseen(activity, &pass.before.recent_activity).is_empty(),
     }
+}
+
+/// Whether a policy that cannot be read any more was last read so long ago that nobody knows what it is now.
+fn has_expired(pass: &Pass<'_>, read_at: Option<Timestamp>) -> bool {
+    let lasts = pass.sweep_interval().checked_mul(INTERVALS_UNTIL_UNKNOWN).unwrap_or(SignedDuration::MAX);
+    read_at.unwrap_or(pass.facts.started).saturating_add(lasts).is_ok_and(|expires| expires <= pass.now)
 }
 
 /// What the status says, as far as that may be believed. A status of another generation may come from before a write

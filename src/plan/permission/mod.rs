@@ -57,6 +57,16 @@ pub enum Action {
         /// What to write.
         write: Write,
     },
+    /// Put the claim on the object that takes over, before this one lets go: in between, nobody would answer for what
+    /// is granted, and the other could be deleted without a revoke.
+    PassOn {
+        /// The object that takes over.
+        successor: ObjectName,
+        /// Its UID.
+        uid: String,
+        /// The tenant.
+        tenant: TenantId,
+    },
     /// Take the finalizer and the remembered tenant off the object.
     Release {
         /// Why nothing is left to do, or why it is left undone.
@@ -384,7 +394,7 @@ impl Pass<'_> {
             name: self.desired.identity.name.clone(),
             uid: self.desired.identity.uid.clone(),
             created: self.desired.identity.created,
-            has_claimed: self.desired.claim() == Some(tenant),
+            has_claimed: self.desired.answers_for(tenant),
             wishes: self.desired.wishes,
         }
     }

@@ -38,7 +38,7 @@ impl Contender {
     /// `desired` as a contender for `tenant`; `None` if it does not contend: `Observe` never owns, `Suspend` keeps what
     /// it has, and who is leaving takes nothing new.
     pub fn of(desired: &Desired, tenant: TenantId) -> Option<Self> {
-        let has_claimed = desired.claim() == Some(tenant);
+        let has_claimed = desired.answers_for(tenant);
         let contends = match desired.mode {
             Mode::Enforce => has_claimed || !desired.is_deleting,
             Mode::Suspend | Mode::Unknown => has_claimed,

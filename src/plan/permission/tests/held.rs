@@ -1,5 +1,7 @@
 //! What counts as known of Partner Center: readings, the status, and what makes either worthless.
 
+use jiff::SignedDuration;
+
 use super::support::*;
 use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode};
 use crate::model::{Fact, Origin};
@@ -228,4 +230,15 @@ fn a_policy_that_was_read_before_is_read_again_whoever_the_customer_is() {
         case.desired.identity.reconcile_request = Some("now".into());
     });
     assert_eq!(case.does(), "read policy");
+}
+
+#[test]
+fn after_three_sweeps_without_a_reading_the_policy_counts_as_unknown() {
+    let unreadable = |hours| {
+        let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).restarted();
+        let case = case.later(SignedDuration::from_hours(hours));
+        case.with(|case| case.facts.policy = failed("Throttled")).shows("Synced")
+    };
+    assert_eq!(unreadable(71), "True/InSync");
+    assert_eq!(unreadable(72), "Unknown/Throttled");
 }

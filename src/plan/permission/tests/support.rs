@@ -298,6 +298,7 @@ pub(super) fn does(plan: &PermissionPlan) -> String {
             Action::Write { write: Write::Create { permissions }, .. } => format!("create {}", set(permissions)),
             Action::Write { write: Write::Update { permissions, .. }, .. } => format!("update {}", set(permissions)),
             Action::Write { write: Write::Delete { .. }, .. } => "delete".to_owned(),
+            Action::PassOn { successor, .. } => format!("pass on to {successor}"),
             Action::Release { .. } => "release".to_owned(),
         })
         .collect();

@@ -445,6 +445,18 @@ impl World {
                             desired.remembered = Some(tenant);
                         }
                     }
+                    Action::PassOn { successor: _, uid, tenant } => {
+                        let is_successor =
+                            |one: &&mut Object| one.desired.identity.uid == uid && !one.desired.is_deleting;
+                        let Some(stored) = self.objects.iter_mut().flatten().find(is_successor) else { return Ok(()) };
+                        stored.desired.has_finalizer = true;
+                        stored.desired.remembered = Some(tenant);
+                        let seen = view.iter_mut().flatten().find(|one| one.desired.identity.uid == uid);
+                        if let Some(seen) = seen {
+                            seen.desired.has_finalizer = true;
+                            seen.desired.remembered = Some(tenant);
+                        }
+                    }
                     Action::Release { why } => {
                         if !is_same(&self.objects[index]) {
                             return Ok(());
