@@ -24,8 +24,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use crate::api::RECONCILE_ANNOTATION;
 use crate::model::{ObjectId, SubscriptionId, TenantId};
 
 /// What follows from the facts, for one object.
@@ -134,6 +135,18 @@ pub struct Identity {
 const GRACE_FOR_REFERENCES: SignedDuration = SignedDuration::from_secs(2);
 
 impl Identity {
+    /// Reads what is common to all kinds. `None` for an object that no API server has handed out: without name,
+    /// namespace or UID.
+    pub fn of(metadata: &ObjectMeta) -> Option<Self> {
+        Some(Self {
+            name: ObjectName { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? },
+            uid: metadata.uid.clone()?,
+            generation: metadata.generation.unwrap_or_default(),
+            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            reconcile_request: metadata.annotations.as_ref().and_then(|all| all.get(RECONCILE_ANNOTATION)).cloned(),
+        })
+    }
+
     /// Until when a missing reference is not yet worth a condition; `None` when that moment has passed.
     fn grace(&self, now: Timestamp) -> Option<Timestamp> {
         let end = self.created.saturating_add(GRACE_FOR_REFERENCES).ok()?;

@@ -7,11 +7,10 @@ use super::context::Context;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
-use crate::api::{self, CustomerStatus, RECONCILE_ANNOTATION};
+use crate::api::{self, CustomerStatus};
 use crate::model::{Fact, TenantId};
 use crate::plan::customer::{Facts, NoAction, plan};
-use crate::plan::permission::identity;
-use crate::plan::{CustomerRef, Need, Plan};
+use crate::plan::{CustomerRef, Identity, Need, Plan};
 
 /// The kind.
 #[derive(Debug)]
@@ -43,8 +42,7 @@ impl Kind for Customer {
     }
 
     fn plan(pass: &Pass<'_, Self>, before: &CustomerStatus) -> Result<Plan<CustomerStatus, NoAction>, Error> {
-        let request = pass.object.metadata.annotations.as_ref().and_then(|all| all.get(RECONCILE_ANNOTATION));
-        let identity = identity(&pass.object.metadata, request.map(String::as_str)).ok_or(Error::Anonymous)?;
+        let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
         let reference = reference(Some(&pass.object));
         let profile = match &reference {
             CustomerRef::Found(tenant) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -35,31 +35,37 @@ where
 
     /// The object of that name, as new as we know it.
     pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<K>> {
-        let object = self.store.get(&ObjectRef::new(&name.name).within(&name.namespace))?;
-        Some(self.newest(object))
+        let written = self.written();
+        let seen = self.store.get(&ObjectRef::new(&name.name).within(&name.namespace))?;
+        Some(newer(&written, seen))
     }
 
-    /// `object`, or what we have written of it since.
+    /// `object` as new as we know it now.
     pub(super) fn newest(&self, object: Arc<K>) -> Arc<K> {
-        let Some(uid) = object.meta().uid.as_ref() else { return object };
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        match written.get(uid) {
-            Some(ours) if version(ours.as_ref()) > version(object.as_ref()) => Arc::clone(ours),
-            Some(_) | None => object,
-        }
+        // The lock is held while the store is asked, and taken before: a write of ours is forgotten once the store has
+        // it, and in between it would be in neither.
+        let written = self.written();
+        let seen = self.store.get(&ObjectRef::from_obj(object.as_ref()));
+        let is_later =
+            |seen: &Arc<K>| seen.meta().uid == object.meta().uid && version(seen.as_ref()) > version(object.as_ref());
+        newer(&written, seen.filter(is_later).unwrap_or(object))
     }
 
     /// Notes what the API server answered to a write of ours.
     pub(super) fn wrote(&self, object: Arc<K>) {
-        if let Some(uid) = object.meta().uid.clone() {
-            self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, object);
+        let Some(uid) = object.meta().uid.clone() else { return };
+        let mut written = self.written();
+        // The watch may have been faster than the answer: it has shown this already, or that the object is gone.
+        let seen = self.store.get(&ObjectRef::from_obj(object.as_ref()));
+        if seen.is_some_and(|seen| version(seen.as_ref()) < version(object.as_ref())) {
+            written.insert(uid, object);
         }
     }
 
     /// Notes what the watch shows. Says whether it is news: not just the echo of our own last write.
     pub(super) fn is_news(&self, seen: &K) -> bool {
         let Some(uid) = seen.meta().uid.as_ref() else { return true };
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written();
         match written.get(uid) {
             Some(ours) if version(ours.as_ref()) > version(seen) => false,
             Some(ours) => {
@@ -73,7 +79,7 @@ where
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, uid: &str) {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.written().remove(uid);
     }
 
     /// Has an object looked at soon.
@@ -88,10 +94,62 @@ where
             let _ = self.wake.unbounded_send(ObjectRef::from_obj(object.as_ref()));
         }
     }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<String, Arc<K>>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What we have written of `seen` since, or `seen`.
+fn newer<K: Resource>(written: &HashMap<String, Arc<K>>, seen: Arc<K>) -> Arc<K> {
+    let ours = seen.meta().uid.as_ref().and_then(|uid| written.get(uid));
+    ours.filter(|ours| version(ours.as_ref()) > version(seen.as_ref())).map_or_else(|| Arc::clone(&seen), Arc::clone)
 }
 
 /// Resource versions of one kind grow; Kubernetes has promised so since 1.35. One that is no number counts as oldest, so
 /// that the watch is believed.
 fn version<K: Resource>(object: &K) -> Option<u64> {
     object.meta().resource_version.as_ref()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector::store;
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+    use crate::api::{Customer, CustomerSpec};
+
+    fn customer(version: u32) -> Customer {
+        let spec = CustomerSpec { tenant_id: "c1a0c1a0-1111-4a11-8a11-000000000001".into() };
+        let mut customer = Customer::new("fabrikam", spec);
+        customer.metadata.namespace = Some("ns".into());
+        customer.metadata.uid = Some("uid".into());
+        customer.metadata.resource_version = Some(version.to_string());
+        customer
+    }
+
+    fn newest(objects: &Objects<Customer>, held: u32) -> Option<String> {
+        objects.newest(Arc::new(customer(held))).resource_version()
+    }
+
+    #[test]
+    fn a_write_is_known_from_its_answer_on_whatever_the_watch_shows_when() {
+        let (reader, mut writer) = store();
+        let objects = Objects::new(reader, mpsc::unbounded().0);
+        let mut show = |version| {
+            writer.apply_watcher_event(&Event::Apply(customer(version)));
+            objects.is_news(&customer(version))
+        };
+        assert!(show(8));
+        objects.wrote(Arc::new(customer(10)));
+        assert_eq!(newest(&objects, 8).as_deref(), Some("10"), "not shown yet");
+        assert!(!show(9), "older than our own write");
+        assert!(!show(10), "the echo of our own write");
+        // A pass that began before the echo still holds what it was given.
+        assert_eq!(newest(&objects, 8).as_deref(), Some("10"), "shown");
+        assert!(show(11));
+        objects.wrote(Arc::new(customer(11)));
+        assert!(objects.written().is_empty(), "the watch was faster than the answer");
+    }
 }

@@ -8,13 +8,12 @@ use super::customer::reference;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
-use crate::api::{self, AzureSubscriptionStatus, RECONCILE_ANNOTATION};
+use crate::api::{self, AzureSubscriptionStatus};
 use crate::model::{Fact, OwnerHolders, TenantId};
 use crate::plan::azure_subscription::{Facts, plan};
 use crate::plan::customer::NoAction;
-use crate::plan::permission::identity;
 use crate::plan::prerequisites::SubscriptionWish;
-use crate::plan::{CustomerRef, Need, ObjectName, Plan};
+use crate::plan::{CustomerRef, Identity, Need, ObjectName, Plan};
 
 /// The kind.
 #[derive(Debug)]
@@ -49,8 +48,7 @@ impl Kind for Subscription {
         pass: &Pass<'_, Self>,
         before: &AzureSubscriptionStatus,
     ) -> Result<Plan<AzureSubscriptionStatus, NoAction>, Error> {
-        let request = pass.object.metadata.annotations.as_ref().and_then(|all| all.get(RECONCILE_ANNOTATION));
-        let identity = identity(&pass.object.metadata, request.map(String::as_str)).ok_or(Error::Anonymous)?;
+        let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
         let wish = wish(&pass.object);
         let customer =
             ObjectName { namespace: identity.name.namespace.clone(), name: pass.object.spec.customer_ref.name.clone() };

@@ -1,12 +1,10 @@
 //! What a `CustomerPurchasePermission` wishes, and what it has claimed.
 
 use crate::api::{
-    ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, FINALIZER, Mode, PurchaseSwitch,
-    RECONCILE_ANNOTATION, TENANT_ANNOTATION,
+    ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, FINALIZER, Mode, PurchaseSwitch, TENANT_ANNOTATION,
 };
 use crate::model::{Switch, TenantId};
-use crate::plan::{Identity, ObjectName};
-use jiff::Timestamp;
+use crate::plan::Identity;
 
 /// A permission as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl Desired {
         let annotation = |name| metadata.annotations.as_ref().and_then(|all| all.get(name)).map(String::as_str);
         let spec = &object.spec;
         Some(Self {
-            identity: identity(metadata, annotation(RECONCILE_ANNOTATION))?,
+            identity: Identity::of(metadata)?,
             customer: spec.customer_ref.name.clone(),
             wishes: Wishes { reservations: spec.azure_reservations, savings_plans: spec.azure_savings_plans },
             subscriptions: spec.azure_subscription_refs.iter().map(|reference| reference.name.clone()).collect(),
@@ -89,18 +87,4 @@ impl Desired {
             || self.deletion_policy == DeletionPolicy::Unknown
             || Switch::ALL.into_iter().any(|switch| self.wishes.of(switch) == PurchaseSwitch::Unknown)
     }
-}
-
-/// Name, UID, generation and age of any object that an API server has handed out.
-pub(crate) fn identity(
-    metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
-    reconcile_request: Option<&str>,
-) -> Option<Identity> {
-    Some(Identity {
-        name: ObjectName { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? },
-        uid: metadata.uid.clone()?,
-        generation: metadata.generation.unwrap_or_default(),
-        created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        reconcile_request: reconcile_request.map(str::to_owned),
-    })
 }

@@ -28,7 +28,6 @@ use crate::model::{Denial, Fact, PartnerAuthorization, PermissionSet, Policy, Po
 
 pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
-pub(crate) use desired::identity;
 pub use desired::{Desired, Wishes};
 pub use ownership::{Contender, Ownership, ownership, successor};
 

@@ -36,6 +36,15 @@ impl Operator {
     /// It looks at the activity log every second and holds its lease for three, so that nothing takes minutes; write
     /// timeout and lease keep the proportion that the operator demands.
     pub fn start(&mut self, arguments: &[&str]) -> Result<(), Error> {
+        self.spawn(&["--activity-interval", "1s", "--lease-duration", "3s", "--write-timeout", "1s"], arguments)
+    }
+
+    /// Starts it as an installation does: with these arguments, and its defaults for everything else.
+    pub fn start_with_defaults(&mut self, arguments: &[&str]) -> Result<(), Error> {
+        self.spawn(&[], arguments)
+    }
+
+    fn spawn(&mut self, pace: &[&str], arguments: &[&str]) -> Result<(), Error> {
         self.starts += 1;
         let mut command = Command::new(&self.program);
         command
@@ -45,7 +54,7 @@ impl Operator {
             .args(["--identity", &format!("stage-{}", self.starts)])
             .args(["--login-url", &self.simulator, "--partner-center-url", &self.simulator])
             .args(["--azure-url", &self.simulator])
-            .args(["--activity-interval", "1s", "--lease-duration", "3s", "--write-timeout", "1s"])
+            .args(pace)
             .args(["--health-address", "127.0.0.1:0"])
             .args(arguments);
         self.process = Some(Process::spawn(command, &self.log)?);

@@ -1,0 +1,125 @@
+//! The status of a permission: what is known, what is done about it, and what a person should do.
+
+mod conditions;
+mod drift;
+mod standing;
+mod switches;
+
+use std::collections::BTreeSet;
+
+use super::activity;
+use super::assessment::Assessment;
+use super::held::Held;
+use super::target::Target;
+use super::{Action, Pass, PermissionPlan};
+use crate::model::{Denial, TenantId};
+use crate::plan::conditions::{ConditionType, Conditions};
+use crate::plan::summary::summarize;
+use crate::plan::{Need, Plan, Wait};
+
+/// What a pass has come to.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) tenant: Option<TenantId>,
+    /// `None` when the prerequisites were not looked at: their conditions stay as they were.
+    pub(super) assessment: Option<Assessment>,
+    pub(super) held: Held,
+    pub(super) outcome: Outcome,
+    pub(super) needs: BTreeSet<Need>,
+    pub(super) actions: Vec<Action>,
+}
+
+/// What follows for the switches.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// There is no telling which tenant is meant.
+    Unresolved,
+    /// Enforced; no target when nobody knows what Partner Center holds.
+    Enforced { target: Option<Target>, denial: Option<Denial> },
+    /// Compared only.
+    Observed { target: Option<Target> },
+    /// Another permission owns the tenant, or nobody does.
+    Conflict { message: String },
+    /// A person must act first.
+    Stopped { reason: &'static str, message: String },
+    /// Not looked at.
+    Suspended,
+}
+
+impl Report {
+    pub(super) fn new(assessment: Assessment) -> Self {
+        Self { needs: assessment.needs.clone(), assessment: Some(assessment), ..Self::of(Outcome::Unresolved) }
+    }
+
+    pub(super) fn conflict(assessment: Assessment, message: String) -> Self {
+        Self { assessment: Some(assessment), ..Self::of(Outcome::Conflict { message }) }
+    }
+
+    pub(super) fn stopped(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::of(Outcome::Stopped { reason, message: message.into() })
+    }
+
+    pub(super) fn suspended() -> Self {
+        Self::of(Outcome::Suspended)
+    }
+
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            tenant: None,
+            assessment: None,
+            held: Held::Unread,
+            outcome,
+            needs: BTreeSet::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    fn target(&self) -> Option<&Target> {
+        match &self.outcome {
+            Outcome::Enforced { target, .. } | Outcome::Observed { target } => target.as_ref(),
+            Outcome::Unresolved | Outcome::Conflict { .. } | Outcome::Stopped { .. } | Outcome::Suspended => None,
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Turns what a pass has come to into its plan.
+    pub(super) fn report(&self, report: Report) -> PermissionPlan {
+        let mut status = self.before.clone();
+        status.observed_generation = self.desired.identity.generation;
+        status.last_handled_reconcile_at.clone_from(&self.desired.identity.reconcile_request);
+        self.show_switches(&report, &mut status);
+        status.plan = self.words(&report);
+        status.recent_activity = activity::merge(&self.before.recent_activity, &self.facts.activity);
+
+        let drifted = self.drifted(&report);
+        let standing = self.standing(&report, &drifted);
+        let mut conditions = Conditions::new(&self.before.conditions, self.desired.identity.generation, self.now);
+        self.show_prerequisites(&report, &standing, &mut conditions);
+        self.show_activity(&status, &mut conditions);
+        match &standing.synced {
+            Some(verdict) => conditions.set(ConditionType::Synced, verdict.clone()),
+            None => conditions.keep(ConditionType::Synced),
+        }
+        summarize(&mut conditions, standing.situation, standing.reason, &standing.message);
+        status.conditions = conditions.finish();
+
+        let events = self.events(&report, &drifted);
+        let next = self.next(&report);
+        Plan { needs: report.needs, actions: report.actions, status, events, next }
+    }
+
+    fn next(&self, report: &Report) -> Wait {
+        let decay = match (&report.outcome, self.facts.partner.decays_at) {
+            (Outcome::Enforced { denial: Some(_), .. }, Some(at)) => Wait::Until(at),
+            _ => Wait::ForChange,
+        };
+        match (&report.outcome, report.tenant) {
+            // Also where a person must act: there may be something to revoke meanwhile.
+            (Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. }, Some(_)) => {
+                self.next_sweep().or(decay)
+            }
+            _ => Wait::ForChange,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Where an object stands: `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
+
+use super::super::{Attempt, Failure, Pass, denied};
+use super::switches::wished;
+use super::{Assessment, Denial, Held, Outcome, Report, Target};
+use crate::model::Switch;
+use crate::plan::conditions::{Truth, Verdict};
+use crate::plan::summary::Situation;
+
+/// `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
+pub(super) struct Standing {
+    pub(super) synced: Option<Verdict>,
+    pub(super) situation: Situation,
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+}
+
+impl Pass<'_> {
+    pub(super) fn standing(&self, report: &Report, drifted: &[Switch]) -> Standing {
+        match &report.outcome {
+            Outcome::Unresolved => match report.assessment.as_ref().and_then(Assessment::first_failing) {
+                Some(failing) => Standing {
+                    synced: Some(Verdict::unknown("CustomerNotResolved", "looked at once CustomerResolved is True")),
+                    situation: Situation::InProgress,
+                    reason: failing.reason,
+                    message: failing.message.clone(),
+                },
+                None => in_progress(Verdict::unknown("NotRead", "nothing has been read yet")),
+            },
+            Outcome::Conflict { message } => stuck(Verdict::no("Conflict", message.clone())),
+            Outcome::Stopped { reason, message } => {
+                Standing { synced: None, situation: Situation::PersonMustAct, reason, message: message.clone() }
+            }
+            Outcome::Suspended => {
+                Standing { synced: None, situation: Situation::Suspended, reason: "Suspended", message: String::new() }
+            }
+            Outcome::Observed { target } => self.observed(report, target.as_ref()),
+            Outcome::Enforced { target, denial } => self.enforced(report, target.as_ref(), denial.as_ref(), drifted),
+        }
+    }
+
+    fn observed(&self, report: &Report, target: Option<&Target>) -> Standing {
+        let Some(target) = target else { return self.unread(report, None) };
+        let synced = if target.is_met() {
+            Verdict::yes("InSync", "Partner Center holds what is declared")
+        } else {
+            Verdict::no(
+                "PendingWrite",
+                format!("mode Observe writes nothing; Enforce would: {}", self.words(report).join("; ")),
+            )
+        };
+        Standing {
+            situation: Situation::Observed,
+            reason: "Observed",
+            message: format!("observed only; {}", synced.message),
+            synced: Some(synced),
+        }
+    }
+
+    fn enforced(
+        &self,
+        report: &Report,
+        target: Option<&Target>,
+        denial: Option<&Denial>,
+        drifted: &[Switch],
+    ) -> Standing {
+        if let Attempt::Failed(failure) = &self.facts.attempt {
+            return failed(failure);
+        }
+        let Some(target) = target else { return self.unread(report, denial) };
+        if target.is_met() {
+            let message = format!("Partner Center holds what is declared: {}", self.declared());
+            return Standing {
+                synced: Some(Verdict::yes("InSync", message.clone())),
+                situation: Situation::Holds,
+                reason: "InSync",
+                message,
+            };
+        }
+        let plan = self.words(report).join("; ");
+        let synced = if drifted.is_empty() {
+            let reason = if target.is_due() { "PendingWrite" } else { "PrerequisitesNotMet" };
+            Verdict::no(reason, format!("due: {plan}"))
+        } else {
+            let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            Verdict::no("Drifted", format!("{what} was turned by {}; due: {plan}", self.culprit(drifted)))
+        };
+        if target.is_due() {
+            return in_progress(synced);
+        }
+        // Only withheld grants are left: the first thing to put right is what Ready tells.
+        let failing = report.assessment.as_ref().and_then(Assessment::first_failing);
+        match (failing, denial) {
+            (Some(failing), _) => Standing {
+                synced: Some(synced),
+                situation: Situation::InProgress,
+                reason: failing.reason,
+                message: failing.message.clone(),
+            },
+            (None, Some(denial)) => Standing {
+                synced: Some(synced),
+                situation: Situation::PersonMustAct,
+                reason: denial.reason,
+                message: denial.message.clone(),
+            },
+            (None, None) => in_progress(synced),
+        }
+    }
+
+    /// The writes that are due, in words.
+    pub(super) fn words(&self, report: &Report) -> Vec<String> {
+        if matches!(report.outcome, Outcome::Suspended) {
+            return self.before.plan.clone();
+        }
+        let Some(target) = report.target() else { return Vec::new() };
+        let waits_for = report
+            .assessment
+            .as_ref()
+            .and_then(|assessment| assessment.first_failing())
+            .map_or_else(String::new, |failing| format!(", once this is put right: {}", failing.message));
+        let off = target.revokes.iter().map(|switch| format!("turn {switch} off"));
+        let on = target.grants.iter().map(|switch| format!("turn {switch} on"));
+        let later = target.withheld.iter().map(|switch| format!("turn {switch} on{waits_for}"));
+        off.chain(on).chain(later).collect()
+    }
+
+    /// The wishes that this object manages, in words.
+    fn declared(&self) -> String {
+        let managed: Vec<_> = Switch::ALL
+            .into_iter()
+            .filter_map(|switch| {
+                let wish = wished(self.desired.wishes.of(switch))?;
+                Some(format!("{switch} {wish:?}"))
+            })
+            .collect();
+        if managed.is_empty() { "both switches Unmanaged".to_owned() } else { managed.join(", ") }
+    }
+
+    /// Nobody knows what Partner Center holds.
+    fn unread(&self, report: &Report, denial: Option<&Denial>) -> Standing {
+        let (synced, failure) = match &report.held {
+            Held::Unknown { why } => {
+                let verdict = Verdict::ignorance(why, "the customer's policy");
+                (Verdict { truth: Truth::Unknown, ..verdict.clone() }, Some(verdict))
+            }
+            Held::Unread | Held::Remembered { .. } | Held::Read { .. } => {
+                (Verdict::unknown("NotRead", "the customer's policy has not been read yet"), None)
+            }
+        };
+        let failing = report.assessment.as_ref().and_then(|assessment| {
+            let is_needed = self.desired.wishes.allow_anything();
+            if is_needed { assessment.first_failing() } else { Some(&assessment.customer).filter(|it| !it.holds()) }
+        });
+        let (situation, cause) = match (denial, failing, failure) {
+            (Some(denial), _, _) => (Situation::PersonMustAct, denied(denial)),
+            (None, Some(failing), _) if failing.truth == Truth::False => (Situation::InProgress, failing.clone()),
+            // What was tried and failed says more than what nobody has tried.
+            (None, _, Some(failure)) => (Situation::InProgress, failure),
+            (None, Some(failing), None) => (Situation::InProgress, failing.clone()),
+            (None, None, None) => (Situation::InProgress, synced.clone()),
+        };
+        Standing { synced: Some(synced), situation, reason: cause.reason, message: cause.message }
+    }
+}
+
+fn in_progress(synced: Verdict) -> Standing {
+    Standing {
+        situation: Situation::InProgress,
+        reason: synced.reason,
+        message: synced.message.clone(),
+        synced: Some(synced),
+    }
+}
+
+fn stuck(synced: Verdict) -> Standing {
+    Standing {
+        situation: Situation::PersonMustAct,
+        reason: synced.reason,
+        message: synced.message.clone(),
+        synced: Some(synced),
+    }
+}
+
+fn failed(failure: &Failure) -> Standing {
+    let Failure { reason, message, needs_person } = failure;
+    if *needs_person {
+        return stuck(Verdict::no("WriteRefused", message.clone()));
+    }
+    Standing {
+        synced: Some(Verdict::no("PendingWrite", message.clone())),
+        situation: Situation::InProgress,
+        reason,
+        message: message.clone(),
+    }
+}

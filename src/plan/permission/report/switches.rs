@@ -1,0 +1,91 @@
+//! The switches in the status: what Partner Center holds, and what we last applied.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::super::Pass;
+use super::super::held::{Held, is_touched};
+use super::{Outcome, Report};
+use crate::api::{CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches};
+use crate::model::Switch;
+use crate::plan::to_second;
+
+impl Pass<'_> {
+    pub(super) fn show_switches(&self, report: &Report, status: &mut CustomerPurchasePermissionStatus) {
+        let Held::Read { state: read, .. } = &report.held else {
+            let is_worthless = match report.outcome {
+                // Who does not own the tenant does not hear of the owner's writes.
+                Outcome::Conflict { .. } | Outcome::Unresolved => true,
+                // From here on the status knows the record or the generation, so nothing but this tells that nobody has
+                // looked since.
+                Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. } => {
+                    is_touched(self) || !self.is_current()
+                }
+                // Going on is another generation.
+                Outcome::Suspended => is_touched(self),
+            };
+            if is_worthless {
+                status.effective = None;
+                status.policy_id = None;
+            }
+            return;
+        };
+        status.policy_id = read.policy().map(|policy| policy.id.clone());
+        let before = self.before.effective.as_ref();
+        let mut effective = Switches::default();
+        for switch in Switch::ALL {
+            set(&mut effective, switch, Some(self.since(before, switch, word(read.allows(switch)))));
+        }
+        status.effective = Some(effective);
+        if !matches!(report.outcome, Outcome::Enforced { .. }) {
+            return;
+        }
+        let applied_before = self.before.last_applied.as_ref();
+        let mut applied = self.before.last_applied.clone().unwrap_or_default();
+        for switch in Switch::ALL {
+            match wished(self.desired.wishes.of(switch)) {
+                None => set(&mut applied, switch, None),
+                Some(wish) if wish == word(read.allows(switch)) => {
+                    set(&mut applied, switch, Some(self.since(applied_before, switch, wish)));
+                }
+                Some(_) => {}
+            }
+        }
+        status.last_applied = (applied != Switches::default()).then_some(applied);
+    }
+
+    /// `wanted`, with the time of before if that is what it was before.
+    fn since(&self, before: Option<&Switches>, switch: Switch, wanted: SwitchState) -> SwitchStatus {
+        let since: Time = before
+            .and_then(|before| get(before, switch))
+            .filter(|before| before.state == wanted)
+            .map_or_else(|| to_second(self.now), |before| before.since.clone());
+        SwitchStatus { state: wanted, since }
+    }
+}
+
+/// The state that a wish asks for, if it asks for one.
+pub(super) fn wished(wish: PurchaseSwitch) -> Option<SwitchState> {
+    match wish {
+        PurchaseSwitch::Allow => Some(SwitchState::Allow),
+        PurchaseSwitch::Deny => Some(SwitchState::Deny),
+        PurchaseSwitch::Unmanaged | PurchaseSwitch::Unknown => None,
+    }
+}
+
+pub(super) fn word(allows: bool) -> SwitchState {
+    if allows { SwitchState::Allow } else { SwitchState::Deny }
+}
+
+pub(super) fn get(switches: &Switches, switch: Switch) -> Option<&SwitchStatus> {
+    match switch {
+        Switch::Reservations => switches.azure_reservations.as_ref(),
+        Switch::SavingsPlans => switches.azure_savings_plans.as_ref(),
+    }
+}
+
+fn set(switches: &mut Switches, switch: Switch, status: Option<SwitchStatus>) {
+    match switch {
+        Switch::Reservations => switches.azure_reservations = status,
+        Switch::SavingsPlans => switches.azure_savings_plans = status,
+    }
+}
