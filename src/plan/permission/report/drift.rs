@@ -9,7 +9,6 @@ use super::switches::{get, wished, word};
 use super::{Outcome, Report, Target};
 use crate::api::{Activity, ActivityOrigin};
 use crate::model::{Origin, Switch};
-use crate::plan::conditions::{ConditionType, find};
 use crate::plan::{Event, Severity, to_second};
 
 impl Pass<'_> {
@@ -92,10 +91,8 @@ impl Pass<'_> {
             events[index].note = format!("{}. {then}", events[index].note);
             return events;
         }
-        // A correction that fails hides the drift behind its own reason, so `Synced` alone does not tell.
-        let was_drifted =
-            find(&self.before.conditions, ConditionType::Synced).is_some_and(|synced| synced.reason == "Drifted");
-        if !was_drifted && drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
+        // Not by `Synced`: a correction that fails hides the drift behind its own reason.
+        if drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
             // Since when it had been right: the same until the status tells of the drift, another one later.
             let shown = self.before.effective.as_ref();
             let right_since =

@@ -144,6 +144,9 @@ fn an_own_record_is_no_culprit_and_hides_the_one_before_it() {
     let ada = || record("ada", at, Origin::Other, "ada@fabrikam.example");
     let own = |offset| record("own", at + minutes(offset), Origin::Own, "operator@partner.example");
     assert!(told(vec![own(-1), ada()]).contains("turned by ada@fabrikam.example"));
+    let mut failed = record("failed", at + minutes(1), Origin::Other, "bob@fabrikam.example");
+    failed.record.status = "failed".into();
+    assert!(told(vec![ada(), failed]).contains("turned by ada@fabrikam.example"), "what failed has turned nothing");
     // Hers was corrected already; who has turned it since is not known yet.
     assert!(told(vec![ada(), own(1)]).contains("turned by somebody whom the activity log does not name yet"));
 }

@@ -224,3 +224,46 @@ fn nothing_is_written_without_a_claim() {
     assert_eq!(case.does(), "claim; delete");
     assert_eq!(case.holding(PolicyState::Absent).does(), "");
 }
+
+#[test]
+fn one_unknown_subscription_of_several_blocks() {
+    let two = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| {
+        case.facts.prerequisites.subscriptions.push(subscription_facts("second", subscription(2), case.now));
+        case.facts.prerequisites.subscriptions[1].holders = failed("Forbidden");
+    });
+    assert_eq!((two.does().as_str(), two.shows("OwnerRoleVerified").as_str()), ("", "Unknown/OwnerUnknown"));
+}
+
+#[test]
+fn a_revoke_that_can_be_written_is_not_held_up_by_readings() {
+    let case = Case::new(Allow, Deny).claimed().later(minutes(11)).holding(policy(&[SavingsPlans]));
+    assert_eq!(case.does(), "delete");
+    assert_eq!(case.holding(PolicyState::Absent).does(), "read customer, estate");
+}
+
+#[test]
+fn nobody_asks_further_about_a_customer_that_is_not_ours() {
+    let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
+    let gone = case.with(|case| {
+        case.facts.prerequisites.profile = known(case.now, None);
+        case.facts.prerequisites.subscriptions[0].holders = Fact::NOT_READ;
+    });
+    assert_eq!(gone.does(), "");
+    assert_eq!(gone.with(|case| case.facts.prerequisites.estate = Fact::NOT_READ).does(), "");
+    // And what is known of it is shown, however old: also in the pass that was asked to read everything anew.
+    let asked = Case::new(Allow, Deny).settled(PolicyState::Absent).holding(PolicyState::Absent).with(|case| {
+        case.facts.prerequisites.profile = known(case.now, None);
+        case.desired.identity.reconcile_request = Some("now".into());
+    });
+    assert_eq!((asked.does().as_str(), asked.shows("AzureSubscriptionVerified").as_str()), ("", "True/Active"));
+}
+
+#[test]
+fn an_accepted_write_is_shown_in_the_pass_that_made_it() {
+    let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(|case| {
+        case.facts.partner.authorization = PartnerAuthorization::Authorized;
+    });
+    assert_eq!(case.shows("PartnerAuthorized"), "Unknown/Unverified");
+    let accepted = case.with(|case| case.facts.attempt = crate::plan::permission::Attempt::Accepted);
+    assert_eq!(accepted.shows("PartnerAuthorized"), "True/WriteAccepted");
+}

@@ -61,6 +61,7 @@ fn a_record_that_came_while_nobody_looked_is_not_forgotten() {
     assert_eq!(suspended.does(), "");
     let status = suspended.plan().status;
     assert_eq!(status.recent_activity.len(), 1);
+    assert_eq!(status.effective, None, "what Partner Center holds is not known any more");
     let again = suspended.with(|case| case.before = status).edited(|desired| desired.mode = Mode::Enforce);
     assert_eq!(again.clone().later(minutes(1)).does(), "read policy");
     assert_eq!(again.later(minutes(1)).restarted().does(), "read policy");
@@ -211,4 +212,20 @@ fn the_culprit_is_looked_for_since_the_drifted_switch_was_right() {
     };
     assert!(message(&status).contains("turned by ada@fabrikam.example"), "{}", message(&status));
     assert_eq!(case.with(|case| case.before = status.clone()).plan().status, status);
+}
+
+#[test]
+fn a_status_with_a_pending_write_is_no_substitute_for_a_failed_reading() {
+    let case = Case::new(Allow, Deny).with(|case| case.facts.partner.authorization = denial()).settled(policy(&[]));
+    let failing = case.with(|case| case.facts.policy = failed("Throttled"));
+    assert_eq!((failing.does(), failing.shows("Synced")), (String::new(), "Unknown/Throttled".into()));
+}
+
+#[test]
+fn a_policy_that_was_read_before_is_read_again_whoever_the_customer_is() {
+    let case = Case::new(Deny, Deny).holding(policy(&[])).later(minutes(1)).with(|case| {
+        case.facts.prerequisites.profile = Fact::Known { value: None, at: case.now };
+        case.desired.identity.reconcile_request = Some("now".into());
+    });
+    assert_eq!(case.does(), "read policy");
 }

@@ -115,6 +115,13 @@ fn losers_write_nothing_and_name_the_owner() {
         assert!(status.conditions[0].message.contains(named), "{}", status.conditions[0].message);
         assert_eq!((status.effective, status.plan), (None, Vec::new()), "who owns nothing vouches for nothing");
     }
+    // Who once owned it does not go on telling what it saw then, nor turns red for the partner's faults.
+    let once = Case::new(Deny, Deny).settled(policy(&[])).with(|case| {
+        case.facts.contenders = vec![contender("other", case.now - minutes(600), true, case.desired.wishes)];
+        case.facts.partner.authorization = denial();
+    });
+    assert_eq!(once.plan().status.effective, None);
+    assert_eq!(once.shows("PartnerAuthorized"), "Unknown/Unverified");
     // Its own claim beats an older object without one.
     let claimed = case.clone().claimed().with(|case| case.facts.contenders = vec![other(false, different)]);
     assert_eq!(claimed.does(), "delete");
@@ -172,7 +179,7 @@ fn a_reference_has_a_moment_to_appear() {
     assert_eq!(late.shows("CustomerResolved"), "False/CustomerNotFound");
     // Not twice: who was looked at before is told at once.
     let again = shown(late).with(|case| case.now = end - jiff::SignedDuration::from_secs(1));
-    assert_eq!(again.shows("Ready"), "False/CustomerNotFound");
+    assert_eq!((again.shows("Ready"), again.plan().next), ("False/CustomerNotFound".into(), Wait::ForChange));
 }
 
 #[test]
@@ -203,4 +210,11 @@ fn a_known_change_of_a_prerequisite_is_shown_and_revokes_nothing() {
     });
     assert_eq!((lost.does(), lost.shows("CustomerResolved")), (String::new(), "False/NotReseller".into()));
     assert_eq!(lost.shows("Ready"), "True/InSync");
+}
+
+#[test]
+fn an_annotation_without_the_finalizer_is_no_claim() {
+    let case = Case::new(Allow, Deny).with(|case| case.desired.remembered = Some(tenant(2)));
+    assert_eq!(case.does(), "claim; create azureReservations");
+    assert_eq!(case.desired.claim(), None);
 }
