@@ -29,10 +29,12 @@ lint: ## Check formatting, lints, documentation and, if cargo-deny is installed,
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		echo '$(CARGO) deny --locked check'; $(CARGO) deny --locked check; \
-	else \
-		echo 'lint: cargo-deny is not installed, so the dependencies were NOT checked against deny.toml'; \
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+		echo 'lint: cargo-deny is not installed, so the dependencies were NOT checked against deny.toml'; exit 0; \
+	fi; \
+	set -ex; $(CARGO) deny --locked check bans licenses sources; \
+	if $(CARGO) deny --locked fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check advisories; else \
+		set +x; echo 'lint: the advisory database cannot be fetched, so the dependencies were NOT checked for advisories'; \
 	fi
 
 bench: ## Measure: 1,000 permissions, time, requests and memory
