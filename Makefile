@@ -9,8 +9,8 @@ CARGO ?= cargo
 help: ## List the targets
 	@echo 'make TARGET'
 	@echo
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-		printf '%-8s %s\n' "  $$name" "$$what"; done
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+		printf '  %-8s%s\n' "$$name" "$$what"; done
 
 demo: ## Show what the operator does, on a real API server, until Ctrl-C; with ONCE=1 run through and end
 	@echo 'demo: the first time, building the Rust programs takes 3 to 6 minutes, and the control plane as long again.'
@@ -23,16 +23,18 @@ test: assets ## Run every test, including those on a real API server
 
 assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'
-	$(CARGO) run --quiet --locked --package local-cluster -- assets
+	$(CARGO) run --locked --package local-cluster -- assets
 
 lint: ## Check formatting, lints, documentation and, if cargo-deny is installed, dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		echo '$(CARGO) deny --locked check'; $(CARGO) deny --locked check; \
-	else \
-		echo 'lint: cargo-deny is not installed, so the dependencies were NOT checked against deny.toml'; \
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+		echo 'lint: cargo-deny is not installed, so the dependencies were NOT checked against deny.toml'; exit 0; \
+	fi; \
+	set -ex; $(CARGO) deny --locked check bans licenses sources; \
+	if $(CARGO) deny --locked fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check advisories; else \
+		set +x; echo 'lint: the advisory database cannot be fetched, so the dependencies were NOT checked for advisories'; \
 	fi
 
 bench: ## Measure: 1,000 permissions, time, requests and memory

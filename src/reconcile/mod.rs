@@ -1,6 +1,6 @@
 //! The shell around the planner: observe, plan, execute, report.
 //!
-//! Lives here: the watches, the inventory of facts, the activity feed, one generic [`driver`] and one small file per
+//! Lives here: the watches, the inventory of facts, the activity feed, one generic `driver` and one small file per
 //! kind. The process starts it with [`run`], once it leads.
 //!
 //! Never found here: a decision. What is written, what is shown and when to look again comes from [`crate::plan`]; here

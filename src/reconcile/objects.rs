@@ -37,7 +37,7 @@ where
     pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<K>> {
         let written = self.written();
         let seen = self.store.get(&ObjectRef::new(&name.name).within(&name.namespace))?;
-        Some(newer(&written, seen))
+        Some(newer(&written, &seen))
     }
 
     /// `object` as new as we know it now.
@@ -48,7 +48,7 @@ where
         let seen = self.store.get(&ObjectRef::from_obj(object.as_ref()));
         let is_later =
             |seen: &Arc<K>| seen.meta().uid == object.meta().uid && version(seen.as_ref()) > version(object.as_ref());
-        newer(&written, seen.filter(is_later).unwrap_or(object))
+        newer(&written, &seen.filter(is_later).unwrap_or(object))
     }
 
     /// Notes what the API server answered to a write of ours.
@@ -101,9 +101,9 @@ where
 }
 
 /// What we have written of `seen` since, or `seen`.
-fn newer<K: Resource>(written: &HashMap<String, Arc<K>>, seen: Arc<K>) -> Arc<K> {
+fn newer<K: Resource>(written: &HashMap<String, Arc<K>>, seen: &Arc<K>) -> Arc<K> {
     let ours = seen.meta().uid.as_ref().and_then(|uid| written.get(uid));
-    ours.filter(|ours| version(ours.as_ref()) > version(seen.as_ref())).map_or_else(|| Arc::clone(&seen), Arc::clone)
+    ours.filter(|ours| version(ours.as_ref()) > version(seen.as_ref())).map_or_else(|| Arc::clone(seen), Arc::clone)
 }
 
 /// Resource versions of one kind grow; Kubernetes has promised so since 1.35. One that is no number counts as oldest, so
