@@ -170,6 +170,10 @@ fn judge(wish: &SubscriptionWish, holders: &OwnerHolders) -> (Verdict, Vec<Owner
                     "no user or group of the customer holds Owner on Azure subscription {subscription}; assign it in the Azure portal (the partner's own AdminAgents do not count)"
                 ),
             ),
+            1 => Verdict::yes(
+                "OwnerHeld",
+                format!("a user or group of the customer holds Owner on Azure subscription {subscription}"),
+            ),
             count => Verdict::yes(
                 "OwnerHeld",
                 format!("{count} of the customer's users and groups hold Owner on Azure subscription {subscription}"),

@@ -96,7 +96,8 @@ pub fn transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
     if was.is_some_and(|was| (&was.status, &was.reason) == (&ready.status, &ready.reason)) {
         return None;
     }
-    let is_warning = ready.status != Truth::True.as_str();
+    // Suspending is what somebody asked for.
+    let is_warning = ready.status != Truth::True.as_str() && ready.reason != "Suspended";
     Some(Event {
         severity: if is_warning { Severity::Warning } else { Severity::Normal },
         reason: ready.reason.clone(),

@@ -104,6 +104,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
     context.metrics.passed(&K::Object::kind(&()), label, began.elapsed());
     match &result {
         Ok(_) => context.backoff.forget(&uid),
+        // Somebody has changed the object meanwhile; the next pass sees why.
+        Err(error) if error.category() == "conflict" => {
+            tracing::debug!(kind = %K::Object::kind(&()), "{error}: it has changed")
+        }
         Err(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(kind = %K::Object::kind(&()), namespace = name.0, name = name.1, category = error.category(), cause, "{error}");
