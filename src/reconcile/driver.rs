@@ -106,7 +106,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
         Ok(_) => context.backoff.forget(&uid),
         // Somebody has changed the object meanwhile; the next pass sees why.
         Err(error) if error.category() == "conflict" => {
-            tracing::debug!(kind = %K::Object::kind(&()), "{error}: it has changed")
+            tracing::debug!(kind = %K::Object::kind(&()), "{error}: it has changed");
         }
         Err(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
