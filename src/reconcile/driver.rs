@@ -20,7 +20,7 @@ use super::error::Error;
 use super::objects::Objects;
 use super::patches::apply_status;
 use crate::model::{Ignorance, TenantId};
-use crate::plan::conditions::{ConditionType, find};
+use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Failure};
 use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
 use crate::remote::Advice;
@@ -242,7 +242,11 @@ impl<K: Kind> Pass<'_, K> {
     /// Events first: they are not repeated under a name that is taken, while a status that is written tells that all has
     /// been told.
     async fn report(&mut self, start: &K::Status, end: &K::Status, mut events: Vec<Event>) -> Result<(), Error> {
-        events.extend(summary::transition(K::conditions(start), K::conditions(end)));
+        let transition = summary::transition(K::conditions(start), K::conditions(end));
+        // What was in order at first sight, and needed nothing to be done, is no news.
+        let is_first_sight = find(K::conditions(start), ConditionType::Ready).is_none();
+        let is_in_order = is_true(K::conditions(end), ConditionType::Ready) && self.attempt == Attempt::None;
+        events.extend(transition.filter(|_| !(is_first_sight && is_in_order)));
         self.publish(&events).await;
         if start != end {
             let written = apply_status(&self.context.client, self.object.as_ref(), end).await?;
