@@ -3,7 +3,7 @@
 //! It is what makes the steady state cheap: a permission's policy is read again only when a record calls for it. It is
 //! trusted to that extent only while it proves itself: see [`Feed::is_trusted`].
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::Date;
@@ -47,8 +47,9 @@ struct State {
     seen: BTreeSet<(Timestamp, String)>,
     /// Records that woke an object whose status does not show them yet.
     unreported: HashMap<ObjectName, HashSet<String>>,
-    /// Writes of ours whose records have not appeared, by correlation id.
-    expected: HashMap<String, (TenantId, Timestamp)>,
+    /// Writes of ours whose records have not appeared, by customer and correlation id. In order, since every plan asks
+    /// for those of one customer, and while a fleet is new there is one of each.
+    expected: BTreeMap<(TenantId, String), Timestamp>,
     remembered: Remembered,
     /// What is remembered outside the process.
     saved: Remembered,
@@ -73,7 +74,7 @@ impl Feed {
             records: HashMap::new(),
             seen: BTreeSet::new(),
             unreported: HashMap::new(),
-            expected: HashMap::new(),
+            expected: BTreeMap::new(),
             remembered: Remembered { watermark: remembered.watermark.filter(|_| had_watermark), ..remembered },
             saved: remembered,
             had_watermark,
@@ -107,7 +108,7 @@ impl Feed {
                 None => Origin::Other,
             };
             if let Some(id) = &record.correlation_id {
-                state.expected.remove(id);
+                state.expected.remove(&(record.customer, id.clone()));
             }
             // Also a late one, or one from before a restart: the feed shows what we write.
             state.remembered.is_proven |= origin == Origin::Own;
@@ -119,13 +120,13 @@ impl Feed {
             touched.insert(customer);
         }
         let overdue = now.saturating_sub(RECORD_DUE).unwrap_or(Timestamp::MIN);
-        let missing = state.expected.values().filter(|(_, at)| *at < overdue).count();
+        let missing = state.expected.values().filter(|at| **at < overdue).count();
         if missing > 0 {
             tracing::warn!(
                 missing,
                 "writes of this operator have not appeared in the activity log within 30 minutes; policies are read hourly until they do"
             );
-            state.expected.retain(|_, (_, at)| *at >= overdue);
+            state.expected.retain(|_, at| *at >= overdue);
             state.remembered.is_proven = false;
         }
         touched
@@ -149,14 +150,16 @@ impl Feed {
             .collect();
         for (name, shown) in objects {
             let horizon = (shown.len() >= RECORDS_MAX).then(|| shown.last().map(|oldest| oldest.time.0)).flatten();
-            let new = ids
+            let new: HashSet<_> = ids
                 .iter()
                 .filter(|(_, at)| horizon.is_none_or(|horizon| *at >= horizon))
                 .filter(|(id, _)| shown.iter().all(|entry| entry.record_id != *id))
-                .map(|(id, _)| id.clone());
-            state.unreported.entry(name).or_default().extend(new);
+                .map(|(id, _)| id.clone())
+                .collect();
+            if !new.is_empty() {
+                state.unreported.entry(name).or_default().extend(new);
+            }
         }
-        state.unreported.retain(|_, ids| !ids.is_empty());
     }
 
     /// Notes that an object's status shows `shown`. What a full log has pushed out counts as shown.
@@ -201,12 +204,12 @@ impl Feed {
 
     /// Expects a record of a write that is about to be sent.
     pub(super) fn expect(&self, customer: TenantId, correlation: Uuid, now: Timestamp) {
-        self.state().expected.insert(correlation.to_string(), (customer, now));
+        self.state().expected.insert((customer, correlation.to_string()), now);
     }
 
     /// Expects it no more: the write is known not to have been made.
-    pub(super) fn expect_no_more(&self, correlation: Uuid) {
-        self.state().expected.remove(&correlation.to_string());
+    pub(super) fn expect_no_more(&self, customer: TenantId, correlation: Uuid) {
+        self.state().expected.remove(&(customer, correlation.to_string()));
     }
 
     /// What is known of one customer.
@@ -214,7 +217,11 @@ impl Feed {
         let state = self.state();
         OfCustomer {
             records: state.records.get(&customer).cloned().unwrap_or_default(),
-            is_record_pending: state.expected.values().any(|(tenant, _)| *tenant == customer),
+            is_record_pending: state
+                .expected
+                .range((customer, String::new())..)
+                .next()
+                .is_some_and(|((tenant, _), _)| *tenant == customer),
             is_trusted: self.is_trusted_in(&state, now),
         }
     }

@@ -222,7 +222,7 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
     };
     context.inventory.write_failed(&error, at);
     if !error.may_have_arrived() {
-        context.feed.expect_no_more(correlation);
+        context.feed.expect_no_more(tenant, correlation);
     }
     if error.policy_exists() || error.policy_missing() || error.is_stale() {
         tracing::debug!(%tenant, "the policy has changed since it was read: {error}");

@@ -24,6 +24,10 @@ use crate::api::{AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTA
 use crate::plan::conditions::{ConditionType, find};
 use crate::plan::{CustomerRef, ObjectName};
 
+/// Objects of one page of a list. A page lies in memory twice, as text and decoded with all its managed fields, and the
+/// allocator keeps what it once needed: with pages of 500, a restart over 1,000 permissions ends at 64 MB instead of 48.
+const PAGE_SIZE: u32 = 100;
+
 /// What those who refer to an object care about: more than this may change in it without anybody else being woken.
 #[derive(Debug, PartialEq, Eq)]
 struct Essence {
@@ -132,7 +136,7 @@ pub(super) async fn follow<K: Watched>(
     K::Object:
         DeserializeOwned + Clone + Debug + Send + Sync + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    let stream = watcher(api, watcher::Config::default()).default_backoff().modify(|object| {
+    let stream = watcher(api, watcher::Config::default().page_size(PAGE_SIZE)).default_backoff().modify(|object| {
         // A third of every object, and nobody here reads it.
         object.managed_fields_mut().clear();
     });
