@@ -84,13 +84,13 @@ impl ControlPlane {
         let layout = Layout::prepare(directory.path(), ports)?;
         let mut etcd = Process::spawn(layout.etcd(assets), layout.log(ETCD))?;
         wait_until(ETCD, &mut etcd, "etcd does not listen", || is_listening(ports.etcd))?;
-        let mut apiserver = Process::spawn(layout.apiserver(assets), layout.log(APISERVER))?;
-        // It writes the certificate that kube-controller-manager trusts before it listens.
-        wait_until(APISERVER, &mut apiserver, "kube-apiserver does not listen", || is_listening(ports.apiserver))?;
+        let apiserver = Process::spawn(layout.apiserver(assets), layout.log(APISERVER))?;
+        let apiserver = wait_until_ready(&layout, assets, apiserver)?;
+        // Only now: it trusts a certificate that the API server writes, and ends by itself when the API server takes
+        // more than half a minute, which a busy machine does.
         let controller_manager = Process::spawn(layout.controller_manager(assets), layout.log(CONTROLLER_MANAGER))?;
         let mut cluster =
             Self { controller_manager, apiserver: Some(apiserver), etcd, layout, assets: assets.clone(), directory };
-        cluster.wait_until_ready()?;
         cluster.wait_for_default_service_account()?;
         // Had another process taken etcd's port, that would have answered in its place until now.
         check_running(ETCD, &mut cluster.etcd)?;
@@ -179,10 +179,12 @@ impl ControlPlane {
     /// Starts the API server again, on the same port with the same certificate and keys, and waits until it is usable.
     /// Nothing happens when it is running.
     pub fn start_apiserver(&mut self) -> Result<(), Error> {
-        if self.apiserver.is_none() {
-            self.apiserver = Some(Process::spawn(self.layout.apiserver(&self.assets), self.layout.log(APISERVER))?);
-        }
-        self.wait_until_ready()
+        let apiserver = match self.apiserver.take() {
+            Some(running) => running,
+            None => Process::spawn(self.layout.apiserver(&self.assets), self.layout.log(APISERVER))?,
+        };
+        self.apiserver = Some(wait_until_ready(&self.layout, &self.assets, apiserver)?);
+        Ok(())
     }
 
     /// [`ControlPlane::stop_apiserver`] and [`ControlPlane::start_apiserver`].
@@ -210,16 +212,6 @@ impl ControlPlane {
         drop(self);
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), Error> {
-        let kubectl = || self.layout.kubectl(&self.assets);
-        let Some(apiserver) = &mut self.apiserver else { return Ok(()) };
-        wait_until(APISERVER, apiserver, "kube-apiserver is not ready", || {
-            let mut command = kubectl();
-            command.args(["get", "--raw", "/readyz", "--request-timeout=5s"]);
-            run(command, "").is_ok()
-        })
-    }
-
     /// The last thing to appear. Without it nothing can be created in the default namespace that has an account.
     fn wait_for_default_service_account(&mut self) -> Result<(), Error> {
         let kubectl = || self.layout.kubectl(&self.assets);
@@ -230,6 +222,16 @@ impl ControlPlane {
             run(command, "").is_ok()
         })
     }
+}
+
+/// Waits until the API server is usable; one that does not become so is killed.
+fn wait_until_ready(layout: &Layout, assets: &Assets, mut apiserver: Process) -> Result<Process, Error> {
+    wait_until(APISERVER, &mut apiserver, "kube-apiserver is not ready", || {
+        let mut command = layout.kubectl(assets);
+        command.args(["get", "--raw", "/readyz", "--request-timeout=5s"]);
+        is_listening(layout.ports.apiserver) && run(command, "").is_ok()
+    })?;
+    Ok(apiserver)
 }
 
 /// Waits until `ready`. `what` says in a failure what is missing.
