@@ -2,7 +2,7 @@
 //! this repository, the operator under its own ServiceAccount, the credentials in their Secret.
 //!
 //! * [`Stage`] puts everything up and takes everything down;
-//! * [`Simulator`] is the simulator as a process, and its control API;
+//! * [`Simulator`] is the simulator as a process, [`Control`] its control API;
 //! * [`Operator`] is the operator as a process, to be stopped, killed and started again.
 //!
 //! Never found here: types of the operator. What is on stage is looked at as a user would, with kubectl, and with the
@@ -18,7 +18,7 @@ use local_cluster::{ControlPlane, Options};
 
 pub use error::Error;
 pub use operator::Operator;
-pub use simulator::{Simulator, World};
+pub use simulator::{Control, Simulator, World};
 
 /// Namespace of the operator's own objects.
 pub const NAMESPACE: &str = "csp-operator";

@@ -14,6 +14,7 @@ pub struct Operator {
     program: PathBuf,
     kubeconfig: PathBuf,
     simulator: String,
+    name: String,
     log: PathBuf,
     process: Option<Process>,
     starts: u32,
@@ -25,18 +26,34 @@ impl Operator {
             program: program.to_owned(),
             kubeconfig: kubeconfig.to_owned(),
             simulator: simulator.to_owned(),
+            name: "stage".to_owned(),
             log: directory.join("operator.log"),
             process: None,
             starts: 0,
         }
     }
 
-    /// Starts it, with these arguments after its own.
+    /// Another replica of the same installation, not started yet, with a log of its own.
+    #[must_use]
+    pub fn replica(&self, name: &str) -> Self {
+        Self {
+            program: self.program.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+            simulator: self.simulator.clone(),
+            name: name.to_owned(),
+            log: self.log.with_file_name(format!("{name}.log")),
+            process: None,
+            starts: 0,
+        }
+    }
+
+    /// Starts it, with these arguments, which win over what is set here.
     ///
     /// It looks at the activity log every second and holds its lease for three, so that nothing takes minutes; write
     /// timeout and lease keep the proportion that the operator demands.
     pub fn start(&mut self, arguments: &[&str]) -> Result<(), Error> {
-        self.spawn(&["--activity-interval", "1s", "--lease-duration", "3s", "--write-timeout", "1s"], arguments)
+        let pace = [("CSP_ACTIVITY_INTERVAL", "1s"), ("CSP_LEASE_DURATION", "3s"), ("CSP_WRITE_TIMEOUT", "1s")];
+        self.spawn(&pace, arguments)
     }
 
     /// Starts it as an installation does: with these arguments, and its defaults for everything else.
@@ -44,18 +61,19 @@ impl Operator {
         self.spawn(&[], arguments)
     }
 
-    fn spawn(&mut self, pace: &[&str], arguments: &[&str]) -> Result<(), Error> {
+    fn spawn(&mut self, pace: &[(&str, &str)], arguments: &[&str]) -> Result<(), Error> {
         self.starts += 1;
         let mut command = Command::new(&self.program);
         command
             .env_clear()
             .env("KUBECONFIG", &self.kubeconfig)
             .args(["run", "--namespace", NAMESPACE])
-            .args(["--identity", &format!("stage-{}", self.starts)])
+            .args(["--identity", &format!("{}-{}", self.name, self.starts)])
             .args(["--login-url", &self.simulator, "--partner-center-url", &self.simulator])
             .args(["--azure-url", &self.simulator])
-            .args(pace)
-            .args(["--health-address", "127.0.0.1:0"])
+            // As variables, which the arguments win over.
+            .envs(pace.iter().copied())
+            .env("CSP_HEALTH_ADDRESS", "127.0.0.1:0")
             .args(arguments);
         self.process = Some(Process::spawn(command, &self.log)?);
         Ok(())
@@ -74,6 +92,24 @@ impl Operator {
             process.kill()?;
         }
         Ok(())
+    }
+
+    /// Waits, for at most this long, until it ends by itself. `None`: it still runs.
+    pub fn wait(&mut self, timeout: Duration) -> Result<Option<ExitStatus>, Error> {
+        match &mut self.process {
+            Some(process) => Ok(process.wait(timeout)?),
+            None => Ok(None),
+        }
+    }
+
+    /// Stops it in its tracks, as a long pause of its machine would, until [`Operator::resume`].
+    pub fn pause(&mut self) -> Result<(), Error> {
+        self.process.as_mut().map_or(Ok(()), |process| Ok(process.pause()?))
+    }
+
+    /// Lets it go on after [`Operator::pause`].
+    pub fn resume(&mut self) -> Result<(), Error> {
+        self.process.as_mut().map_or(Ok(()), |process| Ok(process.resume()?))
     }
 
     /// Whether it runs.

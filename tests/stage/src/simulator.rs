@@ -1,5 +1,6 @@
 //! The simulator as a process, and its control API.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,12 +25,26 @@ pub enum World {
     Customers(u32),
 }
 
-/// A running simulator.
+/// A running simulator. It is used through its [`Control`].
 #[derive(Debug)]
 pub struct Simulator {
+    control: Control,
+    process: Process,
+}
+
+/// The simulator's control API.
+#[derive(Debug, Clone)]
+pub struct Control {
     url: String,
     http: reqwest::Client,
-    process: Process,
+}
+
+impl Deref for Simulator {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        &self.control
+    }
 }
 
 impl Simulator {
@@ -41,17 +56,19 @@ impl Simulator {
         };
         let mut process = Process::spawn(command, directory.join("simulator.log"))?;
         let url = wait_for(&mut process, "csp-simulator", "csp-simulator: listening on ")?;
-        Ok(Self { url, http: reqwest::Client::new(), process })
-    }
-
-    /// Base URL of everything it serves.
-    pub fn url(&self) -> &str {
-        &self.url
+        Ok(Self { control: Control { url, http: reqwest::Client::new() }, process })
     }
 
     /// Its log.
     pub fn log(&self) -> &Path {
         self.process.log()
+    }
+}
+
+impl Control {
+    /// Base URL of everything it serves.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Calls its control API below `/simulator/`.
