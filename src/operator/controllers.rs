@@ -9,7 +9,7 @@ use super::health::{Check, Standing};
 use super::process::{ControllersError, Leading};
 use crate::plan::schedule::Intervals;
 use crate::reconcile;
-use crate::remote::{Calls, Remote};
+use crate::remote::{Calls, CredentialError, Remote};
 
 /// How often it is looked whether the sign-in has been changed; looking costs nothing.
 const LOOK_AT_SIGN_IN: Duration = Duration::from_secs(2);
@@ -64,13 +64,18 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
         std::future::pending::<()>().await;
     };
     let look = async {
-        let mut generation = None;
+        let (mut generation, mut was_invalid) = (None, false);
         loop {
-            if let Ok(current) = credentials.current().await {
-                if generation.as_ref().is_some_and(|known| *known != current.generation) {
-                    sign_in.send_modify(|changes| *changes += 1);
+            match credentials.current().await {
+                Ok(current) => {
+                    // One that was missing or incomplete may be back as it was, and objects wait for it all the same.
+                    if was_invalid || generation.as_ref().is_some_and(|known| *known != current.generation) {
+                        sign_in.send_modify(|changes| *changes += 1);
+                    }
+                    (generation, was_invalid) = (Some(current.generation), false);
                 }
-                generation = Some(current.generation);
+                Err(CredentialError::Invalid { .. }) => was_invalid = true,
+                Err(CredentialError::Unavailable(_)) => {}
             }
             tokio::time::sleep(LOOK_AT_SIGN_IN).await;
         }
