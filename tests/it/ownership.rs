@@ -1,0 +1,107 @@
+//! Several permissions for one customer: one acts, or nobody.
+
+use std::time::Duration;
+
+use csp_operator::api::CustomerPurchasePermission;
+use serde_json::json;
+
+use crate::scene::{
+    ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, Scene, is_ready, message, permission, verdict,
+};
+use crate::stages::shared;
+
+fn is_in_conflict(found: &CustomerPurchasePermission) -> bool {
+    verdict(found, "Stalled") == "True Conflict" && verdict(found, "Ready") == "False Conflict"
+}
+
+/// Applies the Customer and its subscription only after both permissions, so that neither has claimed the tenant first.
+fn both(scene: &Scene, first: &str, second: &str) {
+    scene.apply(&permission(PERMISSION, first));
+    // Ages are told apart by the second.
+    std::thread::sleep(Duration::from_millis(1100));
+    scene.apply(&permission("other", second));
+    scene.apply(&(scene.subscription() + &scene.customer()));
+}
+
+fn other(scene: &Scene, what: &str, is_so: impl Fn(&CustomerPurchasePermission) -> bool) -> CustomerPurchasePermission {
+    scene.until_named("other", what, is_so)
+}
+
+#[test]
+fn of_two_that_want_the_same_the_older_acts_and_the_other_names_it() {
+    let scene = Scene::new(shared().1);
+    both(&scene, ALLOW_RESERVATIONS, ALLOW_RESERVATIONS);
+    scene.until_verdict("Ready", "True InSync");
+    let loser = other(&scene, "it is in conflict", is_in_conflict);
+    assert!(message(&loser, "Stalled").contains(&format!("{}/{PERMISSION} already manages", scene.namespace)));
+    assert!(loser.metadata.finalizers.is_none(), "who owns nothing holds nothing");
+    assert_eq!(scene.attempts(), ["create"]);
+    // Whoever owns nothing revokes nothing.
+    scene.delete::<CustomerPurchasePermission>("other");
+    scene.until_gone::<CustomerPurchasePermission>("other");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
+fn a_claim_is_worth_more_than_another_wish_in_another_namespace() {
+    let scene = Scene::new(shared().1);
+    scene.converge(ALLOW_RESERVATIONS);
+    let elsewhere = scene.elsewhere();
+    elsewhere.declare(ALLOW_BOTH);
+    let loser = elsewhere.until("it is in conflict", is_in_conflict);
+    assert!(message(&loser, "Stalled").contains(&format!("{}/{PERMISSION} already manages", scene.namespace)));
+    scene.stays("ready", 1.0, is_ready);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
+fn of_two_that_want_different_things_nobody_acts_until_a_person_decides() {
+    let scene = Scene::new(shared().1);
+    both(&scene, ALLOW_RESERVATIONS, ALLOW_BOTH);
+    let found = scene.until("it is in conflict", is_in_conflict);
+    assert!(
+        message(&found, "Stalled").contains(&format!("{}/other", scene.namespace)),
+        "{}",
+        message(&found, "Stalled")
+    );
+    let found = other(&scene, "it is in conflict", is_in_conflict);
+    assert!(message(&found, "Stalled").contains(&format!("{}/{PERMISSION}", scene.namespace)));
+    scene.stays("in conflict", 2.0, is_in_conflict);
+    assert_eq!(scene.attempts(), Vec::<String>::new());
+    scene.change(&json!({ "azureSavingsPlans": "Allow" }));
+    scene.until_verdict("Ready", "True InSync");
+    other(&scene, "it names the owner", |found| message(found, "Stalled").contains("already manages"));
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
+fn who_takes_over_from_a_deleted_owner_finds_everything_as_it_was() {
+    let scene = Scene::new(shared().1);
+    scene.converge(ALLOW_RESERVATIONS);
+    let elsewhere = scene.elsewhere();
+    elsewhere.declare(ALLOW_RESERVATIONS);
+    elsewhere.until("it is in conflict", is_in_conflict);
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    elsewhere.until_verdict("Ready", "True InSync");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+    elsewhere.delete::<CustomerPurchasePermission>(PERMISSION);
+    elsewhere.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+}
+
+#[test]
+fn a_successor_that_could_not_grant_inherits_nothing() {
+    let scene = Scene::new(shared().1);
+    scene.converge(ALLOW_RESERVATIONS);
+    let elsewhere = scene.elsewhere();
+    // Somebody else's id: this one could not have been granted.
+    let wrong = elsewhere.subscription().replace(&elsewhere.subscription_id(), "a9999999-9999-4999-8999-999999999999");
+    elsewhere.apply(&(elsewhere.customer() + &wrong + &permission(PERMISSION, ALLOW_RESERVATIONS)));
+    elsewhere.until("it is in conflict", is_in_conflict);
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+    elsewhere.until_verdict("Ready", "False SubscriptionNotFound");
+    assert_eq!(scene.attempts().len(), 2);
+}
