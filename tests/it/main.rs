@@ -2,8 +2,9 @@
 //! in place of Microsoft.
 //!
 //! What is asserted is seen from outside: objects and events as the API server hands them out, the simulator's request
-//! log, and the API server's audit log. Tests share one stage ([`stages::shared`]), each with a
-//! namespace and customers of its own ([`scene::Scene`]).
+//! log, and the API server's audit log. Tests that leave the operator alone share one stage ([`stages::shared`]), each
+//! with a namespace and customers of its own ([`scene::Scene`]). Tests that kill, stop or misconfigure something take one
+//! of two other stages for themselves ([`stages::Exclusive`]).
 
 #![allow(
     clippy::unwrap_used,
@@ -17,10 +18,13 @@ mod stages;
 
 mod architecture;
 mod command_line;
+mod crash;
 mod deletion;
 mod drift;
 mod examples;
 mod main_path;
+mod outside;
 mod ownership;
 mod references;
 mod refusals;
+mod restart;

@@ -309,6 +309,11 @@ impl Scene {
         run(self.view.simulator.post("faults", fault)).unwrap();
     }
 
+    /// Forgets what the API server has been asked so far: one that has just started refuses what it does not know yet.
+    pub(crate) fn audit_from_now(&mut self) {
+        self.audit_start = audit::read(&self.view.audit_log, 0).unwrap().end;
+    }
+
     /// The operator's requests to the API server since the scene began.
     pub(crate) fn audited(&self) -> Counts {
         audit::read(&self.view.audit_log, self.audit_start).unwrap().counts.of(OPERATOR_USER)

@@ -1,13 +1,19 @@
-//! Where tests run.
+//! Where tests run: one stage that is shared, and two that a test can have for itself.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use stage::{Control, Programs, Stage, World};
+use kube::{Api, Client, Config, Resource, ResourceExt as _};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use stage::{Control, NAMESPACE, Operator, Programs, Stage, World};
 use tokio::runtime::Runtime;
 
 /// Longest wait for something that is expected. Seconds are usual; a busy machine takes many times that.
@@ -104,4 +110,101 @@ static SHARED: LazyLock<(Stage, View)> = LazyLock::new(|| {
 /// The stage that is shared: its operator runs all the time.
 pub(crate) fn shared() -> (&'static Stage, &'static View) {
     (&SHARED.0, &SHARED.1)
+}
+
+static POOL: [LazyLock<Mutex<Stage>>; 2] =
+    [LazyLock::new(|| Mutex::new(start("it-a"))), LazyLock::new(|| Mutex::new(start("it-b")))];
+
+/// A stage that nobody else uses meanwhile, with nothing declared and nothing broken. Its operator is not running.
+pub(crate) struct Exclusive {
+    /// Everything on it.
+    pub(crate) stage: MutexGuard<'static, Stage>,
+    /// What is seen of it.
+    pub(crate) view: View,
+}
+
+impl Exclusive {
+    /// Takes one of the two, as soon as one is free, and clears away what the last test has left.
+    pub(crate) fn take() -> Self {
+        let stage = eventually_free();
+        let mut exclusive = Self { view: View::of(&stage), stage };
+        exclusive.clear();
+        exclusive
+    }
+
+    /// Starts the operator with these arguments, and waits until it acts.
+    pub(crate) fn start(&mut self, arguments: &[&str]) {
+        let before = self.stage.operator.log().len();
+        self.stage.operator.start(arguments).unwrap();
+        until_it_acts(&self.stage.operator, before);
+    }
+
+    /// Kills the operator and starts it again. Its lease is taken away, which spares the new process the wait for its
+    /// end: the old one is dead for certain.
+    pub(crate) fn kill_and_start(&mut self, arguments: &[&str]) {
+        self.stage.operator.kill().unwrap();
+        run(forget_lease(&self.view.client));
+        self.start(arguments);
+    }
+
+    fn clear(&mut self) {
+        self.stage.operator.kill().unwrap();
+        self.stage.cluster.start_apiserver().unwrap();
+        self.stage.apply(&stage::credentials("simulated-refresh-token")).unwrap();
+        run(async {
+            remove_all::<CustomerPurchasePermission>(&self.view.client).await;
+            remove_all::<AzureSubscription>(&self.view.client).await;
+            remove_all::<Customer>(&self.view.client).await;
+            forget_lease(&self.view.client).await;
+            self.view.simulator.call(Method::DELETE, "faults", None).await.unwrap();
+            self.view.simulator.set(json!({ "latencyMs": 0 })).await.unwrap();
+            let agent = json!({
+                "upn": "operator@contosopartner.onmicrosoft.com", "roles": ["AdminAgent"], "mfa": true,
+            });
+            self.view.simulator.post("partner/user", agent).await.unwrap();
+        });
+    }
+}
+
+/// Waits until a replica says that it acts, after this much of its log.
+pub(crate) fn until_it_acts(operator: &Operator, after: usize) {
+    let acts = || operator.log().get(after..)?.contains("this replica acts").then_some(());
+    eventually_or("it acts", acts, || operator.log());
+}
+
+fn eventually_free() -> MutexGuard<'static, Stage> {
+    // No deadline: whoever is ahead has its own.
+    loop {
+        for stage in &POOL {
+            match stage.try_lock() {
+                Ok(stage) => return stage,
+                Err(TryLockError::Poisoned(poisoned)) => return PoisonError::into_inner(poisoned),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+async fn forget_lease(client: &Client) {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
+    let _ = leases.delete("csp-operator", &DeleteParams::default()).await;
+}
+
+/// Removes every object of a kind without asking anybody's finalizer.
+async fn remove_all<K>(client: &Client)
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let all: Api<K> = Api::all(client.clone());
+    for object in all.list(&ListParams::default()).await.unwrap() {
+        let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap());
+        let name = object.name_any();
+        let without = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+        let _ = api.patch(&name, &PatchParams::default(), &without).await;
+        let _ = api.delete(&name, &DeleteParams::default()).await;
+    }
 }
