@@ -6,8 +6,8 @@ use super::measure::{Measurement, is_lease};
 const CALLS_AFTER_RESTART_MAX: u64 = 20;
 /// Most writes to one new permission until it is `Ready`: finalizer, status, event.
 const WRITES_PER_PERMISSION_MAX: u64 = 3;
-/// Most writes to one Customer or `AzureSubscription`: status, event.
-const WRITES_PER_PREREQUISITE_MAX: u64 = 2;
+/// Most writes to one Customer or `AzureSubscription` that is in order: status.
+const WRITES_PER_PREREQUISITE_MAX: u64 = 1;
 /// Most writes for one activity record: status, event.
 const WRITES_PER_RECORD_MAX: u64 = 2;
 /// Objects of the operator's own: the refresh token, how far the activity log was read, that it may be trusted.
