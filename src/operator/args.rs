@@ -191,7 +191,7 @@ pub struct RunArgs {
         long,
         env = "CSP_PREREQUISITE_INTERVAL",
         value_name = "DURATION",
-        default_value = "12h",
+        default_value = "24h",
         value_parser = between(Duration::from_mins(1), Duration::from_hours(24 * 30)),
         help_heading = "Reconciling"
     )]

@@ -219,7 +219,7 @@ fn noun(kind: AzurePlanKind) -> &'static str {
 }
 
 /// At most five, so that a message stays one.
-fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     match items.len() {
         0..=5 => items.join(", "),

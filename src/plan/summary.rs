@@ -107,7 +107,7 @@ pub fn transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
             ready.status,
             ready.reason,
             ready.observed_generation.unwrap_or_default(),
-            ready.last_transition_time.0
+            was.map(|was| was.last_transition_time.0.to_string()).unwrap_or_default()
         ),
     })
 }

@@ -16,8 +16,8 @@ use super::metrics::Metrics;
 use super::objects::Objects;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::model::{Installation, TenantId};
+use crate::plan::Need;
 use crate::plan::schedule::Intervals;
-use crate::plan::{Need, ObjectName};
 use crate::remote::Remote;
 
 /// Shared by all passes of all kinds.
@@ -57,7 +57,7 @@ impl Context {
 
     /// Has the objects looked at soon that show a fact which one pass has just learnt: theirs might not be due for hours.
     /// Permissions follow when their subscriptions do.
-    pub(super) fn wake_those_who_show(&self, need: &Need, except: &ObjectName) {
+    pub(super) fn wake_those_who_show(&self, need: &Need) {
         let (customers, subscriptions) = {
             let index = self.index();
             match need {
@@ -68,10 +68,10 @@ impl Context {
                 Need::Policy(_) => return,
             }
         };
-        for name in customers.iter().filter(|name| *name != except) {
+        for name in &customers {
             self.customers.wake(name);
         }
-        for name in subscriptions.iter().filter(|name| *name != except) {
+        for name in &subscriptions {
             self.subscriptions.wake(name);
         }
     }

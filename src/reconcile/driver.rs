@@ -22,7 +22,7 @@ use super::patches::apply_status;
 use crate::model::{Ignorance, TenantId};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Failure};
-use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
+use crate::plan::{Event, Need, Plan, Wait, summary};
 use crate::remote::Advice;
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
@@ -83,6 +83,8 @@ pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) failures: BTreeMap<Need, Ignorance>,
     /// What has come of this pass so far.
     pub(super) attempt: Attempt,
+    /// Whether the API server has taken a patch in this pass that was bound to the object as it was planned with.
+    pub(super) is_confirmed: bool,
 }
 
 /// Looks at one object, in a task of its own: a panic in it is an error of this object only.
@@ -134,8 +136,14 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
     // While this pass waited for its turn, another may have written.
     let object = K::objects(context).newest(object);
     let start = K::status(&object).cloned().unwrap_or_default();
-    let mut pass =
-        Pass::<K> { context, object, now: Timestamp::now(), failures: BTreeMap::new(), attempt: Attempt::None };
+    let mut pass = Pass::<K> {
+        context,
+        object,
+        now: Timestamp::now(),
+        failures: BTreeMap::new(),
+        attempt: Attempt::None,
+        is_confirmed: false,
+    };
     let mut before = start.clone();
     let mut events = Vec::new();
     let mut tried = BTreeSet::new();
@@ -209,7 +217,7 @@ impl<K: Kind> Pass<'_, K> {
         let readings = needs.iter().map(|need| context.inventory.read(&context.remote, need, self.now, is_strict));
         for (need, result) in needs.iter().zip(join_all(readings).await) {
             match result {
-                Ok(true) => context.wake_those_who_show(need, &self.name()),
+                Ok(true) => context.wake_those_who_show(need),
                 Ok(false) => {}
                 Err(failed) => {
                     self.failures.insert(need.clone(), failed.why);
@@ -217,10 +225,6 @@ impl<K: Kind> Pass<'_, K> {
                 }
             }
         }
-    }
-
-    fn name(&self) -> ObjectName {
-        ObjectName { namespace: self.object.namespace().unwrap_or_default(), name: self.object.name_any() }
     }
 
     /// Notes that a write has failed.
@@ -237,6 +241,7 @@ impl<K: Kind> Pass<'_, K> {
         let object = Arc::new(object);
         K::objects(self.context).wrote(Arc::clone(&object));
         self.object = object;
+        self.is_confirmed = true;
     }
 
     /// Events first: they are not repeated under a name that is taken, while a status that is written tells that all has

@@ -23,6 +23,9 @@ pub enum Error {
     /// The object that was to take over has gone; the next pass decides anew.
     #[error("{0} was to take over, and is gone")]
     SuccessorGone(ObjectName),
+    /// The object has changed since it was planned with.
+    #[error("the object has changed since the watch showed it; nothing was granted")]
+    Outdated,
     /// The pass took too long.
     #[error("the pass took longer than {} s and was given up", .0.as_secs())]
     TimedOut(Duration),
@@ -49,6 +52,7 @@ impl Error {
             Self::Remote(error) => error.category(),
             Self::Kubernetes { source, .. } if is_conflict(source) => "conflict",
             Self::Kubernetes { .. } => "kubernetes",
+            Self::Outdated => "conflict",
             Self::SuccessorGone(_) => "successor_gone",
             Self::TimedOut(_) => "timed_out",
             Self::Endless { .. } => "endless",
@@ -63,6 +67,7 @@ impl Error {
             Self::Remote(error) => error.advice(),
             Self::Anonymous => Advice::AwaitChange,
             Self::Kubernetes { .. }
+            | Self::Outdated
             | Self::SuccessorGone(_)
             | Self::TimedOut(_)
             | Self::Endless { .. }

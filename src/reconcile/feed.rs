@@ -43,18 +43,27 @@ pub(super) struct Feed {
 #[derive(Debug)]
 struct State {
     records: HashMap<TenantId, Vec<SeenRecord>>,
-    /// Ids of all records within the window that polls read again.
-    seen: BTreeSet<(Timestamp, String)>,
+    /// Ids and results of all records within the window that polls read again.
+    seen: BTreeSet<(Timestamp, String, String)>,
     /// Records that woke an object whose status does not show them yet.
     unreported: HashMap<ObjectName, HashSet<String>>,
     /// Writes of ours whose records have not appeared, by customer and correlation id. In order, since every plan asks
     /// for those of one customer, and while a fleet is new there is one of each.
-    expected: BTreeMap<(TenantId, String), Timestamp>,
+    expected: BTreeMap<(TenantId, String), Expected>,
     remembered: Remembered,
     /// What is remembered outside the process.
     saved: Remembered,
     had_watermark: bool,
     failures: u32,
+    has_polled: bool,
+}
+
+/// A write of ours whose record has not appeared.
+#[derive(Debug)]
+struct Expected {
+    sent_at: Timestamp,
+    /// Whether Partner Center has told of its success. Without that, it may never have arrived.
+    is_confirmed: bool,
 }
 
 /// What the feed says of one customer.
@@ -69,6 +78,9 @@ impl Feed {
     /// A feed that goes on where `remembered` ends.
     pub(super) fn new(installation: Installation, remembered: Remembered, now: Timestamp) -> Self {
         let reachable = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
+        // A clock that was ahead must not make the feed skip what is still to come.
+        let remembered =
+            Remembered { watermark: remembered.watermark.map(|watermark| watermark.min(now)), ..remembered };
         let had_watermark = remembered.watermark.is_some_and(|watermark| watermark >= reachable);
         let state = State {
             records: HashMap::new(),
@@ -79,6 +91,7 @@ impl Feed {
             saved: remembered,
             had_watermark,
             failures: 0,
+            has_polled: false,
         };
         Self { installation, started: now, state: Mutex::new(state) }
     }
@@ -87,7 +100,7 @@ impl Feed {
     pub(super) fn window(&self, now: Timestamp) -> (Date, Date) {
         let earliest = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
         let from = match self.state().remembered.watermark {
-            Some(watermark) => watermark.saturating_sub(OVERLAP).unwrap_or(earliest).max(earliest),
+            Some(watermark) => watermark.min(now).saturating_sub(OVERLAP).unwrap_or(earliest).max(earliest),
             None => earliest,
         };
         let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
@@ -98,35 +111,40 @@ impl Feed {
     pub(super) fn polled(&self, records: Vec<ActivityRecord>, now: Timestamp) -> HashSet<TenantId> {
         let mut state = self.state();
         state.failures = 0;
+        state.has_polled = true;
         let mut touched = HashSet::new();
         for record in records {
-            if !state.seen.insert((record.at, record.id.clone())) {
+            if !state.seen.insert((record.at, record.id.clone(), record.status.clone())) {
                 continue;
             }
             let origin = match &record.correlation_id {
                 Some(id) => self.installation.origin(record.customer, id),
                 None => Origin::Other,
             };
-            if let Some(id) = &record.correlation_id {
-                state.expected.remove(&(record.customer, id.clone()));
-            }
+            let correlation = record.correlation_id.clone().unwrap_or_default();
+            let expected = state.expected.remove(&(record.customer, correlation));
+            let is_confirmed = expected.is_some_and(|expected| expected.is_confirmed);
             // Also a late one, or one from before a restart: the feed shows what we write.
             state.remembered.is_proven |= origin == Origin::Own;
             let customer = record.customer;
             let records = state.records.entry(customer).or_default();
-            records.push(SeenRecord { record, origin, seen_at: now });
+            // One that was in progress may come again with its end.
+            records.retain(|seen| seen.record.id != record.id);
+            records.push(SeenRecord { record, origin, is_confirmed, seen_at: now });
             records.sort_by(|a, b| (b.record.at, &b.record.id).cmp(&(a.record.at, &a.record.id)));
             records.truncate(RECORDS_MAX);
             touched.insert(customer);
         }
         let overdue = now.saturating_sub(RECORD_DUE).unwrap_or(Timestamp::MIN);
-        let missing = state.expected.values().filter(|at| **at < overdue).count();
+        let is_overdue = |expected: &Expected| expected.sent_at < overdue;
+        // One that was never confirmed may never have arrived: its record is missing for a good reason.
+        let missing = state.expected.values().filter(|one| is_overdue(one) && one.is_confirmed).count();
+        state.expected.retain(|_, one| !is_overdue(one));
         if missing > 0 {
             tracing::warn!(
                 missing,
                 "writes of this operator have not appeared in the activity log within 30 minutes; policies are read hourly until they do"
             );
-            state.expected.retain(|_, at| *at >= overdue);
             state.remembered.is_proven = false;
         }
         touched
@@ -178,17 +196,17 @@ impl Feed {
         let mut state = self.state();
         state.unreported.retain(|name, _| exists(name));
         if state.failures == 0 && state.unreported.is_empty() {
-            let newest = state.seen.last().map(|(at, _)| *at);
+            let newest = state.seen.last().map(|(at, ..)| (*at).min(now));
             let idle = now.saturating_sub(WATERMARK_AGE_MAX).unwrap_or(Timestamp::MIN);
             let watermark = newest.into_iter().chain([idle]).chain(state.remembered.watermark).max();
             state.remembered.watermark = watermark;
             let forgotten = watermark.unwrap_or(now).saturating_sub(OVERLAP * 2).unwrap_or(Timestamp::MIN);
-            state.seen.retain(|(at, _)| *at >= forgotten);
+            state.seen.retain(|(at, ..)| *at >= forgotten);
         }
         let is_due = match (state.saved.watermark, state.remembered.watermark) {
             (Some(saved), Some(ours)) => {
                 // A record moves it at once; time alone only once a day.
-                let is_record = state.seen.last().is_some_and(|(at, _)| *at == ours);
+                let is_record = state.seen.last().is_some_and(|(at, ..)| (*at).min(now) == ours);
                 saved < ours && (is_record || ours.duration_since(saved) >= WATERMARK_AGE_MAX)
             }
             (None, Some(_)) => true,
@@ -204,7 +222,25 @@ impl Feed {
 
     /// Expects a record of a write that is about to be sent.
     pub(super) fn expect(&self, customer: TenantId, correlation: Uuid, now: Timestamp) {
-        self.state().expected.insert((customer, correlation.to_string()), now);
+        let expected = Expected { sent_at: now, is_confirmed: false };
+        self.state().expected.insert((customer, correlation.to_string()), expected);
+    }
+
+    /// Notes that the write has succeeded: its record, whenever it comes or came, tells nothing new.
+    pub(super) fn confirm(&self, customer: TenantId, correlation: Uuid) {
+        let mut state = self.state();
+        let correlation = correlation.to_string();
+        let records = state.records.get_mut(&customer);
+        let shown = records
+            .and_then(|all| all.iter_mut().find(|seen| seen.record.correlation_id.as_deref() == Some(&correlation)));
+        match shown {
+            Some(seen) => seen.is_confirmed = true,
+            None => {
+                if let Some(expected) = state.expected.get_mut(&(customer, correlation)) {
+                    expected.is_confirmed = true;
+                }
+            }
+        }
     }
 
     /// Expects it no more: the write is known not to have been made.
@@ -235,7 +271,7 @@ impl Feed {
     /// followed without a gap since before this process began, or for so long that every policy has been read since.
     fn is_trusted_in(&self, state: &State, now: Timestamp) -> bool {
         let is_unbroken = state.had_watermark || now.duration_since(self.started) >= SWEEP_WITHOUT_WATERMARK;
-        state.remembered.is_proven && state.failures < FAILURES_MAX && is_unbroken
+        state.has_polled && state.remembered.is_proven && state.failures < FAILURES_MAX && is_unbroken
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -367,7 +403,9 @@ mod tests {
         assert!(feed.is_trusted(now));
         assert_eq!(feed.of(tenant(), now).records[0].origin, Origin::Own);
 
-        feed.expect(tenant(), Installation::new("ours").correlation_id(tenant(), [2; 10]), now);
+        let lost = Installation::new("ours").correlation_id(tenant(), [2; 10]);
+        feed.expect(tenant(), lost, now);
+        feed.confirm(tenant(), lost);
         feed.polled(Vec::new(), at("2026-03-01T08:29:00Z"));
         assert!(feed.is_trusted(at("2026-03-01T08:29:00Z")));
         feed.polled(Vec::new(), at("2026-03-01T08:31:00Z"));
@@ -378,10 +416,13 @@ mod tests {
     fn a_feed_without_watermark_or_answers_is_not_trusted() {
         let start = "2026-03-01T08:00:00Z";
         let without = feed(None, true, start);
+        without.polled(Vec::new(), at(start));
         assert!(!without.is_trusted(at("2026-03-01T08:59:00Z")));
         assert!(without.is_trusted(at("2026-03-01T09:00:00Z")));
 
         let with = feed(Some("2026-03-01T06:00:00Z"), true, start);
+        assert!(!with.is_trusted(at(start)), "nothing has been read since the watermark");
+        with.polled(Vec::new(), at(start));
         assert!(with.is_trusted(at(start)));
         for _ in 0..FAILURES_MAX {
             with.poll_failed();
@@ -389,5 +430,52 @@ mod tests {
         assert!(!with.is_trusted(at(start)));
         with.polled(Vec::new(), at(start));
         assert!(with.is_trusted(at(start)));
+    }
+
+    #[test]
+    fn only_a_write_that_was_confirmed_tells_nothing_new() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(None, false, "2026-03-01T08:00:00Z");
+        let write = |number| {
+            let correlation = Installation::new("ours").correlation_id(tenant(), [number; 10]);
+            feed.expect(tenant(), correlation, now);
+            correlation
+        };
+        let (confirmed, lost, faster) = (write(1), write(2), write(3));
+        feed.confirm(tenant(), confirmed);
+        let written = |id: &str, correlation| record(id, "2026-03-01T08:00:00Z", Some(correlation));
+        feed.polled(vec![written("c", confirmed), written("b", lost), written("a", faster)], now);
+        feed.confirm(tenant(), faster);
+        let told: Vec<_> =
+            feed.of(tenant(), now).records.iter().map(|seen| (seen.record.id.clone(), seen.is_confirmed)).collect();
+        assert_eq!(told, [("c".into(), true), ("b".into(), false), ("a".into(), true)]);
+    }
+
+    #[test]
+    fn a_write_that_never_arrived_refutes_nothing() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(Some("2026-03-01T06:00:00Z"), true, "2026-03-01T08:00:00Z");
+        feed.expect(tenant(), Installation::new("ours").correlation_id(tenant(), [1; 10]), now);
+        let later = at("2026-03-01T09:00:00Z");
+        feed.polled(Vec::new(), later);
+        assert!(feed.is_trusted(later) && !feed.of(tenant(), later).is_record_pending);
+    }
+
+    #[test]
+    fn a_record_that_ends_later_is_news_again() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(None, false, "2026-03-01T08:00:00Z");
+        let in_progress = ActivityRecord { status: "progress".into(), ..record("a", "2026-03-01T07:00:00Z", None) };
+        assert_eq!(feed.polled(vec![in_progress], now).len(), 1);
+        assert_eq!(feed.polled(vec![record("a", "2026-03-01T07:00:00Z", None)], now).len(), 1);
+        let told: Vec<_> = feed.of(tenant(), now).records.into_iter().map(|seen| seen.record.status).collect();
+        assert_eq!(told, ["succeeded"]);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_skips_nothing() {
+        let now = "2026-03-01T08:00:00Z";
+        let feed = feed(Some("2026-03-07T08:00:00Z"), true, now);
+        assert_eq!(feed.window(at(now)).0.to_string(), "2026-02-28");
     }
 }

@@ -1,13 +1,13 @@
 //! The facts that this process has read, shared by all objects of a customer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    AzureEstate, CustomerProfile, Denial, Fact, Ignorance, OwnerHolders, PartnerAuthorization, PolicyState,
+    AzureEstate, CustomerProfile, Denial, Fact, Ignorance, ObjectId, OwnerHolders, PartnerAuthorization, PolicyState,
     SubscriptionId, TenantId,
 };
 use crate::plan::Need;
@@ -19,6 +19,9 @@ const DENIAL_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
 /// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
 const JUST_READ: SignedDuration = SignedDuration::from_secs(10);
+
+/// Owners that are asked about again with others; more than that have piled up from manifests of long ago.
+const ASKED_MAX: usize = 100;
 
 /// From how many waiting at once the customers are read by the page instead of one by one.
 const READ_BY_THE_PAGE_FROM: usize = 4;
@@ -50,7 +53,9 @@ struct Reading<T> {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum TurnKey {
+    /// All customers, by the page.
     Profiles,
+    Profile(TenantId),
     Estate(TenantId),
     Holders(TenantId, SubscriptionId),
     Policy(TenantId),
@@ -125,11 +130,13 @@ impl Inventory {
         self.note_denial(error, at);
     }
 
-    /// Forgets that the partner's sign-in was refused: it has been changed.
+    /// Forgets everything: the sign-in has been changed, and it may be another partner's.
     pub(super) fn sign_in_changed(&self) {
         let mut partner = self.partner_state();
         partner.denied = None;
         partner.has_written = false;
+        drop(partner);
+        *self.facts() = Facts::default();
     }
 
     /// Forgets everything about tenants that no object means any more.
@@ -167,8 +174,7 @@ impl Inventory {
             Need::Customer(customer) => self.read_profile(remote, *customer, at).await,
             Need::Estate(customer) => self.read_estate(remote, *customer, at).await,
             Need::Owners(customer, subscription, asked) => {
-                let holders = remote.azure.owners(*customer, *subscription, asked).await;
-                holders.map(|value| put(&mut self.facts().holders, (*customer, *subscription), value, at))
+                self.read_holders(remote, (*customer, *subscription), asked, at).await
             }
             Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
         };
@@ -188,6 +194,12 @@ impl Inventory {
 
     async fn read_profile(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
         if self.waiting_for_profiles.load(Ordering::Relaxed) >= READ_BY_THE_PAGE_FROM {
+            // One list for all who wait; a customer that hangs by itself holds up nobody else.
+            let turn = self.turn_of(TurnKey::Profiles);
+            let _turn = turn.lock().await;
+            if self.is_read(&Need::Customer(customer), at) {
+                return Ok(true);
+            }
             let all = remote.partner_center.customers().await?;
             let mut facts = self.facts();
             let mut found = None;
@@ -213,6 +225,28 @@ impl Inventory {
     async fn read_estate(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
         let value = remote.partner_center.azure_estate(customer).await?;
         Ok(put(&mut self.facts().estates, customer, value, at))
+    }
+
+    /// Asks again about everybody who has been asked about before: two objects may name the same subscription and different
+    /// owners, and would else take each other's answers away for ever.
+    async fn read_holders(
+        &self,
+        remote: &Remote,
+        key: (TenantId, SubscriptionId),
+        asked: &BTreeSet<ObjectId>,
+        at: Timestamp,
+    ) -> Result<bool, RemoteError> {
+        let before = self.facts().holders.get(&key).map(|reading| reading.value.clone());
+        let mut asked = asked.clone();
+        if let Some(before) = before.as_ref().filter(|before| before.asked.len() <= ASKED_MAX) {
+            asked.extend(&before.asked);
+        }
+        let value = remote.azure.owners(key.0, key.1, &asked).await?;
+        let is_news = before.is_none_or(|before| {
+            before.direct != value.direct || before.asked.iter().any(|one| before.holds(*one) != value.holds(*one))
+        });
+        self.facts().holders.insert(key, Reading { value, at });
+        Ok(is_news)
     }
 
     async fn read_policy(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
@@ -265,11 +299,15 @@ impl Inventory {
 
     fn turn(&self, need: &Need) -> Arc<tokio::sync::Mutex<()>> {
         let key = match need {
-            Need::Customer(_) => TurnKey::Profiles,
+            Need::Customer(customer) => TurnKey::Profile(*customer),
             Need::Estate(customer) => TurnKey::Estate(*customer),
             Need::Owners(customer, subscription, _) => TurnKey::Holders(*customer, *subscription),
             Need::Policy(customer) => TurnKey::Policy(*customer),
         };
+        self.turn_of(key)
+    }
+
+    fn turn_of(&self, key: TurnKey) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(self.turns().entry(key).or_default())
     }
 

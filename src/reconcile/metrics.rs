@@ -101,7 +101,9 @@ impl Metrics {
         self.events_lost.inc();
     }
 
-    pub(super) fn trust_feed(&self, is_trusted: bool) {
-        self.feed_trusted.set(i64::from(is_trusted));
+    /// Says whether that is a change.
+    pub(super) fn trust_feed(&self, is_trusted: bool) -> bool {
+        let is_trusted = i64::from(is_trusted);
+        self.feed_trusted.set(is_trusted) != is_trusted
     }
 }

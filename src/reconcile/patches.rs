@@ -33,6 +33,15 @@ where
         .map_err(|source| Error::Kubernetes { what: "write the status", source: Box::new(source) })
 }
 
+/// Reads a permission from the API server itself.
+pub(super) async fn read(
+    client: &Client,
+    object: &CustomerPurchasePermission,
+) -> Result<CustomerPurchasePermission, Error> {
+    let (api, name) = handle(client, object)?;
+    api.get(name).await.map_err(|source| Error::Kubernetes { what: "read the object again", source: Box::new(source) })
+}
+
 /// Puts the finalizer on a permission and remembers its tenant, in one patch.
 pub(super) async fn claim(
     client: &Client,

@@ -64,7 +64,13 @@ impl Kind for Permission {
                     pass.wrote(written);
                     Ok(Progress::GoesOn)
                 }
-                Action::Write { tenant, write } => send(pass, *tenant, write).await,
+                Action::Write { tenant, write, is_grant } => {
+                    // A claim made in this pass has asked already.
+                    if *is_grant && !pass.is_confirmed {
+                        confirm_object(pass).await?;
+                    }
+                    send(pass, *tenant, write).await
+                }
                 Action::PassOn { successor, uid, tenant } => {
                     pass_on(pass.context, successor, uid, *tenant).await?;
                     Ok(Progress::GoesOn)
@@ -115,12 +121,9 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     }
 }
 
-/// The tenant that a permission means: the one it remembers, else its Customer's.
+/// The tenant that a permission means.
 fn tenant(context: &Context, desired: &Desired) -> Option<TenantId> {
-    desired.remembered.or_else(|| match customer_of(context, desired) {
-        CustomerRef::Found(tenant) => Some(tenant),
-        CustomerRef::Missing | CustomerRef::Malformed(_) => None,
-    })
+    desired.tenant(&customer_of(context, desired))
 }
 
 fn customer_of(context: &Context, desired: &Desired) -> CustomerRef {
@@ -167,15 +170,27 @@ fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Conten
         .filter_map(|name| context.permissions.get(name))
         .filter_map(|object| Desired::of(&object))
         .collect();
-    let contenders: Vec<_> = others.iter().filter_map(|other| Contender::of(other, tenant)).collect();
+    let contenders: Vec<_> =
+        others.iter().filter_map(|other| Contender::of(other, tenant, &customer_of(context, other))).collect();
     let staying: Vec<_> = others
         .iter()
         .filter(|other| !other.is_deleting && other.mode == api::Mode::Enforce)
-        .filter_map(|other| Contender::of(other, tenant))
+        .filter_map(|other| Contender::of(other, tenant, &customer_of(context, other)))
         .collect();
     let heir = successor(&staying).map(|heir| heir.uid.clone());
     let heir = heir.and_then(|uid| others.into_iter().find(|other| other.identity.uid == uid));
     (contenders, heir)
+}
+
+/// Asks the API server whether the object is still as it was planned with: a watch may stall, and a grant that was taken
+/// back meanwhile must not go out. A revoke does not wait for this.
+async fn confirm_object(pass: &Pass<'_, Permission>) -> Result<(), Error> {
+    let planned = &pass.object.metadata;
+    let now = patches::read(&pass.context.client, pass.object.as_ref()).await?.metadata;
+    let is_same = (&now.uid, now.generation, &now.deletion_timestamp, &now.finalizers)
+        == (&planned.uid, planned.generation, &planned.deletion_timestamp, &planned.finalizers)
+        && now.annotations == planned.annotations;
+    if is_same { Ok(()) } else { Err(Error::Outdated) }
 }
 
 /// Puts the claim on another object: the very one that was planned with, or none.
@@ -208,13 +223,20 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
             partner_center.update_policy(tenant, read, permissions, correlation).await.map(PolicyState::Present)
         }
         Write::Delete { id } => {
-            partner_center.delete_policy(tenant, id, correlation).await.map(|()| PolicyState::Absent)
+            partner_center.delete_policy(tenant, id, correlation).await.map(|was_there| {
+                if !was_there {
+                    // Nothing happened, so nothing will be recorded.
+                    context.feed.expect_no_more(tenant, correlation);
+                }
+                PolicyState::Absent
+            })
         }
     };
     let error = match result {
         Ok(state) => {
             tracing::info!(%tenant, %correlation, ?write, "wrote to Partner Center");
             context.inventory.write_accepted(tenant, state, at);
+            context.feed.confirm(tenant, correlation);
             pass.attempt = Attempt::Accepted;
             return Ok(Progress::GoesOn);
         }
@@ -226,6 +248,7 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
     }
     if error.policy_exists() || error.policy_missing() || error.is_stale() {
         tracing::debug!(%tenant, "the policy has changed since it was read: {error}");
+        pass.attempt = Attempt::Contradicted;
         return Ok(Progress::LookAgain);
     }
     pass.failed(&error);

@@ -31,6 +31,9 @@ use crate::model::{Installation, TenantId};
 use crate::plan::schedule::Intervals;
 use crate::remote::Remote;
 
+/// How long the first poll of the activity feed may hold everything up. Without it, the feed is not trusted yet.
+const FIRST_POLL_MAX: Duration = Duration::from_secs(10);
+
 /// What the controllers are told by the process.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -92,7 +95,8 @@ pub async fn run(
     });
 
     // Before anybody asks what is remembered: a status is only as good as the feed since.
-    let touched = poll(&context).await;
+    // Not for longer than that: revokes must not wait for the activity log.
+    let touched = tokio::time::timeout(FIRST_POLL_MAX, poll(&context)).await.unwrap_or_default();
 
     let watches = [watch::channel(false), watch::channel(false), watch::channel(false)];
     let [customers_complete, subscriptions_complete, permissions_complete] = watches;
@@ -240,7 +244,11 @@ async fn poll(context: &Context) -> HashSet<TenantId> {
             HashSet::new()
         }
     };
-    context.metrics.trust_feed(context.feed.is_trusted(Timestamp::now()));
+    let is_trusted = context.feed.is_trusted(Timestamp::now());
+    if context.metrics.trust_feed(is_trusted) && !is_trusted {
+        // Everybody's next turn is up to a day away; from now on it is within the hour.
+        context.permissions.wake_all();
+    }
     touched
 }
 

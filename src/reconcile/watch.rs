@@ -22,6 +22,7 @@ use super::permission::Permission;
 use super::subscription::Subscription;
 use crate::api::{AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTATION, TENANT_ANNOTATION};
 use crate::plan::conditions::{ConditionType, find};
+use crate::plan::permission::Desired;
 use crate::plan::{CustomerRef, ObjectName};
 
 /// Objects of one page of a list. A page lies in memory twice, as text and decoded with all its managed fields, and the
@@ -36,6 +37,7 @@ struct Essence {
     is_deleting: bool,
     ready: Option<(String, String)>,
     remembered: Option<String>,
+    finalizers: Vec<String>,
     request: Option<String>,
 }
 
@@ -49,6 +51,7 @@ impl Essence {
             is_deleting: meta.deletion_timestamp.is_some(),
             ready: find(conditions, ConditionType::Ready).map(|ready| (ready.status.clone(), ready.reason.clone())),
             remembered: annotation(TENANT_ANNOTATION),
+            finalizers: meta.finalizers.clone().unwrap_or_default(),
             request: annotation(RECONCILE_ANNOTATION),
         }
     }
@@ -104,7 +107,8 @@ impl Watched for Permission {
         let links = object.map_or_else(PermissionLinks::default, |object| PermissionLinks {
             customer: Some(sibling(name, &object.spec.customer_ref.name)),
             subscriptions: object.spec.azure_subscription_refs.iter().map(|one| sibling(name, &one.name)).collect(),
-            remembered: object.annotations().get(TENANT_ANNOTATION).and_then(|tenant| tenant.parse().ok()),
+            // An annotation without the finalizer is no claim, and may name anybody.
+            remembered: Desired::of(object).and_then(|desired| desired.claim()),
         });
         context.index().put_permission(name, links);
     }

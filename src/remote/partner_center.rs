@@ -136,13 +136,13 @@ impl PartnerCenter {
         Ok(written)
     }
 
-    /// Deletes the policy `id`. One that does not exist is deleted.
-    pub async fn delete_policy(&self, customer: TenantId, id: &str, correlation: Uuid) -> Result<(), Error> {
+    /// Deletes the policy `id`; says whether there was one. One that does not exist is deleted.
+    pub async fn delete_policy(&self, customer: TenantId, id: &str, correlation: Uuid) -> Result<bool, Error> {
         let operation = Operation::DeletePolicy(customer);
         let call = Call::delete(operation, self.policy_url(operation, id)?);
         match self.sender.send(Realm::PartnerCenter, call, correlation).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.policy_missing() => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.policy_missing() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -164,7 +164,15 @@ impl PartnerCenter {
                 .append_pair("filter", wire::activity_filter());
             let items: Vec<RecordWire> = self.list(operation, url).await?;
             for item in items {
-                let Some(record) = item.translate().map_err(unexpected(operation))? else { continue };
+                let record = match item.translate() {
+                    Ok(Some(record)) => record,
+                    Ok(None) => continue,
+                    Err(defect) => {
+                        // One bad record must not hide all the others, for as long as it is kept.
+                        tracing::warn!(%defect, "skipped an activity record that cannot be right");
+                        continue;
+                    }
+                };
                 let day = record.at.to_zoned(TimeZone::UTC).date();
                 if (from..=to).contains(&day) {
                     records.insert((record.at, record.id.clone()), record);

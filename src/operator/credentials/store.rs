@@ -69,6 +69,7 @@ pub(super) enum StoreError {
 pub(in crate::operator) struct SecretStore {
     api: Api<Secret>,
     namespace: String,
+    user_secret: String,
     tokens_secret: String,
     /// What the user's Secret was at the last reading; nothing before the first.
     user: watch::Receiver<Option<Result<SignIn, StoreError>>>,
@@ -124,6 +125,7 @@ impl SecretStore {
         let store = Arc::new(Self {
             api: api.clone(),
             namespace: settings.namespace.clone(),
+            user_secret: settings.credentials_secret.clone(),
             tokens_secret: settings.tokens_secret.clone(),
             user,
             memory: Mutex::default(),
@@ -200,7 +202,7 @@ impl SecretStore {
     async fn user(&self) -> Result<SignIn, StoreError> {
         let mut user = self.user.clone();
         let first = tokio::time::timeout(FIRST_READING_MAX, user.wait_for(Option::is_some)).await;
-        let not_read = || StoreError::NotRead { secret: self.tokens_name() };
+        let not_read = || StoreError::NotRead { secret: format!("{}/{}", self.namespace, self.user_secret) };
         match first {
             Ok(Ok(reading)) => reading.clone().unwrap_or_else(|| Err(not_read())),
             Ok(Err(_)) | Err(_) => Err(not_read()),

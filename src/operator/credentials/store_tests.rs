@@ -14,6 +14,7 @@ fn start(server: &ApiServer, user: Option<SignIn>) -> (SecretStore, User) {
     let store = SecretStore {
         api: Api::namespaced(server.client(), "csp"),
         namespace: "csp".to_owned(),
+        user_secret: "user".to_owned(),
         tokens_secret: "tokens".to_owned(),
         user,
         memory: Mutex::default(),

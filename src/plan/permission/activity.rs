@@ -17,6 +17,8 @@ pub struct SeenRecord {
     pub record: ActivityRecord,
     /// Whose request it tells of.
     pub origin: Origin,
+    /// Whether it tells of a write whose success this process has been told of.
+    pub is_confirmed: bool,
     /// When the feed first saw it, on this machine's clock: a policy read before that may not show it.
     pub seen_at: Timestamp,
 }
@@ -65,7 +67,10 @@ pub(super) fn unseen<'a>(seen: &'a [SeenRecord], before: &[Activity]) -> Vec<&'a
     let mut new: Vec<_> = seen
         .iter()
         .filter(|seen| horizon.is_none_or(|oldest| age(to_second(seen.record.at).0, &seen.record.id) > oldest))
-        .filter(|seen| before.iter().all(|entry| entry.record_id != seen.record.id))
+        // One that was in progress when it was first seen is news again when it has ended.
+        .filter(|seen| {
+            before.iter().all(|entry| entry.record_id != seen.record.id || entry.result != seen.record.status)
+        })
         .collect();
     new.sort_by(|a, b| (a.record.at, &a.record.id).cmp(&(b.record.at, &b.record.id)));
     new
@@ -73,8 +78,10 @@ pub(super) fn unseen<'a>(seen: &'a [SeenRecord], before: &[Activity]) -> Vec<&'a
 
 /// `before` with what the feed has seen, newest first.
 pub(super) fn merge(before: &[Activity], seen: &[SeenRecord]) -> Vec<Activity> {
-    let mut log: Vec<_> =
-        unseen(seen, before).into_iter().map(SeenRecord::entry).chain(before.iter().cloned()).collect();
+    let mut log: Vec<_> = unseen(seen, before).into_iter().map(SeenRecord::entry).collect();
+    let is_old = |entry: &&Activity| log.iter().all(|new| new.record_id != entry.record_id);
+    let kept: Vec<_> = before.iter().filter(is_old).cloned().collect();
+    log.extend(kept);
     log.sort_by(|a, b| age(b.time.0, &b.record_id).cmp(&age(a.time.0, &a.record_id)));
     log.truncate(RECORDS_MAX);
     log

@@ -46,19 +46,15 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
         }
         Mode::Enforce | Mode::Unknown => {}
     }
-    let tenant = match (desired.remembered, &pass.facts.prerequisites.customer) {
-        (Some(tenant), _) => tenant,
-        // A tool that replaces objects has stripped the annotation; the Customer still tells.
-        (None, CustomerRef::Found(tenant)) => *tenant,
-        (None, CustomerRef::Missing | CustomerRef::Malformed(_)) => {
-            return pass.report(Report::stopped(
-                "TenantForgotten",
-                format!(
-                    "being deleted, but the annotation that remembers the tenant is gone and so is Customer \"{}\"; apply the Customer again to revoke, or set the annotation csp-operator.dev/abandon: \"true\" to leave Partner Center as it is",
-                    desired.customer
-                ),
-            ));
-        }
+    // A tool that replaces objects may have stripped the annotation; the Customer still tells.
+    let Some(tenant) = desired.tenant(&pass.facts.prerequisites.customer) else {
+        return pass.report(Report::stopped(
+            "TenantForgotten",
+            format!(
+                "being deleted, but the annotation that remembers the tenant is gone and so is Customer \"{}\"; apply the Customer again to revoke, or set the annotation csp-operator.dev/abandon: \"true\" to leave Partner Center as it is",
+                desired.customer
+            ),
+        ));
     };
     if let Ownership::Of(owner) = ownership(&pass.contender(tenant), &pass.facts.contenders) {
         return release(pass, format!("{owner} manages the tenant; this object owned nothing"));
@@ -145,7 +141,7 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
             }
             let actual = state.policy().map(|policy| policy.permissions.clone()).unwrap_or_default();
             let write = convergence(state.policy(), target.next(&actual));
-            report.actions.push(Action::Write { tenant, write });
+            report.actions.push(Action::Write { tenant, write, is_grant: false });
             report.outcome = Outcome::Enforced { target: Some(target), denial: None };
         }
     }

@@ -4,7 +4,7 @@ use crate::api::{
     ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, FINALIZER, Mode, PurchaseSwitch, TENANT_ANNOTATION,
 };
 use crate::model::{Switch, TenantId};
-use crate::plan::Identity;
+use crate::plan::{CustomerRef, Identity};
 
 /// A permission as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,15 @@ impl Desired {
     /// that replaces objects strips annotations) is no claim.
     pub fn claim(&self) -> Option<TenantId> {
         self.remembered.filter(|_| self.has_finalizer)
+    }
+
+    /// The tenant it means: the one it has claimed, whatever its Customer has become; else its Customer's. An annotation
+    /// without the finalizer says nothing: it may have been copied from another object.
+    pub fn tenant(&self, customer: &CustomerRef) -> Option<TenantId> {
+        self.claim().or(match customer {
+            CustomerRef::Found(tenant) => Some(*tenant),
+            CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+        })
     }
 
     /// Whether it has claimed `tenant`, which it means. An object whose annotation a tool has stripped still has the

@@ -1,13 +1,13 @@
 //! What Partner Center holds, and how that is known.
 
-use crate::api::{SwitchState, Switches};
-use crate::model::{Fact, Ignorance, Origin, Policy, PolicyState, Switch};
+use crate::api::{Mode, SwitchState, Switches};
+use crate::model::{Fact, Ignorance, Policy, PolicyState, Switch};
 use crate::plan::schedule::{INTERVALS_UNTIL_UNKNOWN, latest_turn};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Pass;
 use super::activity::unseen;
 use super::target::Target;
+use super::{Attempt, Pass};
 
 /// What Partner Center holds for the tenant.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,12 +88,12 @@ impl Held {
     }
 }
 
-/// Whether a record tells of a change that nobody has looked at yet. Our own tell of what is known already, unless that
-/// was lost: with the process, or with the answer to a write.
+/// Whether a record tells of a change that nobody has looked at yet. Only a write whose success this process has been
+/// told of changes nothing that is not known: one whose answer was lost may arrive late.
 pub(super) fn is_touched(pass: &Pass<'_>) -> bool {
     let activity = &pass.facts.activity;
     match &pass.facts.policy {
-        Fact::Known { at, .. } => activity.iter().any(|seen| seen.origin != Origin::Own && *at < seen.seen_at),
+        Fact::Known { at, .. } => activity.iter().any(|seen| !seen.is_confirmed && *at < seen.seen_at),
         Fact::Unknown { .. } => !unseen(activity, &pass.before.recent_activity).is_empty(),
     }
 }
@@ -107,7 +107,12 @@ fn has_expired(pass: &Pass<'_>, read_at: Option<Timestamp>) -> bool {
 /// What the status says, as far as that may be believed. A status of another generation may come from before a write
 /// that was lost with its process.
 fn remembered(pass: &Pass<'_>) -> Option<Held> {
-    if !pass.is_current() || is_touched(pass) {
+    // Without the annotation, nothing tells whether the status is about this tenant.
+    if pass.desired.mode != Mode::Observe && pass.desired.claim().is_none() {
+        return None;
+    }
+    // What a write has just contradicted is not believed again.
+    if !pass.is_current() || is_touched(pass) || pass.facts.attempt == Attempt::Contradicted {
         return None;
     }
     let effective = pass.before.effective.clone()?;

@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::Verdict;
+use super::prerequisites::list;
 use super::schedule::{Intervals, next_turn};
 use super::{CustomerRef, Need, ObjectName, Plan, Wait};
 use crate::api::{CustomerPurchasePermissionStatus, Mode, PurchaseSwitch};
@@ -56,6 +57,9 @@ pub enum Action {
         tenant: TenantId,
         /// What to write.
         write: Write,
+        /// Whether it raises what the partner may have to pay. It is then sent only if the object is still as it was
+        /// when it was planned with.
+        is_grant: bool,
     },
     /// Put the claim on the object that takes over, before this one lets go: in between, nobody would answer for what
     /// is granted, and the other could be deleted without a revoke.
@@ -145,6 +149,8 @@ pub struct Successor {
 pub enum Attempt {
     /// Nothing was written.
     None,
+    /// Partner Center holds something else than was believed when a write was planned: it must be read.
+    Contradicted,
     /// Partner Center has accepted a write.
     Accepted,
     /// A write has failed; nothing more is tried in this pass.
@@ -210,14 +216,8 @@ impl Pass<'_> {
                 next: Wait::Until(end),
             };
         }
-        let customer = &self.facts.prerequisites.customer;
-        let tenant = match (self.desired.claim(), customer) {
-            // The remembered tenant is the one that has the permission, whatever the Customer has become.
-            (Some(remembered), _) => remembered,
-            (None, CustomerRef::Found(tenant)) => *tenant,
-            (None, CustomerRef::Missing | CustomerRef::Malformed(_)) => {
-                return self.report(Report::new(self.assess_for_display(Timestamp::MIN)));
-            }
+        let Some(tenant) = self.desired.tenant(&self.facts.prerequisites.customer) else {
+            return self.report(Report::new(self.assess_for_display(Timestamp::MIN)));
         };
         if self.desired.mode == Mode::Observe {
             return self.observe(tenant);
@@ -234,7 +234,7 @@ impl Pass<'_> {
                 self.assess_for_display(Timestamp::MIN),
                 format!(
                     "tenant {tenant} is also meant, with other wishes, by {}; nothing is written for any of them. Make them equal, or delete all but one",
-                    join(&others)
+                    list(&others)
                 ),
             )),
         }
@@ -275,7 +275,7 @@ impl Pass<'_> {
                 // Nobody has ever seen a policy: the create is the reading, since the server refuses it if there is one.
                 let target = Target::new(self.desired.wishes, |_| false, true);
                 let permissions = target.next(&PermissionSet::default());
-                actions.push(Action::Write { tenant, write: Write::Create { permissions } });
+                actions.push(Action::Write { tenant, write: Write::Create { permissions }, is_grant: true });
                 Some(target)
             }
             Held::Unread => {
@@ -294,7 +294,7 @@ impl Pass<'_> {
                         Some(policy) => {
                             let actual = policy.map(|policy| policy.permissions.clone()).unwrap_or_default();
                             let write = convergence(policy, target.next(&actual));
-                            actions.push(Action::Write { tenant, write });
+                            actions.push(Action::Write { tenant, write, is_grant: target.revokes.is_empty() });
                         }
                         None => needs = BTreeSet::from([Need::Policy(tenant)]),
                     }
@@ -395,6 +395,7 @@ impl Pass<'_> {
             uid: self.desired.identity.uid.clone(),
             created: self.desired.identity.created,
             has_claimed: self.desired.answers_for(tenant),
+            is_named: self.facts.prerequisites.customer == CustomerRef::Found(tenant),
             wishes: self.desired.wishes,
         }
     }
@@ -445,10 +446,6 @@ impl Pass<'_> {
     fn next_sweep(&self) -> Wait {
         Wait::Until(next_turn(&self.desired.identity.uid, self.sweep_interval(), self.now))
     }
-}
-
-fn join(names: &[ObjectName]) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What is said of a denial of the partner as a whole.

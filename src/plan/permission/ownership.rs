@@ -6,7 +6,7 @@ use super::Desired;
 use super::desired::Wishes;
 use crate::api::Mode;
 use crate::model::TenantId;
-use crate::plan::ObjectName;
+use crate::plan::{CustomerRef, ObjectName};
 
 /// A permission that means the same tenant as the one in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Contender {
     pub created: Timestamp,
     /// Whether it has claimed the tenant.
     pub has_claimed: bool,
+    /// Whether its Customer names the tenant now.
+    pub is_named: bool,
     /// What it wishes.
     pub wishes: Wishes,
 }
@@ -37,8 +39,12 @@ pub enum Ownership {
 impl Contender {
     /// `desired` as a contender for `tenant`; `None` if it does not contend: `Observe` never owns, `Suspend` keeps what
     /// it has, and who is leaving takes nothing new.
-    pub fn of(desired: &Desired, tenant: TenantId) -> Option<Self> {
+    pub fn of(desired: &Desired, tenant: TenantId, customer: &CustomerRef) -> Option<Self> {
         let has_claimed = desired.answers_for(tenant);
+        if desired.claim().is_some_and(|claimed| claimed != tenant) {
+            // It acts on another tenant, whatever its Customer has become.
+            return None;
+        }
         let contends = match desired.mode {
             Mode::Enforce => has_claimed || !desired.is_deleting,
             Mode::Suspend | Mode::Unknown => has_claimed,
@@ -49,6 +55,7 @@ impl Contender {
             uid: desired.identity.uid.clone(),
             created: desired.identity.created,
             has_claimed,
+            is_named: *customer == CustomerRef::Found(tenant),
             wishes: desired.wishes,
         })
     }
@@ -62,7 +69,9 @@ impl Contender {
 /// different wishes to nobody.
 pub fn ownership(me: &Contender, others: &[Contender]) -> Ownership {
     let everybody = || others.iter().chain([me]);
-    if let Some(owner) = everybody().filter(|one| one.has_claimed).min_by_key(|one| one.seniority()) {
+    // One whose Customer does not name the tenant has only its annotation to show, which anybody may have written.
+    let rank = |one: &&Contender| (!one.is_named, one.created, one.uid.clone());
+    if let Some(owner) = everybody().filter(|one| one.has_claimed).min_by_key(rank) {
         return if owner.uid == me.uid { Ownership::Mine } else { Ownership::Of(owner.name.clone()) };
     }
     if others.iter().any(|other| other.wishes != me.wishes) {
@@ -93,6 +102,7 @@ mod tests {
             uid: name.into(),
             created: Timestamp::from_second(1_000_000 - age).unwrap(),
             has_claimed,
+            is_named: true,
             wishes: Wishes { reservations, savings_plans: Deny },
         }
     }
@@ -120,6 +130,16 @@ mod tests {
         check(&old, &[young.clone(), claimed.clone()], "ns/claimed");
         check(&claimed, &[old.clone(), young], "mine");
         check(&claimed, &[contender("older claim", 3, true, Allow)], "ns/older claim");
+    }
+
+    #[test]
+    fn a_claim_that_the_customer_does_not_bear_out_is_worth_less_than_one_that_it_does() {
+        let owner = contender("owner", 1, true, Allow);
+        let made_by_hand = Contender { is_named: false, ..contender("older", 9, true, Allow) };
+        check(&owner, std::slice::from_ref(&made_by_hand), "mine");
+        check(&made_by_hand, std::slice::from_ref(&owner), "ns/owner");
+        // The Customer may be gone: then the claim is all there is.
+        check(&made_by_hand, &[contender("unclaimed", 1, false, Deny)], "mine");
     }
 
     #[test]

@@ -45,10 +45,11 @@ impl RecordWire {
             id,
             customer,
             at: time(&text(self.operation_date, "operationDate")?)?,
-            operation: operation(text(self.operation_type, "operationType")?),
+            operation: operation(self.operation_type.unwrap_or_default()),
             actor: non_empty(self.user_principal_name).or(non_empty(self.application_id)),
             correlation_id: non_empty(self.original_correlation_id).map(|id| id.to_ascii_lowercase()),
-            status: text(self.operation_status, "operationStatus")?,
+            // Not worth losing the record for.
+            status: non_empty(self.operation_status).unwrap_or_else(|| "unknown".to_owned()),
         }))
     }
 }
@@ -134,7 +135,8 @@ mod tests {
             assert_eq!(translate(&changes), Ok(None), "{changes}");
         }
         assert_eq!(translate(&json!({ "id": null })).unwrap_err(), "audit record id is missing");
-        assert_eq!(translate(&json!({ "operationType": null })).unwrap_err(), "operationType is missing");
+        let vague = translate(&json!({ "operationType": null, "operationStatus": null })).unwrap().unwrap();
+        assert_eq!((vague.operation, vague.status.as_str()), (ActivityOperation::Other(String::new()), "unknown"));
         assert_eq!(translate(&json!({ "operationDate": "yesterday" })).unwrap_err(), "operationDate is no time");
     }
 }

@@ -44,7 +44,7 @@ fn observe_reads_and_reports_and_never_writes() {
 fn observe_drops_the_claim() {
     assert_eq!(observing((Allow, Deny)).claimed().holding(PolicyState::Absent).does(), "release");
     let desired = observing((Allow, Deny)).claimed().desired;
-    assert_eq!(Contender::of(&desired, tenant(1)), None);
+    assert_eq!(Contender::of(&desired, tenant(1), &CustomerRef::Found(tenant(1))), None);
 }
 
 #[test]
@@ -92,8 +92,10 @@ fn suspend_reads_nothing_does_nothing_and_keeps_ready() {
     let fresh = Case::new(Allow, Deny).with(|case| suspend(&mut case.desired));
     assert_eq!((fresh.does(), fresh.shows("Ready")), (String::new(), "False/Suspended".into()));
     // It keeps what it owns, and takes nothing new.
-    assert!(Contender::of(&ready.edited(suspend).desired, tenant(1)).unwrap().has_claimed);
-    assert_eq!(Contender::of(&fresh.desired, tenant(1)), None);
+    assert!(
+        Contender::of(&ready.edited(suspend).desired, tenant(1), &CustomerRef::Found(tenant(1))).unwrap().has_claimed
+    );
+    assert_eq!(Contender::of(&fresh.desired, tenant(1), &CustomerRef::Found(tenant(1))), None);
 }
 
 #[test]

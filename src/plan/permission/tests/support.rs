@@ -233,6 +233,7 @@ pub(super) fn contender(name: &str, created: Timestamp, has_claimed: bool, wishe
         uid: format!("uid-{name}"),
         created,
         has_claimed,
+        is_named: true,
         wishes,
     }
 }
@@ -249,6 +250,7 @@ pub(super) fn record(id: &str, at: Timestamp, origin: Origin, actor: &str) -> Se
             status: "succeeded".into(),
         },
         origin,
+        is_confirmed: origin == Origin::Own,
         seen_at: at,
     }
 }

@@ -370,8 +370,10 @@ impl World {
             .filter_map(|(_, other)| other.as_ref())
             .filter(|other| meant.is_some() && Self::meant(other) == meant)
             .collect();
-        let contenders: Vec<_> =
-            meant.iter().flat_map(|it| others.iter().filter_map(|other| Contender::of(&other.desired, *it))).collect();
+        let contenders: Vec<_> = meant
+            .iter()
+            .flat_map(|it| others.iter().filter_map(|other| Contender::of(&other.desired, *it, &other.customer)))
+            .collect();
         let successor = successor(&contenders).map(|next| {
             let next = others.iter().find(|other| other.desired.identity.uid == next.uid).unwrap();
             Successor { desired: next.desired.clone(), prerequisites: self.prerequisites(next) }
@@ -472,13 +474,16 @@ impl World {
                             return Ok(());
                         }
                     }
-                    Action::Write { tenant, write } => {
+                    Action::Write { tenant, write, is_grant: _ } => {
                         if is_same(&self.objects[index]) {
                             self.check_write(index, &view, tenant, &write, now);
                         }
                         attempt = self.write(index, tenant, &write, faults.write);
                         lives(&mut self.now)?;
-                        if matches!(attempt, Attempt::Failed(_)) {
+                        if attempt == Attempt::Contradicted {
+                            tried.clear();
+                        }
+                        if attempt != Attempt::Accepted {
                             continue 'rounds;
                         }
                     }
@@ -558,13 +563,17 @@ impl World {
             self.memory.decays_at = Some(self.now + SignedDuration::from_hours(1));
             fail("NotAdminAgent", true)
         } else if !is_accepted {
-            fail("Refused", false)
+            Attempt::Contradicted
         } else {
             if fault != Some(false) {
                 self.writes.push((index, tenant));
                 if next != self.customer(tenant).permissions() {
                     self.put(tenant, next);
                     let id = self.record(tenant, Origin::Own);
+                    // A write whose answer was lost is not known to have arrived.
+                    if let Some(seen) = self.log.last_mut() {
+                        seen.is_confirmed = fault.is_none();
+                    }
                     if fault.is_none() {
                         self.memory.pending.insert(id);
                     }
@@ -641,8 +650,11 @@ impl World {
         }
         let older_claim = view.iter().flatten().any(|other| {
             let claims = other.desired.claim() == Some(target) && other.desired.mode != Mode::Observe;
-            let identity = &other.desired.identity;
-            claims && (identity.created, &identity.uid) < (me.desired.identity.created, &me.desired.identity.uid)
+            let rank = |one: &Object| {
+                let identity = &one.desired.identity;
+                (one.customer != CustomerRef::Found(target), identity.created, identity.uid.clone())
+            };
+            claims && rank(other) < rank(me)
         });
         assert!(!older_claim, "only the owner writes");
         if is_grant {

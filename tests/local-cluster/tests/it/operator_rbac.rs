@@ -19,7 +19,7 @@ const CLUSTER: &str = "";
 const EXPECTED: &[Row] = &[
     ("csp-operator.dev/customers", OTHER, "", "list watch"),
     ("csp-operator.dev/azuresubscriptions", OTHER, "", "list watch"),
-    ("csp-operator.dev/customerpurchasepermissions", OTHER, "", "list watch patch"),
+    ("csp-operator.dev/customerpurchasepermissions", OTHER, "", "get list watch patch"),
     ("csp-operator.dev/customers/status", OTHER, "", "patch"),
     ("csp-operator.dev/azuresubscriptions/status", OTHER, "", "patch"),
     ("csp-operator.dev/customerpurchasepermissions/status", OTHER, "", "patch"),
