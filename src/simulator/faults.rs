@@ -75,8 +75,7 @@ mod status_number {
     use axum::http::StatusCode;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    // The signature is serde's.
-    #[allow(clippy::trivially_copy_pass_by_ref)]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub(super) fn serialize<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u16(status.as_u16())
     }

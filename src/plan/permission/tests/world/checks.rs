@@ -1,0 +1,268 @@
+//! What must hold at every step, and in the end.
+
+use super::*;
+
+impl World {
+    // What must hold at every step.
+
+    pub(super) fn check_plan(
+        desired: &Desired,
+        facts: &Facts,
+        before: &Status,
+        planned: &PermissionPlan,
+        now: Timestamp,
+    ) {
+        assert_eq!(&plan(desired, facts, before, INTERVALS, now), planned, "the same arguments give the same plan");
+        if !planned.needs.is_empty() {
+            assert_eq!(planned.actions, [], "nothing is done while something must be read");
+        }
+        if desired.mode == Mode::Suspend {
+            assert!(planned.actions.iter().all(|action| matches!(action, Action::Release { .. })));
+        }
+    }
+
+    pub(super) fn check_write(
+        &self,
+        index: usize,
+        view: &[Option<Object>; OBJECTS],
+        target: TenantId,
+        write: &Write,
+        now: Timestamp,
+    ) {
+        let me = view[index].as_ref().unwrap();
+        let stored = &self.objects[index].as_ref().unwrap().desired;
+        assert_eq!(me.desired.mode, Mode::Enforce, "only Enforce writes");
+        assert_eq!(me.desired.claim().unwrap_or(target), target);
+        // With an old view it may just have been released: nothing but a fresh look would tell.
+        if me.desired.identity.generation == stored.identity.generation {
+            assert!(stored.has_finalizer, "the finalizer comes before any write");
+        }
+        let (read, next) = match write {
+            Write::Create { permissions } => (PermissionSet::default(), permissions.clone()),
+            Write::Update { read, permissions } => (read.permissions.clone(), permissions.clone()),
+            Write::Delete { .. } => {
+                let Some(Fact::Known { value: PolicyState::Present(policy), at }) = self.memory.policies.get(&target)
+                else {
+                    panic!("a delete needs a reading")
+                };
+                assert!(*at >= now, "a delete needs the reading of this pass");
+                (policy.permissions.clone(), PermissionSet::default())
+            }
+        };
+        if let Write::Update { .. } = write {
+            assert!(matches!(&self.memory.policies[&target], Fact::Known { at, .. } if *at >= now));
+        }
+        assert_eq!(read.others(), next.others(), "what is not understood survives");
+        let granted = |switch: &Switch| next.allows(*switch) && !read.allows(*switch);
+        let revoked = |switch: &Switch| !next.allows(*switch) && read.allows(*switch);
+        let is_grant = Switch::ALL.iter().any(granted);
+        assert!(is_grant != Switch::ALL.iter().any(revoked), "a write grants or revokes, never both, never nothing");
+        for switch in Switch::ALL {
+            let wish = me.desired.wishes.of(switch);
+            assert!(!granted(&switch) || (wish == Allow && !me.desired.is_deleting), "only what is wished is granted");
+            assert!(!revoked(&switch) || wish == Deny || (wish == Allow && me.desired.is_deleting));
+        }
+        let older_claim = view.iter().flatten().any(|other| {
+            let claims = other.desired.claim() == Some(target) && other.desired.mode != Mode::Observe;
+            let rank = |one: &Object| {
+                let identity = &one.desired.identity;
+                (one.customer != CustomerRef::Found(target), identity.created, identity.uid.clone())
+            };
+            claims && rank(other) < rank(me)
+        });
+        assert!(!older_claim, "only the owner writes");
+        if is_grant {
+            self.check_grant(me, target, now);
+        }
+    }
+
+    pub(super) fn check_grant(&self, me: &Object, target: TenantId, now: Timestamp) {
+        let oldest = now - SignedDuration::from_mins(10);
+        assert_eq!(me.customer, CustomerRef::Found(target), "granted to the tenant that the Customer names");
+        let Some(Fact::Known { value: Some(_), at }) = self.memory.profiles.get(&target) else { panic!("customer") };
+        assert!(*at >= oldest);
+        let Some(Fact::Known { value, at }) = self.memory.estates.get(&target) else { panic!("estate") };
+        assert!(*at >= oldest && *value == estate("active"));
+        let Some(Fact::Known { value, at }) = self.memory.holders.get(&Self::subscription_of(me)) else {
+            panic!("owners")
+        };
+        assert!(*at >= oldest && *value == holders());
+        assert!(!matches!(self.memory.authorization, PartnerAuthorization::Denied(_)));
+    }
+
+    /// Nobody is let go while its switches are on, unless somebody answers for them or a person said so.
+    pub(super) fn check_release(&mut self, index: usize, view: &[Option<Object>; OBJECTS], why: &str) {
+        let me = view[index].clone().unwrap();
+        if me.desired.is_abandoned
+            || me.desired.deletion_policy == DeletionPolicy::Retain
+            || me.desired.mode == Mode::Observe
+        {
+            return;
+        }
+        assert!(me.desired.is_deleting, "Enforce keeps its claim");
+        if why.contains("takes over") || why.contains("owned nothing") {
+            return;
+        }
+        let tenant = Self::meant(&me).unwrap();
+        let customer = self.customer(tenant);
+        let managed = |switch: &Switch| me.desired.wishes.of(*switch) != Unmanaged;
+        let is_off = Switch::ALL.iter().filter(|it| managed(it)).all(|it| !customer.permissions().allows(*it));
+        assert!(is_off || !customer.is_ours, "released with its switches on: {why}");
+    }
+
+    pub(super) fn check_status(desired: &Desired, facts: &Facts, status: &Status, now: Timestamp) {
+        let again = plan(desired, facts, status, INTERVALS, now);
+        assert_eq!(
+            (&again.status, again.events.as_slice()),
+            (status, &[][..]),
+            "a plan of its own status changes nothing"
+        );
+        let second_later = plan(desired, facts, status, INTERVALS, now + SignedDuration::from_secs(1));
+        if second_later.needs.is_empty() {
+            assert_eq!(&second_later.status, status, "time alone changes nothing");
+        }
+        if status.observed_generation < 0 {
+            return; // Not looked at yet: within the grace for references.
+        }
+        assert_eq!(status.observed_generation, desired.identity.generation);
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
+        for one in &status.conditions {
+            let reason = one.reason.as_bytes();
+            assert!(one.observed_generation.is_some() && !one.message.is_empty(), "{one:?}");
+            assert!(
+                reason.first().is_some_and(u8::is_ascii_alphabetic) && reason.last().is_some_and(|it| is_letter(*it))
+            );
+            assert!(reason.iter().all(|it| is_letter(*it) || b"_,:".contains(it)), "{one:?}");
+            assert!(["True", "False", "Unknown"].contains(&one.status.as_str()));
+            assert_eq!(one.last_transition_time.0.subsec_nanosecond(), 0);
+        }
+        let is = |type_: &str| {
+            status.conditions.iter().find(|one| one.type_ == type_).map(|one| one.status.as_str()).unwrap_or_default()
+        };
+        for type_ in ["Ready", "Reconciling", "Stalled", "ActivityRecorded"] {
+            assert_ne!(is(type_), "", "{type_} is always there");
+        }
+        assert!(!(is("Reconciling") == "True" && is("Stalled") == "True"));
+        if desired.mode != Mode::Suspend || desired.is_deleting {
+            assert_eq!(
+                is("Ready") == "True",
+                is("Reconciling") == "False" && is("Stalled") == "False",
+                "{:?}",
+                status.conditions
+            );
+        }
+        if desired.mode == Mode::Enforce && is("Ready") == "True" {
+            assert_eq!(is("Synced"), "True");
+            // Of what it says to hold, nothing may be known to be otherwise.
+            let Fact::Known { value, .. } = &facts.policy else { return };
+            for switch in Switch::ALL {
+                let wish = desired.wishes.of(switch);
+                assert!(wish == Unmanaged || (wish == Allow) == value.allows(switch), "{switch} {wish:?} {value:?}");
+            }
+        }
+        assert!(status.recent_activity.len() <= 20 && status.plan.len() <= 10);
+    }
+
+    // What must hold in the end.
+
+    /// Faults are over, records arrive, and everybody has some turns.
+    pub(super) fn settle(&mut self) {
+        self.is_forbidden = false;
+        self.lagging = self.objects.clone();
+        self.memory.authorization = PartnerAuthorization::Unverified;
+        self.memory.decays_at = None;
+        if self.is_sweep_due {
+            self.now += INTERVALS.resync;
+        }
+        self.poll();
+        self.recheck();
+        for _ in 0..5 {
+            self.round();
+            self.poll();
+        }
+        let (writes, stored) = (self.writes.len(), self.statuses());
+        self.round();
+        self.poll();
+        self.round();
+        assert_eq!(self.writes.len(), writes, "no write after everything has settled: {:?}", &self.writes[writes..]);
+        assert_eq!(self.statuses(), stored, "no status changes after everything has settled");
+        self.check_end();
+    }
+
+    pub(super) fn round(&mut self) {
+        for index in 0..OBJECTS {
+            self.now += SignedDuration::from_secs(11);
+            assert!(self.pass(index, Faults::default()).is_ok());
+        }
+    }
+
+    pub(super) fn statuses(&self) -> Vec<Option<Status>> {
+        self.objects.iter().map(|object| object.as_ref().map(|it| it.status.clone())).collect()
+    }
+
+    /// Every status tells the truth, and everything that can be as wished is.
+    pub(super) fn check_end(&mut self) {
+        for object in self.objects.clone().into_iter().flatten() {
+            let desired = &object.desired;
+            let ready = shows(&object.status.conditions, "Ready");
+            let context = format!("{ready} {desired:?}");
+            if desired.is_deleting {
+                assert!(
+                    desired.mode == Mode::Suspend || ready == "False/TenantForgotten",
+                    "only what says so is held: {context}"
+                );
+                continue;
+            }
+            if desired.mode == Mode::Suspend {
+                continue;
+            }
+            let Some(meant) = Self::meant(&object) else {
+                assert_eq!(ready, "False/CustomerNotFound", "{context}");
+                continue;
+            };
+            if ready == "False/Conflict" {
+                assert!(
+                    self.objects.iter().flatten().filter(|other| Self::meant(other) == Some(meant)).count() > 1,
+                    "a conflict has two sides: {context}"
+                );
+                continue;
+            }
+            let customer = self.customer(meant).clone();
+            let state = customer.state();
+            let holds = |switch: Switch| match desired.wishes.of(switch) {
+                Allow => state.allows(switch),
+                Deny => !state.allows(switch),
+                _ => true,
+            };
+            let all_hold = Switch::ALL.into_iter().all(holds);
+            if desired.mode == Mode::Observe {
+                let is_synced = shows(&object.status.conditions, "Synced").starts_with("True");
+                assert!(is_synced == all_hold || !customer.is_ours, "{context}");
+                continue;
+            }
+            for switch in Switch::ALL {
+                assert!(desired.wishes.of(switch) != Deny || holds(switch), "a revoke never waits: {context}");
+            }
+            let is_sound = customer.is_ours
+                && customer.is_active
+                && customer.has_owner
+                && object.customer == CustomerRef::Found(meant);
+            assert!(all_hold || !is_sound, "what may be granted is granted: {context}");
+            if ready.starts_with("True") {
+                assert!(all_hold, "Ready tells the truth: {context}");
+            } else if all_hold && customer.is_ours {
+                assert_eq!(ready, "False/TenantChanged", "{context}");
+            }
+            let shown = object.status.effective.as_ref();
+            for switch in Switch::ALL {
+                let shown = shown.and_then(|shown| crate::plan::permission::held::state(shown, switch));
+                let is_on = state.allows(switch);
+                assert!(
+                    !customer.is_ours || shown.is_none_or(|it| (it == crate::api::SwitchState::Allow) == is_on),
+                    "effective tells the truth: {context} {:?}",
+                    object.status
+                );
+            }
+        }
+    }
+}
