@@ -147,6 +147,8 @@ enum Edit {
     AskAnew,
     LoseStatus,
     LoseAnnotation,
+    /// As on a copied manifest: the annotation of another object, without its finalizer.
+    CopyAnnotation(u8),
     Refer(Option<u8>),
 }
 
@@ -240,6 +242,8 @@ impl World {
             Edit::AskAnew => desired.identity.reconcile_request = Some(format!("request {}", self.made)),
             Edit::LoseStatus => object.status = Status::default(),
             Edit::LoseAnnotation => desired.remembered = None,
+            Edit::CopyAnnotation(number) if !desired.has_finalizer => desired.remembered = Some(tenant(*number)),
+            Edit::CopyAnnotation(_) => {}
             Edit::Refer(number) => {
                 object.customer = number.map_or(CustomerRef::Missing, |it| CustomerRef::Found(tenant(it)));
             }
@@ -326,10 +330,7 @@ impl World {
 
     /// The tenant that an object means.
     fn meant(object: &Object) -> Option<TenantId> {
-        object.desired.claim().or(match &object.customer {
-            CustomerRef::Found(tenant) => Some(*tenant),
-            CustomerRef::Missing | CustomerRef::Malformed(_) => None,
-        })
+        object.desired.tenant(&object.customer)
     }
 
     fn prerequisites(&self, object: &Object) -> PrerequisiteFacts {
@@ -416,6 +417,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Edit::AskAnew),
         1 => Just(Edit::LoseStatus),
         1 => Just(Edit::LoseAnnotation),
+        1 => number.clone().prop_map(Edit::CopyAnnotation),
         1 => proptest::option::of(number.clone()).prop_map(Edit::Refer),
     ];
     prop_oneof![
