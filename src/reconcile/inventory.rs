@@ -171,7 +171,7 @@ impl Inventory {
         // Taken before the request is sent, so that a fact is never taken for newer than it is.
         let at = Timestamp::now();
         let result = match need {
-            Need::Customer(customer) => self.read_profile(remote, *customer, at).await,
+            Need::Customer(customer) => self.read_profile(remote, *customer, earliest, at).await,
             Need::Estate(customer) => self.read_estate(remote, *customer, at).await,
             Need::Owners(customer, subscription, asked) => {
                 self.read_holders(remote, (*customer, *subscription), asked, at).await
@@ -192,14 +192,21 @@ impl Inventory {
         }
     }
 
-    async fn read_profile(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
+    async fn read_profile(
+        &self,
+        remote: &Remote,
+        customer: TenantId,
+        earliest: Timestamp,
+        at: Timestamp,
+    ) -> Result<bool, RemoteError> {
         if self.waiting_for_profiles.load(Ordering::Relaxed) >= READ_BY_THE_PAGE_FROM {
             // One list for all who wait; a customer that hangs by itself holds up nobody else.
             let turn = self.turn_of(TurnKey::Profiles);
             let _turn = turn.lock().await;
-            if self.is_read(&Need::Customer(customer), at) {
+            if self.is_read(&Need::Customer(customer), earliest) {
                 return Ok(true);
             }
+            let at = Timestamp::now();
             let all = remote.partner_center.customers().await?;
             let mut facts = self.facts();
             let mut found = None;
