@@ -231,7 +231,6 @@ impl World {
         let desired = &mut object.desired;
         let before = desired.clone();
         match edit {
-            Edit::Apply(_) => {}
             Edit::Wishes(reservations, savings_plans) => {
                 desired.wishes = Wishes { reservations: *reservations, savings_plans: *savings_plans };
             }
@@ -243,7 +242,7 @@ impl World {
             Edit::LoseStatus => object.status = Status::default(),
             Edit::LoseAnnotation => desired.remembered = None,
             Edit::CopyAnnotation(number) if !desired.has_finalizer => desired.remembered = Some(tenant(*number)),
-            Edit::CopyAnnotation(_) => {}
+            Edit::Apply(_) | Edit::CopyAnnotation(_) => {}
             Edit::Refer(number) => {
                 object.customer = number.map_or(CustomerRef::Missing, |it| CustomerRef::Found(tenant(it)));
             }
