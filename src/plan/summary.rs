@@ -68,7 +68,7 @@ pub(super) fn summarize(conditions: &mut Conditions<'_>, situation: Situation, r
     conditions.set(ConditionType::Reconciling, Verdict { truth: reconciling, reason: progress, message: what });
     let (stall, why) = match stalled {
         Truth::True => (reason, message.to_owned()),
-        Truth::False | Truth::Unknown => ("NotStalled", "no person needs to act".to_owned()),
+        Truth::False | Truth::Unknown => ("NotStalled", "it goes on by itself as soon as it can".to_owned()),
     };
     conditions.set(ConditionType::Stalled, Verdict { truth: stalled, reason: stall, message: why });
 }

@@ -160,6 +160,7 @@ fn nothing_is_written_while_nothing_changes() {
     let may_be_read = turns.iter().any(is_due);
     assert!(
         may_be_read || scene.requests().len() == requests,
-        "the customer was read although nothing pointed to a change"
+        "the customer was read although nothing pointed to a change: {:?}",
+        &scene.requests()[requests..]
     );
 }
