@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The settings of a running simulator. Every field has a name in the control API (camelCase) and a default.
-// Each of the switches is a separate name of the control API; grouping them into enums would only rename them.
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each switch is a name of its own in the control API")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Settings {
