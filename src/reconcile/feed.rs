@@ -78,16 +78,16 @@ impl Feed {
     /// A feed that goes on where `remembered` ends.
     pub(super) fn new(installation: Installation, remembered: Remembered, now: Timestamp) -> Self {
         let reachable = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
-        // A clock that was ahead must not make the feed skip what is still to come.
-        let remembered =
-            Remembered { watermark: remembered.watermark.map(|watermark| watermark.min(now)), ..remembered };
-        let had_watermark = remembered.watermark.is_some_and(|watermark| watermark >= reachable);
+        // One from the future was written by a clock that was wrong: it vouches for nothing.
+        let is_sound = |watermark: &Timestamp| (reachable..=now).contains(watermark);
+        let remembered = Remembered { watermark: remembered.watermark.filter(is_sound), ..remembered };
+        let had_watermark = remembered.watermark.is_some();
         let state = State {
             records: HashMap::new(),
             seen: BTreeSet::new(),
             unreported: HashMap::new(),
             expected: BTreeMap::new(),
-            remembered: Remembered { watermark: remembered.watermark.filter(|_| had_watermark), ..remembered },
+            remembered,
             saved: remembered,
             had_watermark,
             failures: 0,
@@ -474,8 +474,13 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_ahead_skips_nothing() {
-        let now = "2026-03-01T08:00:00Z";
-        let feed = feed(Some("2026-03-07T08:00:00Z"), true, now);
-        assert_eq!(feed.window(at(now)).0.to_string(), "2026-02-28");
+        let now = at("2026-03-31T08:00:00Z");
+        let feed = feed(Some("2026-04-07T08:00:00Z"), true, "2026-03-31T08:00:00Z");
+        assert_eq!(feed.window(now).0.to_string(), "2026-01-01", "all that is kept");
+        feed.polled(Vec::new(), now);
+        assert!(!feed.is_trusted(now));
+        assert_eq!(feed.to_save(now, |_| true).unwrap().watermark, Some(at("2026-03-30T08:00:00Z")));
+        let earlier = at("2026-03-20T08:00:00Z");
+        assert_eq!(feed.window(earlier).0.to_string(), "2026-03-19", "set back while it runs");
     }
 }
