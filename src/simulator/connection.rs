@@ -15,12 +15,18 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connection {
     cut: Arc<AtomicBool>,
+    is_reset: Arc<AtomicBool>,
 }
 
 impl Connection {
     /// From now on nothing more is sent: whatever the handler answers, the client sees the connection end.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
+    }
+
+    /// When the connection ends, it does so by a reset, as if the other machine had died.
+    pub(crate) fn reset(&self) {
+        self.is_reset.store(true, Ordering::Relaxed);
     }
 }
 
@@ -63,6 +69,16 @@ pub(crate) struct Stream {
 impl Stream {
     fn check(&self) -> io::Result<()> {
         if self.connection.cut.load(Ordering::Relaxed) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.connection.is_reset.load(Ordering::Relaxed)
+            && let Err(error) = self.inner.set_zero_linger()
+        {
+            tracing::debug!(%error, "a connection that was to be reset is closed instead");
+        }
     }
 }
 

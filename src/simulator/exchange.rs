@@ -1,5 +1,8 @@
 //! One request and its answer, independent of the HTTP library's types for bodies and connections.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use axum::http::{HeaderMap, Method, StatusCode};
 use base64::Engine;
 use jiff::Timestamp;
@@ -49,6 +52,12 @@ impl Request {
         scheme.eq_ignore_ascii_case("basic").then(|| (percent_decoded(user), percent_decoded(password)))
     }
 
+    /// As sent, but for the encoding of the query.
+    pub(crate) fn path_and_query(&self) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
+
     /// Scheme and host under which the caller reached the simulator.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.header("host").unwrap_or("localhost"))
@@ -58,6 +67,11 @@ impl Request {
     pub(crate) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
+}
+
+/// A time as headers have it.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// `%41` to `A`. A `+` stays, since this is not a query; a malformed escape stays too.
@@ -98,16 +112,33 @@ pub(crate) fn text_member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    /// Stands in the status line instead of the usual phrase.
+    pub(crate) reason: Option<String>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     /// JSON, unless a fault says otherwise.
     pub(crate) body: Option<String>,
+    pub(crate) delivery: Delivery,
     /// Whether the request changed what Partner Center holds.
     pub(crate) effective: bool,
 }
 
+/// How the body leaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// At once.
+    #[default]
+    Whole,
+    /// In pieces of so many bytes, with a pause before each.
+    Drip { bytes: usize, pause: Duration },
+    /// Only so many bytes; then the connection ends.
+    Cut { after_bytes: usize, has_length: bool },
+    /// Only so many bytes; then the connection is reset.
+    Reset { after_bytes: usize },
+}
+
 impl Answer {
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
-        Self { status, headers: Vec::new(), body: Some(body.to_string()), effective: false }
+        Self { body: Some(body.to_string()), ..Self::empty(status) }
     }
 
     pub(crate) fn ok(body: &Value) -> Self {
@@ -115,11 +146,22 @@ impl Answer {
     }
 
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: None, effective: false }
+        Self { status, reason: None, headers: Vec::new(), body: None, delivery: Delivery::Whole, effective: false }
     }
 
-    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(crate) fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Says something in the status line, as older services of Microsoft's do in place of a body.
+    pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    pub(crate) fn delivered(mut self, delivery: Delivery) -> Self {
+        self.delivery = delivery;
         self
     }
 

@@ -11,17 +11,19 @@
 //!
 //! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
 //! `partner_center`, `arm`) on the one `state`, all of it synchronously; the `server` puts latency and
-//! `faults` around that.
+//! `faults` around that, and `delivery` sends the answer.
 
 mod arm;
 mod audit;
 mod connection;
 mod control;
+mod delivery;
 mod entra;
 mod exchange;
 mod faults;
 mod partner_center;
 mod policy;
+mod rate_limit;
 mod request_log;
 mod routes;
 mod server;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -16,8 +16,9 @@ use uuid::Uuid;
 
 use super::connection::{Accept, Connection};
 use super::control;
-use super::exchange::{Answer, Request};
-use super::faults::{FaultAnswer, status_answer};
+use super::delivery::response;
+use super::exchange::{Answer, Delivery, Request};
+use super::faults::{ControlCall, CutHow, FaultAnswer};
 use super::request_log::Entry;
 use super::routes::{Api, Route};
 use super::settings::Settings;
@@ -73,7 +74,7 @@ async fn handle(
     };
     if request.segments().first().is_some_and(|first| first.eq_ignore_ascii_case(control::PREFIX)) {
         let answer = control::answer(&mut simulator.lock(), &request);
-        return response(answer);
+        return response(answer, &connection);
     }
     let arrival = arrive(&simulator, &request);
     sleep(arrival.latency).await;
@@ -85,7 +86,7 @@ async fn handle(
     };
     simulator.lock().log.answered(arrival.seq, answer.status.as_u16());
     tracing::debug!(operation = ?arrival.route.operation(), status = answer.status.as_u16(), "answered");
-    response(answer)
+    response(answer, &connection)
 }
 
 async fn read(request: axum::extract::Request) -> Result<Request, axum::Error> {
@@ -108,6 +109,8 @@ struct Arrival {
     route: Route,
     latency: Duration,
     fault: Option<FaultAnswer>,
+    /// One request too many: in how many seconds the caller may come again.
+    limited: Option<i64>,
 }
 
 fn arrive(simulator: &Simulator, request: &Request) -> Arrival {
@@ -116,18 +119,19 @@ fn arrive(simulator: &Simulator, request: &Request) -> Arrival {
     let mut state = simulator.lock();
     let customer = route.customer(request, &state);
     let fault = state.faults.take(operation, customer);
+    let limit = state.settings.rate_limit.filter(|_| route.api() == Api::PartnerCenter);
+    let limited = limit.and_then(|limit| state.limiter.count(limit, customer, request.at));
     let seq = state.log.arrive(entry(request, &route, customer, fault.is_some()));
-    Arrival { seq, route, latency: Duration::from_millis(state.settings.latency_ms), fault }
+    Arrival { seq, route, latency: Duration::from_millis(state.settings.latency_ms), fault, limited }
 }
 
 fn entry(request: &Request, route: &Route, customer: Option<Uuid>, fault: bool) -> Entry {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
     Entry {
         seq: 0,
         at: request.at,
         operation: route.operation(),
         method: request.method.to_string(),
-        path: if query.is_empty() { request.path.clone() } else { format!("{}?{query}", request.path) },
+        path: request.path_and_query(),
         customer,
         status: None,
         effective: false,
@@ -142,23 +146,27 @@ async fn answer_with_fault(simulator: &Simulator, request: &mut Request, arrival
     let api = arrival.route.api();
     match &arrival.fault {
         None => Some(take_effect(simulator, request, arrival)),
-        Some(FaultAnswer::Status { status, code, description, retry_after, body, empty, applied }) => {
-            if *applied {
+        Some(FaultAnswer::Status(status)) => {
+            if status.applied {
                 take_effect(simulator, request, arrival);
             }
-            let mut answer = if *empty {
-                Answer::empty(*status)
-            } else {
-                status_answer(request, api, *status, code.as_deref(), description.as_deref())
-            };
-            if let Some(body) = body {
-                answer.body = Some(body.clone());
-            }
-            if let Some(retry_after) = retry_after {
-                answer = answer.with_header("retry-after", retry_after);
-            }
-            Some(with_response_headers(answer, api, request))
+            Some(with_response_headers(status.answer(request, api), api, request))
         }
+        Some(FaultAnswer::Edit(edit)) => Some(edit.apply(take_effect(simulator, request, arrival))),
+        Some(FaultAnswer::NextLink { form }) => Some(form.apply(request, take_effect(simulator, request, arrival))),
+        Some(FaultAnswer::Drip { bytes, every_ms }) => {
+            let delivery = Delivery::Drip { bytes: *bytes, pause: Duration::from_millis(*every_ms) };
+            Some(take_effect(simulator, request, arrival).delivered(delivery))
+        }
+        Some(FaultAnswer::Cut { after_bytes, how }) => {
+            let delivery = match how {
+                CutHow::Length => Delivery::Cut { after_bytes: *after_bytes, has_length: true },
+                CutHow::Chunked => Delivery::Cut { after_bytes: *after_bytes, has_length: false },
+                CutHow::Reset => Delivery::Reset { after_bytes: *after_bytes },
+            };
+            Some(take_effect(simulator, request, arrival).delivered(delivery))
+        }
+        Some(FaultAnswer::Then { calls }) => Some(take_effect_then(simulator, request, arrival, calls)),
         Some(FaultAnswer::Garbage) => {
             let mut answer = take_effect(simulator, request, arrival);
             answer.body = Some(r#"{"items":[{"id":"#.to_owned());
@@ -197,9 +205,20 @@ async fn carry_out_later(simulator: Simulator, mut request: Request, arrival: Ar
 
 /// Carries the request out as if nothing were simulated.
 fn take_effect(simulator: &Simulator, request: &Request, arrival: &Arrival) -> Answer {
+    take_effect_then(simulator, request, arrival, &[])
+}
+
+/// The same, and then these calls of the control API; nobody sees anything in between.
+fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival, calls: &[ControlCall]) -> Answer {
     let mut state = simulator.lock();
     let route = &arrival.route;
     let answer = match (route.api(), route) {
+        (Api::PartnerCenter, _) if arrival.limited.is_some() => {
+            let seconds = arrival.limited.unwrap_or_default();
+            let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
+            partner_center::throttled(StatusCode::TOO_MANY_REQUESTS, &message)
+                .with_header("retry-after", seconds.to_string())
+        }
         (_, Route::Token { tenant, version }) => entra::token(&mut state, request, tenant, *version),
         (Api::ResourceManager, _) => arm::answer(&state, request, route),
         (Api::Entra | Api::PartnerCenter, _) => partner_center::answer(&mut state, request, route),
@@ -207,7 +226,24 @@ fn take_effect(simulator: &Simulator, request: &Request, arrival: &Arrival) -> A
     if answer.effective {
         state.log.took_effect(arrival.seq, route.operation());
     }
+    for call in calls {
+        let answer = control::answer(&mut state, &control_request(call, request.at));
+        if !answer.status.is_success() {
+            tracing::warn!(path = call.path(), status = %answer.status, body = answer.body, "a fault's call was refused");
+        }
+    }
     with_response_headers(answer, route.api(), request)
+}
+
+fn control_request(call: &ControlCall, at: Timestamp) -> Request {
+    Request {
+        at,
+        method: call.method(),
+        path: format!("/{}/{}", control::PREFIX, call.path()),
+        query: Vec::new(),
+        headers: HeaderMap::new(),
+        body: call.body(),
+    }
 }
 
 fn with_response_headers(answer: Answer, api: Api, request: &Request) -> Answer {
@@ -216,22 +252,4 @@ fn with_response_headers(answer: Answer, api: Api, request: &Request) -> Answer 
         Api::ResourceManager => answer.with_header("x-ms-request-id", Uuid::new_v4().to_string()),
         Api::Entra => answer,
     }
-}
-
-fn response(answer: Answer) -> Response {
-    let mut builder = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        builder = builder.header(*name, value);
-    }
-    let body = match answer.body {
-        Some(body) => {
-            builder = builder.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
-            Body::from(body)
-        }
-        None => Body::empty(),
-    };
-    builder.body(body).unwrap_or_else(|error| {
-        tracing::warn!(%error, "an answer could not be written, most likely because of a header that a fault asked for");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
-    })
 }

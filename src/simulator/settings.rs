@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::rate_limit::RateLimit;
+
 /// The settings of a running simulator. Every field has a name in the control API (camelCase) and a default.
 #[allow(clippy::struct_excessive_bools, reason = "each switch is a name of its own in the control API")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,8 +22,12 @@ pub(crate) struct Settings {
     pub(crate) revoke_refresh_tokens: bool,
     /// How a stale etag is refused.
     pub(crate) stale_etag_status: StaleEtag,
-    /// Whether a wrong role is refused with an empty body instead of fault 900150.
-    pub(crate) empty_forbidden_body: bool,
+    /// How a wrong role is refused.
+    pub(crate) wrong_role: WrongRole,
+    /// How a sign-in without MFA is refused.
+    pub(crate) mfa_refusal: MfaRefusal,
+    /// How many requests Partner Center takes; any number when absent.
+    pub(crate) rate_limit: Option<RateLimit>,
     /// Whether the tokens of users who did use MFA say so.
     pub(crate) mfa_in_tokens: bool,
     /// Lifetime of access tokens, in seconds. Zero issues tokens that have already expired.
@@ -43,7 +49,9 @@ impl Default for Settings {
             single_use_refresh_tokens: false,
             revoke_refresh_tokens: false,
             stale_etag_status: StaleEtag::Conflict,
-            empty_forbidden_body: false,
+            wrong_role: WrongRole::Fault900150,
+            mfa_refusal: MfaRefusal::Code,
+            rate_limit: None,
             mfa_in_tokens: true,
             access_token_seconds: 3599,
             default_audit_page_size: PageSize(25),
@@ -107,6 +115,35 @@ impl From<StaleEtag> for u16 {
             StaleEtag::PreconditionFailed => 412,
         }
     }
+}
+
+/// The forms in which a wrong role has been seen to be refused, always with 403. Microsoft documents none for self-serve
+/// policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum WrongRole {
+    #[serde(rename = "fault900150")]
+    Fault900150,
+    #[serde(rename = "emptyBody")]
+    EmptyBody,
+    /// An empty body, and the words in the status line.
+    #[serde(rename = "reasonPhrase")]
+    ReasonPhrase,
+    #[serde(rename = "2032")]
+    Fault2032,
+    #[serde(rename = "900308")]
+    Fault900308,
+    #[serde(rename = "600006")]
+    Fault600006,
+}
+
+/// The forms in which a sign-in without MFA is refused, always with 401.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum MfaRefusal {
+    /// Fault 900421.
+    Code,
+    /// The older form: an empty body, and the words in the status line.
+    ReasonPhrase,
 }
 
 /// A number of items per page, 1 to 500.

@@ -9,6 +9,7 @@ use super::entra::RefreshTokens;
 use super::faults::Faults;
 use super::partner_center::replay::Replays;
 use super::policy::Policy;
+use super::rate_limit::Limiter;
 use super::request_log::RequestLog;
 use super::settings::Settings;
 use super::world::{self, Partner, PrincipalType, RoleAssignment, User, World};
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) replays: Replays,
     pub(crate) faults: Faults,
+    pub(crate) limiter: Limiter,
     pub(crate) log: RequestLog,
 }
 
@@ -52,6 +54,7 @@ impl State {
             refresh_tokens,
             replays: Replays::default(),
             faults: Faults::default(),
+            limiter: Limiter::default(),
             log: RequestLog::default(),
         };
         for customer in customers {

@@ -270,8 +270,8 @@ async fn a_customer_of_somebody_else_is_told_from_a_partner_without_rights() {
     for error in errors {
         assert!(error.customer_not_ours() && error.denial().is_none(), "{error} {:?}", error.cause());
     }
-    for empty in [false, true] {
-        simulated.setting("emptyForbiddenBody", json!(empty)).await;
+    for form in ["fault900150", "emptyBody", "reasonPhrase", "2032", "900308", "600006"] {
+        simulated.setting("wrongRole", json!(form)).await;
         simulated.control(Method::POST, "partner/user", json!({ "upn": DEFAULT_USER, "roles": ["SalesAgent"] })).await;
         simulated.renew_credentials();
         partner_center.policy(tenant(0)).await.unwrap();

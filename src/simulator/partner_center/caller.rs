@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 
 use super::refusal::fault;
 use crate::simulator::exchange::{Answer, Request};
+use crate::simulator::settings::{MfaRefusal, WrongRole};
 use crate::simulator::state::State;
 use crate::simulator::tokens::{self, Audience};
 use crate::simulator::world::PartnerRole;
@@ -56,10 +57,10 @@ pub(super) fn authenticate(state: &State, request: &Request, needs: Needs) -> Re
         return Err(unauthorized("400", "Access denied"));
     };
     if !claims.has_mfa() {
-        return Err(unauthorized("900421", "Multi-factor authentication is required for this request."));
+        return Err(without_mfa(state.settings.mfa_refusal));
     }
     if needs == Needs::AdminAgent && !user.roles.contains(&PartnerRole::Admin) {
-        return Err(wrong_role(state));
+        return Err(wrong_role(state.settings.wrong_role));
     }
     Ok(Caller { user: Some(user.upn.clone()), application })
 }
@@ -69,14 +70,24 @@ fn unauthorized(code: &str, description: &str) -> Answer {
         .with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#)
 }
 
-/// Both forms have been observed; Microsoft documents neither for self-serve policies.
-fn wrong_role(state: &State) -> Answer {
-    if state.settings.empty_forbidden_body {
-        return Answer::empty(StatusCode::FORBIDDEN);
+fn without_mfa(form: MfaRefusal) -> Answer {
+    match form {
+        MfaRefusal::Code => unauthorized("900421", "Multi-factor authentication is required for this request."),
+        MfaRefusal::ReasonPhrase => Answer::empty(StatusCode::UNAUTHORIZED)
+            .with_reason("Unauthorized - MFA required")
+            .with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#),
     }
-    fault(
-        StatusCode::FORBIDDEN,
-        "900150",
-        "The supplied role does not have the rights to perform the requested operation.",
-    )
+}
+
+fn wrong_role(form: WrongRole) -> Answer {
+    const WORDS: &str = "The supplied role does not have the rights to perform the requested operation";
+    let (code, description) = match form {
+        WrongRole::EmptyBody => return Answer::empty(StatusCode::FORBIDDEN),
+        WrongRole::ReasonPhrase => return Answer::empty(StatusCode::FORBIDDEN).with_reason(WORDS),
+        WrongRole::Fault900150 => ("900150", WORDS),
+        WrongRole::Fault2032 => ("2032", "Access denied"),
+        WrongRole::Fault900308 => ("900308", "Insufficient privileges to complete the operation."),
+        WrongRole::Fault600006 => ("600006", "The requested action is not allowed"),
+    };
+    fault(StatusCode::FORBIDDEN, code, description)
 }

@@ -13,8 +13,7 @@ pub(crate) fn fault(status: StatusCode, code: &str, description: &str) -> Answer
 }
 
 /// The shape of throttling, which has neither `code` nor `description`.
-pub(crate) fn throttled(message: &str) -> Answer {
-    let status = StatusCode::TOO_MANY_REQUESTS;
+pub(crate) fn throttled(status: StatusCode, message: &str) -> Answer {
     Answer::json(status, &json!({ "statusCode": status.as_u16(), "message": message }))
 }
 

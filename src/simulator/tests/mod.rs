@@ -8,6 +8,7 @@ mod documentation;
 mod entra;
 mod faults;
 mod policies;
+mod spoilt_answers;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ const AZURE: &str = "a0000000-0000-4000-8000-000000000000";
 const OWNER: &str = "d0000000-0000-4000-8000-000000000000";
 const STRANGER: &str = "f0000000-0000-4000-8000-000000000000";
 const CLIENT: &str = "11112222-3333-4444-8555-666677778888";
+const USER: &str = "operator@contosopartner.onmicrosoft.com";
 const SECRET: &str = "simulated-client-secret";
 const SEED: &str = "simulated-refresh-token";
 const RESERVATIONS: &str = "AzureReservedInstances";

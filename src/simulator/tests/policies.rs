@@ -263,6 +263,6 @@ async fn only_admin_agents_write() {
     api.control(Method::POST, "partner/user", &user).await;
     assert_eq!(api.get(&format!("/v1/SelfServePolicy?entity_id={CUSTOMER}")).await.0, 200);
     assert_eq!(code(&api.create(CUSTOMER, &[RESERVATIONS]).await), (403, "900150"));
-    api.settings(json!({ "emptyForbiddenBody": true })).await;
+    api.settings(json!({ "wrongRole": "emptyBody" })).await;
     assert_eq!(api.create(CUSTOMER, &[RESERVATIONS]).await, (403, Value::Null));
 }

@@ -1,12 +1,18 @@
 //! Faults on demand: which requests they hit, and what they do to the answer.
+//!
+//! This file knows which request is hit. `answer` holds the words in which a fault is asked for; `status` makes another
+//! answer, `edit` alters the right one. The server puts them around the APIs, which know nothing of faults.
 
-use axum::http::StatusCode;
+mod answer;
+mod edit;
+mod status;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::exchange::{Answer, Request};
-use super::routes::{Api, Operation};
-use super::{arm, entra, partner_center};
+use super::routes::Operation;
+
+pub(crate) use answer::{ControlCall, CutHow, FaultAnswer};
 
 /// Faults waiting at most, so that a script in a loop is noticed.
 const FAULTS_MAX: usize = 10_000;
@@ -30,63 +36,10 @@ pub(crate) struct Fault {
     answer: FaultAnswer,
 }
 
-/// What happens to a request that a fault hits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub(crate) enum FaultAnswer {
-    /// Another status. Without `code`, `body` and `empty` the body is what that API would send.
-    Status {
-        #[serde(with = "status_number")]
-        status: StatusCode,
-        #[serde(default)]
-        code: Option<String>,
-        #[serde(default)]
-        description: Option<String>,
-        /// The `Retry-After` header as is, so that it can be nonsense.
-        #[serde(default)]
-        retry_after: Option<String>,
-        /// The body as is.
-        #[serde(default)]
-        body: Option<String>,
-        #[serde(default)]
-        empty: bool,
-        /// Whether the request takes effect all the same.
-        #[serde(default)]
-        applied: bool,
-    },
-    /// The right status with a body that is not JSON. The request takes effect.
-    Garbage,
-    /// The connection ends without an answer.
-    Disconnect { applied: bool },
-    /// The right answer, late. A caller who gives up before the effect prevents it.
-    Delay { delay_ms: u64, applied: bool },
-    /// The request is held up on its way and takes effect later, even when the caller has given up.
-    Late { delay_ms: u64 },
-}
-
 impl Fault {
     fn meets(&self, operation: Operation, customer: Option<Uuid>) -> bool {
         self.operation.is_none_or(|wanted| wanted == operation)
             && self.customer.is_none_or(|wanted| Some(wanted) == customer)
-    }
-}
-
-mod status_number {
-    use axum::http::StatusCode;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u16(status.as_u16())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
-        let number = u16::deserialize(deserializer)?;
-        match StatusCode::from_u16(number) {
-            // 1xx is not an answer, and the HTTP library would not send it as one.
-            Ok(status) if !status.is_informational() => Ok(status),
-            _ => Err(D::Error::custom(format!("{number} is not the status of an answer (200 to 999)"))),
-        }
     }
 }
 
@@ -136,38 +89,6 @@ impl Faults {
             None => {}
         }
         Some(answer)
-    }
-}
-
-/// The answer of a status fault, in the shape of the API that was asked.
-pub(crate) fn status_answer(
-    request: &Request,
-    api: Api,
-    status: StatusCode,
-    code: Option<&str>,
-    description: Option<&str>,
-) -> Answer {
-    let text = description.unwrap_or_else(|| status.canonical_reason().unwrap_or("A simulated fault."));
-    match api {
-        Api::Entra => {
-            let number = code.and_then(|code| code.trim_start_matches("AADSTS").parse().ok()).unwrap_or(90033);
-            let error = match status {
-                StatusCode::UNAUTHORIZED => "invalid_client",
-                StatusCode::BAD_REQUEST => "invalid_grant",
-                _ => "temporarily_unavailable",
-            };
-            entra::refuse(request, status, error, number, text)
-        }
-        Api::ResourceManager => {
-            let code = code.map_or_else(|| text.replace(' ', ""), str::to_owned);
-            arm::refuse(status, &code, text)
-        }
-        Api::PartnerCenter => match code {
-            None if status == StatusCode::TOO_MANY_REQUESTS => {
-                partner_center::throttled(description.unwrap_or("Rate limit is exceeded. Try again later."))
-            }
-            code => partner_center::fault(status, code.unwrap_or("800003"), text),
-        },
     }
 }
 
