@@ -1,17 +1,21 @@
 //! Entra's token endpoints: who gets a token, for what, and how a refusal looks.
 //!
-//! Two grants are known, `refresh_token` (the Secure Application Model's App+User tokens) and `client_credentials`
-//! (app-only). Tokens are issued for the partner's tenant and for the tenant of every customer.
+//! Four grants are known: `refresh_token` (the Secure Application Model's App+User tokens), `client_credentials`
+//! (app-only), and the two that end an interactive sign-in, `authorization_code` and the device code's. Tokens are issued
+//! for the partner's tenant and for the tenant of every customer; how a user signs in is in [`super::interactive`].
 
 use std::collections::{HashMap, VecDeque};
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::exchange::{Answer, Outcome, Request};
+use super::interactive;
 use super::state::State;
 use super::tokens::{self, Audience, Claims};
 use super::world::{Partner, User};
@@ -20,7 +24,7 @@ use super::world::{Partner, User};
 const ROTATED_TOKENS_MAX: usize = 10_000;
 
 /// The resource of a redemption that names none.
-const DEFAULT_RESOURCE: &str = "https://api.partnercenter.microsoft.com";
+pub(crate) const DEFAULT_RESOURCE: &str = "https://api.partnercenter.microsoft.com";
 
 /// The two generations of the endpoint, which differ in how the resource is named and in the types of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,10 @@ struct Grant {
     upn: String,
     resource: String,
     spent: bool,
+    /// The administrator has signed the user out everywhere since.
+    revoked: bool,
+    /// Came of a sign-in of a public client, which has nothing to prove itself with.
+    public: bool,
 }
 
 impl RefreshTokens {
@@ -50,16 +58,16 @@ impl RefreshTokens {
         let mut tokens = Self::default();
         for user in &partner.users {
             if let Some(token) = &user.refresh_token {
-                tokens.owners.insert(token.clone(), Grant::new(&user.upn, DEFAULT_RESOURCE));
+                tokens.owners.insert(token.clone(), Grant::new(&user.upn, DEFAULT_RESOURCE, false));
             }
         }
         tokens
     }
 
-    /// A new token for the same user.
-    fn rotate(&mut self, upn: &str, resource: &str) -> String {
+    /// A new token for this user.
+    fn issue(&mut self, upn: &str, resource: &str, public: bool) -> String {
         let token = format!("0.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        self.owners.insert(token.clone(), Grant::new(upn, resource));
+        self.owners.insert(token.clone(), Grant::new(upn, resource, public));
         self.rotated.push_back(token.clone());
         if self.rotated.len() > ROTATED_TOKENS_MAX
             && let Some(oldest) = self.rotated.pop_front()
@@ -68,11 +76,18 @@ impl RefreshTokens {
         }
         token
     }
+
+    /// From now on the tokens that this user has are refused; a new sign-in gets new ones.
+    pub(crate) fn revoke(&mut self, upn: &str) {
+        for grant in self.owners.values_mut().filter(|grant| grant.upn.eq_ignore_ascii_case(upn)) {
+            grant.revoked = true;
+        }
+    }
 }
 
 impl Grant {
-    fn new(upn: &str, resource: &str) -> Self {
-        Self { upn: upn.to_owned(), resource: resource.to_owned(), spent: false }
+    fn new(upn: &str, resource: &str, public: bool) -> Self {
+        Self { upn: upn.to_owned(), resource: resource.to_owned(), spent: false, revoked: false, public }
     }
 }
 
@@ -84,9 +99,18 @@ pub(crate) fn token(state: &mut State, request: &Request, tenant: &str, version:
 fn issue(state: &mut State, request: &Request, tenant: &str, version: Version) -> Outcome {
     let form = Form::of(request);
     let tenant = known_tenant(state, request, tenant)?;
-    authenticate_client(state, request, &form)?;
+    if may_be_public(state, &form) {
+        known_client(state, request, form.required(request, "client_id")?)?;
+    } else {
+        authenticate_client(state, request, &form)?;
+    }
     match form.required(request, "grant_type")? {
         "refresh_token" => redeem(state, request, &form, tenant, version),
+        "authorization_code" => interactive::redeem_code(state, request, &form, tenant, version),
+        // Version 1 had its own name for it.
+        interactive::DEVICE_CODE | "device_code" => {
+            interactive::redeem_device_code(state, request, &form, tenant, version)
+        }
         "client_credentials" => app_only(state, request, &form, tenant, version),
         other => Err(refuse(
             request,
@@ -98,19 +122,27 @@ fn issue(state: &mut State, request: &Request, tenant: &str, version: Version) -
     }
 }
 
+/// Whether this request needs no proof of the application: it presents none, and what it presents instead belongs to a
+/// sign-in of a public client.
+fn may_be_public(state: &State, form: &Form) -> bool {
+    let proves = form.get("client_secret").is_some() || form.get("client_assertion").is_some();
+    let refreshes = form.get("refresh_token").and_then(|token| state.refresh_tokens.owners.get(token));
+    !proves && (refreshes.is_some_and(|grant| grant.public) || interactive::may_be_public(state, form))
+}
+
 /// The form fields of the body.
-struct Form(Vec<(String, String)>);
+pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         Self(url::form_urlencoded::parse(&request.body).into_owned().collect())
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    fn required(&self, request: &Request, name: &str) -> Result<&str, Answer> {
+    pub(crate) fn required(&self, request: &Request, name: &str) -> Result<&str, Answer> {
         self.get(name).ok_or_else(|| {
             refuse(
                 request,
@@ -123,9 +155,11 @@ impl Form {
     }
 }
 
-fn known_tenant(state: &State, request: &Request, tenant: &str) -> Result<Uuid, Answer> {
-    let is_partner_domain = tenant.eq_ignore_ascii_case(&state.partner.domain);
-    let id = if is_partner_domain { Some(state.partner.tenant_id) } else { Uuid::try_parse(tenant).ok() };
+/// The tenant by id or domain. `common` and `organizations` are the home of whoever signs in: here always the partner.
+pub(crate) fn known_tenant(state: &State, request: &Request, tenant: &str) -> Result<Uuid, Answer> {
+    let is_partner =
+        [state.partner.domain.as_str(), "common", "organizations"].iter().any(|name| tenant.eq_ignore_ascii_case(name));
+    let id = if is_partner { Some(state.partner.tenant_id) } else { Uuid::try_parse(tenant).ok() };
     id.filter(|id| *id == state.partner.tenant_id || state.customers.contains_key(id)).ok_or_else(|| {
         refuse(
             request,
@@ -143,16 +177,8 @@ fn authenticate_client(state: &State, request: &Request, form: &Form) -> Result<
         Some((client, _)) => client.as_str(),
         None => form.required(request, "client_id")?,
     };
+    known_client(state, request, client)?;
     let application = &state.partner.application;
-    if Uuid::try_parse(client) != Ok(application.client_id) {
-        return Err(refuse(
-            request,
-            StatusCode::BAD_REQUEST,
-            "unauthorized_client",
-            700_016,
-            &format!("Application with identifier '{client}' was not found in the directory."),
-        ));
-    }
     let invalid_client =
         |code, text: &str| Err(refuse(request, StatusCode::UNAUTHORIZED, "invalid_client", code, text));
     match basic.as_ref().map(|(_, secret)| secret.as_str()).or_else(|| form.get("client_secret")) {
@@ -165,13 +191,26 @@ fn authenticate_client(state: &State, request: &Request, form: &Form) -> Result<
     }
 }
 
+pub(crate) fn known_client(state: &State, request: &Request, client: &str) -> Result<(), Answer> {
+    if Uuid::try_parse(client) == Ok(state.partner.application.client_id) {
+        return Ok(());
+    }
+    Err(refuse(
+        request,
+        StatusCode::BAD_REQUEST,
+        "unauthorized_client",
+        700_016,
+        &format!("Application with identifier '{client}' was not found in the directory."),
+    ))
+}
+
 fn redeem(state: &mut State, request: &Request, form: &Form, tenant: Uuid, version: Version) -> Outcome {
     let presented = form.required(request, "refresh_token")?.to_owned();
     let invalid_grant = |code, text: &str| refuse(request, StatusCode::BAD_REQUEST, "invalid_grant", code, text);
     let Some(grant) = state.refresh_tokens.owners.get(&presented).cloned() else {
         return Err(invalid_grant(9_002_313, "Invalid request. Request is malformed or invalid."));
     };
-    if state.settings.revoke_refresh_tokens {
+    if state.settings.revoke_refresh_tokens || grant.revoked {
         return Err(invalid_grant(
             50173,
             "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
@@ -189,15 +228,58 @@ fn redeem(state: &mut State, request: &Request, form: &Form, tenant: Uuid, versi
     {
         grant.spent = true;
     }
-    let refresh_token = state.refresh_tokens.rotate(&grant.upn, &resource);
-    let claims = user_claims(state, request.at, tenant, &user, &resource, version);
-    let wants_id_token = form.get("scope").is_some_and(|scope| scope.split(' ').any(|scope| scope == "openid"));
+    let wanted = Wanted {
+        refresh_token: true,
+        id_token: form.get("scope").is_some_and(|scope| has_scope(scope, "openid")),
+        nonce: None,
+        public: grant.public,
+    };
+    Ok(issue_to(state, request, tenant, &user, &resource, version, &wanted))
+}
+
+/// What is issued to a user beside the access token.
+pub(crate) struct Wanted {
+    pub(crate) refresh_token: bool,
+    pub(crate) id_token: bool,
+    pub(crate) nonce: Option<String>,
+    /// Whether the sign-in was that of a public client.
+    pub(crate) public: bool,
+}
+
+/// Whether `scope`, a list, has this one.
+pub(crate) fn has_scope(scope: &str, name: &str) -> bool {
+    scope.split(' ').any(|scope| scope == name)
+}
+
+/// The success of a request for a token of this user.
+pub(crate) fn issue_to(
+    state: &mut State,
+    request: &Request,
+    tenant: Uuid,
+    user: &User,
+    resource: &str,
+    version: Version,
+    wanted: &Wanted,
+) -> Answer {
+    let claims = user_claims(state, request.at, tenant, user, resource, version);
     let mut body = token_body(state, &claims, version);
-    body["refresh_token"] = json!(refresh_token);
-    if wants_id_token {
-        body["id_token"] = json!(id_token(&claims));
+    if wanted.refresh_token {
+        body["refresh_token"] = json!(state.refresh_tokens.issue(&user.upn, resource, wanted.public));
     }
-    Ok(success(&body))
+    if wanted.id_token {
+        body["id_token"] = json!(id_token(&claims, wanted.nonce.as_deref()));
+    }
+    // MSAL asks for it, to know the account without reading tokens.
+    if Form::of(request).get("client_info") == Some("1") {
+        body["client_info"] = json!(client_info(state, user));
+    }
+    success(&body)
+}
+
+/// Who the user is at home, as MSAL reads it: base64 of JSON.
+pub(crate) fn client_info(state: &State, user: &User) -> String {
+    let about = json!({ "uid": user.object_id, "utid": state.partner.tenant_id });
+    URL_SAFE_NO_PAD.encode(about.to_string())
 }
 
 fn app_only(state: &State, request: &Request, form: &Form, tenant: Uuid, version: Version) -> Outcome {
@@ -223,9 +305,19 @@ fn app_only(state: &State, request: &Request, form: &Form, tenant: Uuid, version
 ///
 /// A v2 scope holds the resource among the scopes of OpenID Connect, in any order and sometimes not at all.
 fn requested_resource(request: &Request, form: &Form, version: Version) -> Result<Option<String>, Answer> {
+    known_resource(request, version, form.get("resource"), form.get("scope"))
+}
+
+/// The same from the two parameters by which a resource can be named.
+pub(crate) fn known_resource(
+    request: &Request,
+    version: Version,
+    resource: Option<&str>,
+    scope: Option<&str>,
+) -> Result<Option<String>, Answer> {
     let resource = match version {
-        Version::V1 => form.get("resource").map(str::to_owned),
-        Version::V2 => form.get("scope").unwrap_or_default().split(' ').find_map(resource_of_scope),
+        Version::V1 => resource.map(str::to_owned),
+        Version::V2 => scope.unwrap_or_default().split(' ').find_map(resource_of_scope),
     };
     match resource {
         Some(resource) if Audience::of(&resource).is_none() => Err(refuse(
@@ -316,11 +408,16 @@ fn token_body(state: &State, claims: &Claims, version: Version) -> Value {
     }
 }
 
-fn id_token(claims: &Claims) -> String {
-    tokens::encode(&json!({
+fn id_token(claims: &Claims, nonce: Option<&str>) -> String {
+    let mut about = json!({
         "aud": claims.appid, "iss": claims.iss, "iat": claims.iat, "nbf": claims.nbf, "exp": claims.exp,
-        "tid": claims.tid, "oid": claims.oid, "upn": claims.upn, "name": claims.name, "amr": claims.amr, "ver": claims.ver,
-    }))
+        "sub": claims.oid, "tid": claims.tid, "oid": claims.oid, "upn": claims.upn, "preferred_username": claims.upn,
+        "name": claims.name, "amr": claims.amr, "ver": claims.ver,
+    });
+    if let Some(nonce) = nonce {
+        about["nonce"] = json!(nonce);
+    }
+    tokens::encode(&about)
 }
 
 fn success(body: &Value) -> Answer {
@@ -364,9 +461,9 @@ mod tests {
     #[test]
     fn the_oldest_rotated_tokens_are_forgotten_and_seeds_are_not() {
         let mut tokens = RefreshTokens::seeded(&Partner::default());
-        let first = tokens.rotate("ada@contoso.com", DEFAULT_RESOURCE);
+        let first = tokens.issue("ada@contoso.com", DEFAULT_RESOURCE, false);
         for _ in 0..ROTATED_TOKENS_MAX {
-            tokens.rotate("ada@contoso.com", DEFAULT_RESOURCE);
+            tokens.issue("ada@contoso.com", DEFAULT_RESOURCE, false);
         }
         assert!(!tokens.owners.contains_key(&first));
         assert!(tokens.owners.contains_key(super::super::world::DEFAULT_REFRESH_TOKEN));

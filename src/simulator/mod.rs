@@ -10,7 +10,7 @@
 //! wrong belief about the wire is not on both sides.
 //!
 //! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
-//! `partner_center`, `arm`) on the one `state`, all of it synchronously; the `server` puts latency and
+//! `interactive`, `partner_center`, `arm`) on the one `state`, all of it synchronously; the `server` puts latency and
 //! `faults` around that, and `delivery` sends the answer.
 
 mod arm;
@@ -21,6 +21,7 @@ mod delivery;
 mod entra;
 mod exchange;
 mod faults;
+mod interactive;
 mod partner_center;
 mod policy;
 mod rate_limit;

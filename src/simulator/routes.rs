@@ -13,6 +13,9 @@ use super::state::State;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Operation {
     Token,
+    Authorize,
+    DeviceCode,
+    DevicePage,
     ListCustomers,
     GetCustomer,
     ListSubscriptions,
@@ -46,6 +49,17 @@ pub(crate) enum Route {
         tenant: String,
         version: Version,
     },
+    /// A browser comes to sign a user in.
+    Authorize {
+        tenant: String,
+        version: Version,
+    },
+    DeviceCode {
+        tenant: String,
+        version: Version,
+    },
+    /// A browser comes to enter a device code.
+    DevicePage,
     ListCustomers,
     GetCustomer {
         customer: String,
@@ -98,6 +112,7 @@ impl Route {
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         let id = |index: usize| segments.get(index).cloned().unwrap_or_default();
         let get = request.method == Method::GET;
+        let post = request.method == Method::POST;
         match lower.as_slice() {
             [_, "oauth2", "token"] if request.method == Method::POST => {
                 Self::Token { tenant: id(0), version: Version::V1 }
@@ -105,7 +120,15 @@ impl Route {
             [_, "oauth2", "v2.0", "token"] if request.method == Method::POST => {
                 Self::Token { tenant: id(0), version: Version::V2 }
             }
-            [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] => Self::MethodNotAllowed(Api::Entra),
+            [_, "oauth2", "authorize"] if get || post => Self::Authorize { tenant: id(0), version: Version::V1 },
+            [_, "oauth2", "v2.0", "authorize"] if get || post => {
+                Self::Authorize { tenant: id(0), version: Version::V2 }
+            }
+            [_, "oauth2", "devicecode"] if post => Self::DeviceCode { tenant: id(0), version: Version::V1 },
+            [_, "oauth2", "v2.0", "devicecode"] if post => Self::DeviceCode { tenant: id(0), version: Version::V2 },
+            ["common", "oauth2", "deviceauth"] if get || post => Self::DevicePage,
+            [_, "oauth2", "token" | "authorize" | "devicecode" | "deviceauth"]
+            | [_, "oauth2", "v2.0", "token" | "authorize" | "devicecode"] => Self::MethodNotAllowed(Api::Entra),
             ["v1", "customers"] if get => Self::ListCustomers,
             ["v1", "customers", _] if get => Self::GetCustomer { customer: id(2) },
             ["v1", "customers", _, "subscriptions"] if get => Self::ListSubscriptions { customer: id(2) },
@@ -144,6 +167,9 @@ impl Route {
     pub(crate) fn operation(&self) -> Operation {
         match self {
             Self::Token { .. } => Operation::Token,
+            Self::Authorize { .. } => Operation::Authorize,
+            Self::DeviceCode { .. } => Operation::DeviceCode,
+            Self::DevicePage => Operation::DevicePage,
             Self::ListCustomers => Operation::ListCustomers,
             Self::GetCustomer { .. } => Operation::GetCustomer,
             Self::ListSubscriptions { .. } => Operation::ListSubscriptions,
@@ -164,7 +190,7 @@ impl Route {
 
     pub(crate) fn api(&self) -> Api {
         match self {
-            Self::Token { .. } => Api::Entra,
+            Self::Token { .. } | Self::Authorize { .. } | Self::DeviceCode { .. } | Self::DevicePage => Api::Entra,
             Self::ListRoleAssignments { .. } => Api::ResourceManager,
             Self::MethodNotAllowed(api) | Self::Unknown(api) => *api,
             _ => Api::PartnerCenter,
@@ -175,7 +201,9 @@ impl Route {
     pub(crate) fn customer(&self, request: &Request, state: &State) -> Option<Uuid> {
         let guid = |text: &str| Uuid::try_parse(text).ok();
         match self {
-            Self::Token { tenant, .. } => guid(tenant).filter(|tenant| *tenant != state.partner.tenant_id),
+            Self::Token { tenant, .. } | Self::Authorize { tenant, .. } | Self::DeviceCode { tenant, .. } => {
+                guid(tenant).filter(|tenant| *tenant != state.partner.tenant_id)
+            }
             Self::GetCustomer { customer }
             | Self::ListSubscriptions { customer }
             | Self::GetSubscription { customer, .. }
@@ -192,7 +220,8 @@ impl Route {
             Self::ListRoleAssignments { subscription } => {
                 guid(subscription).and_then(|subscription| state.tenant_of_azure(subscription))
             }
-            Self::ListCustomers
+            Self::DevicePage
+            | Self::ListCustomers
             | Self::ListAuditRecords
             | Self::GetAuditRecord { .. }
             | Self::MethodNotAllowed(_)

@@ -24,7 +24,7 @@ use super::routes::{Api, Route};
 use super::settings::Settings;
 use super::state::State;
 use super::world::World;
-use super::{arm, entra, partner_center};
+use super::{arm, entra, interactive, partner_center};
 
 /// The largest body that is read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -220,6 +220,9 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
                 .with_header("retry-after", seconds.to_string())
         }
         (_, Route::Token { tenant, version }) => entra::token(&mut state, request, tenant, *version),
+        (_, Route::Authorize { tenant, version }) => interactive::authorize(&mut state, request, tenant, *version),
+        (_, Route::DeviceCode { tenant, version }) => interactive::device_code(&mut state, request, tenant, *version),
+        (_, Route::DevicePage) => interactive::device_page(&mut state, request),
         (Api::ResourceManager, _) => arm::answer(&state, request, route),
         (Api::Entra | Api::PartnerCenter, _) => partner_center::answer(&mut state, request, route),
     };

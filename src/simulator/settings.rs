@@ -32,6 +32,14 @@ pub(crate) struct Settings {
     pub(crate) mfa_in_tokens: bool,
     /// Lifetime of access tokens, in seconds. Zero issues tokens that have already expired.
     pub(crate) access_token_seconds: u32,
+    /// AADSTS number with which interactive sign-ins are refused; zero lets them pass.
+    pub(crate) sign_in_refusal: u32,
+    /// What becomes of a device code that nobody decides on.
+    pub(crate) device_code_approval: DeviceCodeApproval,
+    /// Lifetime of device codes, in seconds.
+    pub(crate) device_code_seconds: u32,
+    /// How often a program is told to ask for the outcome of a device code, in seconds.
+    pub(crate) device_code_interval_seconds: u32,
     /// Page size of audit records when the request names none.
     pub(crate) default_audit_page_size: PageSize,
     /// Page size of customers when the request names none.
@@ -54,6 +62,10 @@ impl Default for Settings {
             rate_limit: None,
             mfa_in_tokens: true,
             access_token_seconds: 3599,
+            sign_in_refusal: 0,
+            device_code_approval: DeviceCodeApproval::Ask,
+            device_code_seconds: 900,
+            device_code_interval_seconds: 5,
             default_audit_page_size: PageSize(25),
             default_customer_page_size: PageSize(25),
             role_assignment_page_size: PageSize(100),
@@ -83,6 +95,18 @@ pub(crate) enum AuditWindow {
     Clip,
     /// Refused with 400.
     Refuse,
+}
+
+/// What becomes of a device code that nobody decides on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum DeviceCodeApproval {
+    /// It waits for somebody.
+    Ask,
+    /// The partner's first user has signed in.
+    Approve,
+    /// It is declined.
+    Decline,
 }
 
 /// The status for a stale etag, which Microsoft does not document for self-serve policies.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::audit::Trail;
 use super::entra::RefreshTokens;
 use super::faults::Faults;
+use super::interactive::SignIns;
 use super::partner_center::replay::Replays;
 use super::policy::Policy;
 use super::rate_limit::Limiter;
@@ -24,6 +25,7 @@ pub(crate) struct State {
     pub(crate) audit: Trail,
     pub(crate) settings: Settings,
     pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) sign_ins: SignIns,
     pub(crate) replays: Replays,
     pub(crate) faults: Faults,
     pub(crate) limiter: Limiter,
@@ -52,6 +54,7 @@ impl State {
             audit: Trail::default(),
             settings,
             refresh_tokens,
+            sign_ins: SignIns::default(),
             replays: Replays::default(),
             faults: Faults::default(),
             limiter: Limiter::default(),

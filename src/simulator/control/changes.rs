@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{body, done, refuse, unknown};
 use crate::simulator::audit::{self, Record};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::interactive::Decision;
 use crate::simulator::policy::{self, Author, PURCHASE, Permission, Policy, Through, later};
 use crate::simulator::state::State;
 use crate::simulator::world::{
@@ -224,4 +225,45 @@ pub(super) fn partner_user(state: &mut State, request: &Request) -> Outcome {
     user.roles = roles.unwrap_or_else(|| user.roles.clone());
     user.mfa = mfa.unwrap_or(user.mfa);
     Ok(done())
+}
+
+/// An administrator signs a user out everywhere: what was issued so far is refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignedOut {
+    upn: String,
+}
+
+pub(super) fn sign_out(state: &mut State, request: &Request) -> Outcome {
+    let SignedOut { upn } = body(request)?;
+    known_user(state, &upn)?;
+    state.refresh_tokens.revoke(&upn);
+    Ok(done())
+}
+
+/// Somebody enters a device code and signs in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approval {
+    user: String,
+}
+
+pub(super) fn approve_device_code(state: &mut State, request: &Request, user_code: &str) -> Outcome {
+    let Approval { user } = body(request)?;
+    known_user(state, &user)?;
+    decide(state, request, user_code, Decision::Approved(user))
+}
+
+/// Somebody enters a device code and thinks better of it.
+pub(super) fn decline_device_code(state: &mut State, request: &Request, user_code: &str) -> Outcome {
+    decide(state, request, user_code, Decision::Declined)
+}
+
+fn decide(state: &mut State, request: &Request, user_code: &str, decision: Decision) -> Outcome {
+    state.sign_ins.decide(user_code, decision, request.at).map_err(|text| refuse(&text))?;
+    Ok(done())
+}
+
+fn known_user(state: &State, upn: &str) -> Result<(), Answer> {
+    state.user(upn).map(|_| ()).ok_or_else(|| refuse(&format!("the partner has no user `{upn}`")))
 }

@@ -57,6 +57,10 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         (Method::POST, ["subscriptions", "status"]) => changes::subscription_status(state, request),
         (Method::POST, ["audit"]) => changes::audit_record(state, request),
         (Method::POST, ["partner", "user"]) => changes::partner_user(state, request),
+        (Method::POST, ["partner", "user", "sign-out"]) => changes::sign_out(state, request),
+        (Method::GET, ["device-codes"]) => Ok(views::device_codes(state)),
+        (Method::POST, ["device-codes", code, "approve"]) => changes::approve_device_code(state, request, code),
+        (Method::POST, ["device-codes", code, "decline"]) => changes::decline_device_code(state, request, code),
         _ => Err(Answer::json(
             StatusCode::NOT_FOUND,
             &json!({ "error": format!("{} {} is not a call of the control API", request.method, request.path) }),

@@ -66,3 +66,7 @@ pub(super) fn settings(state: &State) -> Answer {
 pub(super) fn faults(state: &State) -> Answer {
     Answer::ok(&json!({ "faults": state.faults.waiting() }))
 }
+
+pub(super) fn device_codes(state: &State) -> Answer {
+    Answer::ok(&json!({ "deviceCodes": state.sign_ins.device_codes() }))
+}

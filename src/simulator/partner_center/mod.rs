@@ -51,9 +51,12 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         Route::ListAuditRecords => audit_records::list(state, request),
         Route::GetAuditRecord { id } => audit_records::get(state, request, id),
         Route::MethodNotAllowed(_) => Err(Answer::empty(StatusCode::METHOD_NOT_ALLOWED)),
-        Route::Token { .. } | Route::ListRoleAssignments { .. } | Route::Unknown(_) => {
-            Err(fault(StatusCode::NOT_FOUND, "1000", "Not found"))
-        }
+        Route::Token { .. }
+        | Route::Authorize { .. }
+        | Route::DeviceCode { .. }
+        | Route::DevicePage
+        | Route::ListRoleAssignments { .. }
+        | Route::Unknown(_) => Err(fault(StatusCode::NOT_FOUND, "1000", "Not found")),
     }
 }
 

@@ -7,6 +7,7 @@ mod customers;
 mod documentation;
 mod entra;
 mod faults;
+mod interactive;
 mod policies;
 mod spoilt_answers;
 

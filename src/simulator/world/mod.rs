@@ -152,6 +152,12 @@ impl Partner {
 pub(crate) struct Application {
     pub(crate) client_id: Uuid,
     pub(crate) client_secret: String,
+    /// Where a browser may be sent with the outcome of a sign-in; the port of a loopback address does not count.
+    pub(crate) redirect_uris: Vec<String>,
+    /// The same for programs on somebody's machine, which cannot keep a secret and must not present one.
+    pub(crate) public_redirect_uris: Vec<String>,
+    /// Whether a device code can be redeemed without the client secret.
+    pub(crate) allow_public_client_flows: bool,
 }
 
 impl Default for Application {
@@ -159,6 +165,9 @@ impl Default for Application {
         Self {
             client_id: Uuid::from_u128(0x1111_2222_3333_4444_8555_6666_7777_8888),
             client_secret: DEFAULT_CLIENT_SECRET.to_owned(),
+            redirect_uris: vec!["http://localhost".to_owned()],
+            public_redirect_uris: Vec::new(),
+            allow_public_client_flows: false,
         }
     }
 }
