@@ -1,5 +1,7 @@
 //! Whether the partner's sign-in may change purchase permissions at all.
 
+use super::ObjectId;
+
 /// What is known of the partner's authorisation. It concerns the partner as a whole, never one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartnerAuthorization {
@@ -9,6 +11,15 @@ pub enum PartnerAuthorization {
     Unverified,
     /// It was refused.
     Denied(Denial),
+}
+
+/// A group in a tenant's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its display name; absent when it may not be read. It is not unique.
+    pub name: Option<String>,
 }
 
 /// Why the partner's sign-in was refused.

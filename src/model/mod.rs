@@ -15,7 +15,7 @@ mod installation;
 mod policy;
 
 pub use activity::{ActivityOperation, ActivityRecord};
-pub use authorization::{Denial, PartnerAuthorization};
+pub use authorization::{Denial, Group, PartnerAuthorization};
 pub use azure::{AzureEstate, AzurePlanKind, AzureUse, OwnerHolders, PlanSubscription};
 pub use customer::{CustomerProfile, Relationship};
 pub use fact::{Fact, Ignorance};

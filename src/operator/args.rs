@@ -138,6 +138,17 @@ pub struct RunArgs {
     )]
     pub azure_url: Url,
 
+    /// Microsoft Graph's API, without the version. It is optional: with consent for it (User.Read), the operator knows
+    /// whether its user is an Admin agent before it tries to write.
+    #[arg(
+        long,
+        env = "CSP_GRAPH_URL",
+        value_name = "URL",
+        default_value = "https://graph.microsoft.com",
+        help_heading = "Microsoft"
+    )]
+    pub graph_url: Url,
+
     /// Allow http:// in the URLs above for hosts other than this one. The partner's secrets then travel unprotected.
     #[arg(long, env = "CSP_ALLOW_INSECURE_HTTP", help_heading = "Microsoft")]
     pub allow_insecure_http: bool,

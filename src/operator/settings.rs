@@ -112,7 +112,7 @@ pub enum SettingsError {
     },
     /// A URL is no base URL, or would send secrets without TLS.
     #[error(
-        "--login-url, --partner-center-url or --azure-url cannot be used (--allow-insecure-http allows plain http)"
+        "--login-url, --partner-center-url, --azure-url or --graph-url cannot be used (--allow-insecure-http allows plain http)"
     )]
     Endpoints(#[source] EndpointError),
     /// Not in the syntax of `RUST_LOG`.
@@ -157,8 +157,9 @@ impl Settings {
     /// are gone; a third must still hold one write, or a single lost packet would stop all work. Hence three times.
     pub fn new(args: RunArgs, surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let plain_http = if args.allow_insecure_http { PlainHttp::ToAnyHost } else { PlainHttp::ToLoopback };
-        let endpoints = Endpoints::new(args.login_url, args.partner_center_url, args.azure_url, plain_http)
-            .map_err(SettingsError::Endpoints)?;
+        let endpoints =
+            Endpoints::new(args.login_url, args.partner_center_url, args.azure_url, args.graph_url, plain_http)
+                .map_err(SettingsError::Endpoints)?;
         let limits =
             Limits { request_timeout: args.request_timeout, write_timeout: args.write_timeout, ..Limits::default() };
         let settings = Self {
@@ -298,7 +299,8 @@ mod tests {
             ("--lease-duration=29s", "--lease-duration 29s is too short: it must be at least three times"),
             ("--write-timeout=11s", "so 33s"),
             ("--reconcile-timeout=40s", "--reconcile-timeout 40s is too short"),
-            ("--azure-url=ftp://localhost", "--azure-url cannot be used"),
+            ("--azure-url=ftp://localhost", "--azure-url or --graph-url cannot be used"),
+            ("--graph-url=http://graph.example", "http://graph.example/ would"),
             (
                 "--login-url=http://login.example",
                 "(--allow-insecure-http allows plain http): http://login.example/ would",

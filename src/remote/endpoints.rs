@@ -4,12 +4,13 @@ use url::{Host, Url};
 
 use super::Service;
 
-/// Base addresses of the three services.
+/// Base addresses of the four services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     login: Url,
     partner_center: Url,
     azure: Url,
+    graph: Url,
 }
 
 /// Where requests, which carry tokens, may go without TLS.
@@ -52,23 +53,37 @@ impl Endpoints {
     pub const PARTNER_CENTER: &'static str = "https://api.partnercenter.microsoft.com";
     /// Azure Resource Manager, global cloud.
     pub const AZURE: &'static str = "https://management.azure.com";
+    /// Microsoft Graph, global cloud, without the version.
+    pub const GRAPH: &'static str = "https://graph.microsoft.com";
 
     /// These addresses, each with or without a path prefix.
-    pub fn new(login: Url, partner_center: Url, azure: Url, plain_http: PlainHttp) -> Result<Self, EndpointError> {
-        for url in [&login, &partner_center, &azure] {
+    pub fn new(
+        login: Url,
+        partner_center: Url,
+        azure: Url,
+        graph: Url,
+        plain_http: PlainHttp,
+    ) -> Result<Self, EndpointError> {
+        for url in [&login, &partner_center, &azure, &graph] {
             check(url, plain_http)?;
         }
-        Ok(Self { login, partner_center, azure })
+        Ok(Self { login, partner_center, azure, graph })
     }
 
     /// The same from text.
-    pub fn parse(login: &str, partner_center: &str, azure: &str, plain_http: PlainHttp) -> Result<Self, EndpointError> {
-        Self::new(parse(login)?, parse(partner_center)?, parse(azure)?, plain_http)
+    pub fn parse(
+        login: &str,
+        partner_center: &str,
+        azure: &str,
+        graph: &str,
+        plain_http: PlainHttp,
+    ) -> Result<Self, EndpointError> {
+        Self::new(parse(login)?, parse(partner_center)?, parse(azure)?, parse(graph)?, plain_http)
     }
 
     /// Microsoft's global cloud, where nearly every partner is.
     pub fn global() -> Result<Self, EndpointError> {
-        Self::parse(Self::LOGIN, Self::PARTNER_CENTER, Self::AZURE, PlainHttp::ToLoopback)
+        Self::parse(Self::LOGIN, Self::PARTNER_CENTER, Self::AZURE, Self::GRAPH, PlainHttp::ToLoopback)
     }
 
     /// Microsoft Entra's sign-in.
@@ -86,6 +101,11 @@ impl Endpoints {
         &self.azure
     }
 
+    /// Microsoft Graph, without the version.
+    pub fn graph(&self) -> &Url {
+        &self.graph
+    }
+
     /// The resource that a token for `service` is asked for.
     ///
     /// A resource is a name, not an address: a simulator or a proxy stands in for the global cloud and gets its names.
@@ -99,6 +119,10 @@ impl Endpoints {
             (Service::Azure, "management.usgovcloudapi.net") => "https://management.usgovcloudapi.net/",
             (Service::Azure, "management.chinacloudapi.cn") => "https://management.chinacloudapi.cn/",
             (Service::Azure, _) => "https://management.azure.com/",
+            (Service::Graph, "graph.microsoft.us") => "https://graph.microsoft.us",
+            (Service::Graph, "dod-graph.microsoft.us") => "https://dod-graph.microsoft.us",
+            (Service::Graph, "microsoftgraph.chinacloudapi.cn") => "https://microsoftgraph.chinacloudapi.cn",
+            (Service::Graph, _) => Self::GRAPH,
         }
     }
 
@@ -106,6 +130,7 @@ impl Endpoints {
         let url = match service {
             Service::PartnerCenter => &self.partner_center,
             Service::Azure => &self.azure,
+            Service::Graph => &self.graph,
         };
         url.host_str().unwrap_or_default()
     }
@@ -149,7 +174,7 @@ mod tests {
     use super::*;
 
     fn partner_center_at(url: &str, plain_http: PlainHttp) -> Result<Endpoints, EndpointError> {
-        Endpoints::parse(Endpoints::LOGIN, url, Endpoints::AZURE, plain_http)
+        Endpoints::parse(Endpoints::LOGIN, url, Endpoints::AZURE, Endpoints::GRAPH, plain_http)
     }
 
     #[test]
@@ -178,19 +203,21 @@ mod tests {
 
     #[test]
     fn a_simulator_gets_the_global_names_and_a_national_cloud_its_own() {
-        let simulator =
-            Endpoints::parse("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", PlainHttp::ToLoopback)
-                .unwrap();
+        let [login, partner_center, azure, graph] = [1, 2, 3, 4].map(|port| format!("http://127.0.0.1:{port}"));
+        let simulator = Endpoints::parse(&login, &partner_center, &azure, &graph, PlainHttp::ToLoopback).unwrap();
         assert_eq!(simulator.resource(Service::PartnerCenter), "https://api.partnercenter.microsoft.com");
         assert_eq!(simulator.resource(Service::Azure), "https://management.azure.com/");
+        assert_eq!(simulator.resource(Service::Graph), "https://graph.microsoft.com");
         let government = Endpoints::parse(
             "https://login.microsoftonline.us",
             Endpoints::PARTNER_CENTER,
             "https://management.usgovcloudapi.net",
+            "https://graph.microsoft.us",
             PlainHttp::ToLoopback,
         )
         .unwrap();
         assert_eq!(government.resource(Service::Azure), "https://management.usgovcloudapi.net/");
+        assert_eq!(government.resource(Service::Graph), "https://graph.microsoft.us");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::refusal::word;
 use super::retry_after::retry_after;
 use super::transport::Answer;
-use super::{Cause, Credentials};
+use super::{Cause, Credentials, Service};
 
 /// Microsoft Entra refused to issue a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +147,7 @@ struct RefusalWire {
 }
 
 /// Says what an answer other than success means.
-pub(super) fn refused(tenancy: Tenancy, answer: &Answer) -> Cause {
+pub(super) fn refused(tenancy: Tenancy, service: Service, answer: &Answer) -> Cause {
     if answer.status.is_informational() || answer.status.is_redirection() {
         return Cause::UnexpectedAnswer(format!("sign-in: status {}", answer.status.as_u16()));
     }
@@ -159,7 +159,7 @@ pub(super) fn refused(tenancy: Tenancy, answer: &Answer) -> Cause {
         (500.., _) | (_, Some("temporarily_unavailable" | "server_error")) => Fault::ServerError,
         // An answer that is not Entra's, as a proxy or a wrong address would give: it says nothing of the credentials.
         (_, None) => return Cause::UnexpectedAnswer(format!("sign-in: status {}", answer.status.as_u16())),
-        (_, Some(_)) => by_code(tenancy, code),
+        (_, Some(_)) => by_code(tenancy, service, code),
     };
     Cause::SignIn(SignInRefusal {
         fault,
@@ -171,8 +171,12 @@ pub(super) fn refused(tenancy: Tenancy, answer: &Answer) -> Cause {
 }
 
 /// What a refused redemption says of the partner or of the customer, by Microsoft's `AADSTS` numbers.
-fn by_code(tenancy: Tenancy, code: Option<u32>) -> Fault {
+fn by_code(tenancy: Tenancy, service: Service, code: Option<u32>) -> Fault {
     match (tenancy, code) {
+        // Graph is optional: that nobody has consented to it says nothing of the sign-in.
+        (Tenancy::Partner, Some(65_001 | 65_004 | 650_057 | 500_011)) if service == Service::Graph => {
+            Fault::GraphNotConsented
+        }
         // A wrong or expired client secret is wrong in every tenant.
         (_, Some(7_000_215 | 7_000_222)) => Fault::CredentialsInvalid,
         // A customer's tenant has its own consents, policies and relationships.
@@ -197,8 +201,12 @@ mod tests {
     use super::*;
 
     fn refusal(tenancy: Tenancy, status: u16, body: &str) -> Cause {
+        refusal_of(Service::PartnerCenter, tenancy, status, body)
+    }
+
+    fn refusal_of(service: Service, tenancy: Tenancy, status: u16, body: &str) -> Cause {
         let status = StatusCode::from_u16(status).unwrap();
-        refused(tenancy, &Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        refused(tenancy, service, &Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
     }
 
     fn check(tenancy: Tenancy, status: u16, error: &str, code: u32, fault: Fault) {
@@ -231,6 +239,16 @@ mod tests {
         // Except for the client secret, which is the same everywhere.
         check(Tenancy::Customer, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
         check(Tenancy::Customer, 401, "invalid_client", 7_000_222, Fault::CredentialsInvalid);
+    }
+
+    #[test]
+    fn only_graph_may_do_without_a_consent() {
+        for code in [65_001, 65_004, 650_057, 500_011] {
+            let body = format!(r#"{{"error":"invalid_grant","error_codes":[{code}]}}"#);
+            let fault = |service| refusal_of(service, Tenancy::Partner, 400, &body).fault();
+            assert_eq!(fault(Service::Graph), Fault::GraphNotConsented, "{code}");
+            assert_eq!(fault(Service::PartnerCenter), Fault::CredentialsInvalid, "{code}");
+        }
     }
 
     #[test]

@@ -113,6 +113,10 @@ impl Error {
 
     /// The partner's sign-in as a whole is refused; `None` when the failure concerns one customer, or passes.
     pub fn denial(&self) -> Option<Denial> {
+        if self.operation.service() == Service::Graph {
+            // Graph is optional; what else is wrong with the sign-in, Partner Center says too.
+            return None;
+        }
         let reason = match self.cause.fault() {
             Fault::MfaRequired => "MfaRequired",
             Fault::AppOnlyToken => "AppOnlyToken",

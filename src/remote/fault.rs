@@ -17,6 +17,7 @@ pub(super) enum Fault {
     Unauthorized,
     WrongAudience,
     CustomerSignInRefused,
+    GraphNotConsented,
     Throttled,
     TimedOut,
     Unreachable,
@@ -117,6 +118,13 @@ impl Fault {
                 AwaitChange,
                 "the customer's tenant refuses the partner's sign-in: consent to the application there and check the \
                  delegated administration relationship",
+            ),
+            Self::GraphNotConsented => (
+                "graph_not_consented",
+                "GraphNotConsented",
+                AwaitChange,
+                "the application has no consent for Microsoft Graph: add the delegated permission User.Read to it and \
+                 consent in the partner's tenant",
             ),
             Self::Throttled => (
                 "throttled",

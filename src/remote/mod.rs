@@ -1,4 +1,4 @@
-//! Typed clients for Microsoft Entra, Partner Center and Azure Resource Manager.
+//! Typed clients for Microsoft Entra, Partner Center, Azure Resource Manager and Microsoft Graph.
 //!
 //! Lives here: the calls this program makes, the translation between Microsoft's words and the domain's, the cache of
 //! access tokens, and the one path on which every request leaves: fence, sign-in, timeout, size limit, retry,
@@ -19,6 +19,7 @@ mod entra;
 mod error;
 mod fault;
 mod fence;
+mod graph;
 mod limits;
 mod operation;
 mod page;
@@ -42,6 +43,7 @@ pub use endpoints::{EndpointError, Endpoints, PlainHttp};
 pub use entra::SignInRefusal;
 pub use error::{Advice, Cause, Error};
 pub use fence::{Fence, Unfenced};
+pub use graph::Graph;
 pub use limits::Limits;
 pub use operation::{Operation, Service};
 pub use partner_center::PartnerCenter;
@@ -58,6 +60,8 @@ pub struct Remote {
     pub partner_center: PartnerCenter,
     /// Role assignments in the customers' Azure subscriptions.
     pub azure: Azure,
+    /// Users and groups of the partner's and the customers' tenants.
+    pub graph: Graph,
 }
 
 /// The clients could not be made.
@@ -86,7 +90,8 @@ impl Remote {
         let sender = Arc::new(Sender::new(transport, credentials, endpoints));
         Ok(Self {
             partner_center: PartnerCenter::new(Arc::clone(&sender), endpoints.partner_center().clone()),
-            azure: Azure::new(sender, endpoints.azure().clone()),
+            azure: Azure::new(Arc::clone(&sender), endpoints.azure().clone()),
+            graph: Graph::new(sender, endpoints.graph().clone()),
         })
     }
 }

@@ -29,6 +29,8 @@ pub enum Operation {
     ReadActivity,
     /// List who holds Owner on an Azure subscription.
     ReadOwners(SubscriptionId),
+    /// List the groups of the signed-in user in the partner's tenant.
+    ReadOwnGroups,
 }
 
 /// The service that a token is for.
@@ -38,6 +40,8 @@ pub enum Service {
     PartnerCenter,
     /// Azure Resource Manager, in a customer's tenant.
     Azure,
+    /// Microsoft Graph, in the partner's or a customer's tenant.
+    Graph,
 }
 
 impl Operation {
@@ -55,6 +59,7 @@ impl Operation {
             Self::DeletePolicy(_) => "delete_policy",
             Self::ReadActivity => "read_activity",
             Self::ReadOwners(_) => "read_owners",
+            Self::ReadOwnGroups => "read_own_groups",
         }
     }
 
@@ -72,6 +77,7 @@ impl Operation {
     pub fn service(self) -> Service {
         match self {
             Self::ReadOwners(_) => Service::Azure,
+            Self::ReadOwnGroups => Service::Graph,
             _ => Service::PartnerCenter,
         }
     }
@@ -93,6 +99,7 @@ impl fmt::Display for Operation {
             Self::DeletePolicy(customer) => write!(f, "delete the purchase permissions of customer {customer}"),
             Self::ReadActivity => f.write_str("read the activity log"),
             Self::ReadOwners(subscription) => write!(f, "read the owners of Azure subscription {subscription}"),
+            Self::ReadOwnGroups => f.write_str("read the groups of the signed-in user"),
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn follow(base: &Url, link: &Link) -> Result<Next, String> {
     Ok(Next { url, headers })
 }
 
-/// Follows Azure's `nextLink`, which is a whole address.
+/// Follows Azure's `nextLink` and Graph's `@odata.nextLink`, which are whole addresses.
 pub(super) fn follow_absolute(base: &Url, next_link: &str) -> Result<Next, String> {
     let url = Url::parse(next_link).map_err(|_| "nextLink is no address")?;
     Ok(Next { url: same_origin(base, url, "nextLink")?, headers: HeaderMap::new() })

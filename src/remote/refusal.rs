@@ -80,7 +80,7 @@ pub(super) fn refused(operation: Operation, answer: &Answer) -> Cause {
     let body = FaultBody::read(&answer.body);
     let fault = match operation.service() {
         Service::PartnerCenter => partner_center(operation, answer.status, &body),
-        Service::Azure => by_status(answer.status),
+        Service::Azure | Service::Graph => by_status(answer.status),
     };
     Cause::Refused(Refusal {
         fault,

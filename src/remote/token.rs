@@ -30,6 +30,8 @@ pub(super) enum Realm {
     PartnerCenter,
     /// Azure Resource Manager, in this customer's tenant.
     Azure(TenantId),
+    /// Microsoft Graph, in this tenant: the partner's own or a customer's.
+    Graph(TenantId),
 }
 
 /// A token that was issued and cannot work.
@@ -44,6 +46,9 @@ pub enum TokenDefect {
     /// The claim `aud` names another service than Azure Resource Manager.
     #[error("the access token is not for Azure")]
     NotForAzure,
+    /// The claim `aud` names another service than Microsoft Graph.
+    #[error("the access token is not for Microsoft Graph")]
+    NotForGraph,
     /// The claim `tid` names another tenant than the partner's.
     #[error("the access token is for another tenant than partnerTenantId")]
     NotForPartner,
@@ -58,7 +63,7 @@ impl TokenDefect {
             Self::WithoutMfa => Fault::MfaRequired,
             Self::NotForPartnerCenter => Fault::WrongAudience,
             Self::NotForPartner => Fault::CredentialsInvalid,
-            Self::NotForAzure | Self::NotForCustomer => Fault::CustomerSignInRefused,
+            Self::NotForAzure | Self::NotForGraph | Self::NotForCustomer => Fault::CustomerSignInRefused,
         }
     }
 }
@@ -149,8 +154,8 @@ impl Tokens {
     async fn redeem(&self, transport: &Transport, realm: Realm, credentials: &Credentials) -> Result<Grant, Cause> {
         let (tenant, service, tenancy) = match realm {
             Realm::PartnerCenter => (credentials.partner_tenant, Service::PartnerCenter, Tenancy::Partner),
-            Realm::Azure(tenant) if tenant == credentials.partner_tenant => (tenant, Service::Azure, Tenancy::Partner),
-            Realm::Azure(tenant) => (tenant, Service::Azure, Tenancy::Customer),
+            Realm::Azure(tenant) => (tenant, Service::Azure, tenancy(tenant, credentials)),
+            Realm::Graph(tenant) => (tenant, Service::Graph, tenancy(tenant, credentials)),
         };
         let resource = self.endpoints.resource(service);
         let call = Call::post(
@@ -158,7 +163,7 @@ impl Tokens {
             entra::token_url(self.endpoints.login(), tenant),
             Body::Form(entra::redemption(credentials, resource)),
         );
-        let answer = transport.deliver(&call, None, |answer| entra::refused(tenancy, answer));
+        let answer = transport.deliver(&call, None, |answer| entra::refused(tenancy, service, answer));
         let answer = answer.await.map_err(|undelivered| undelivered.cause)?;
         let mut grant = entra::granted(&answer.body)?;
         check(grant.access_token.expose_secret(), tenant, service, tenancy, resource).map_err(Cause::Token)?;
@@ -183,6 +188,10 @@ impl Tokens {
         }
         Arc::clone(slots.entry(realm).or_default())
     }
+}
+
+fn tenancy(tenant: TenantId, credentials: &Credentials) -> Tenancy {
+    if tenant == credentials.partner_tenant { Tenancy::Partner } else { Tenancy::Customer }
 }
 
 /// How long a token is used that lives for `lifetime`: until five minutes before its end, or half of a short life.
@@ -216,6 +225,7 @@ fn check(token: &str, tenant: TenantId, service: Service, tenancy: Tenancy, reso
         return Err(match service {
             Service::PartnerCenter => TokenDefect::NotForPartnerCenter,
             Service::Azure => TokenDefect::NotForAzure,
+            Service::Graph => TokenDefect::NotForGraph,
         });
     }
     // Microsoft enforces MFA for tokens with a user; that one without a user will not do is for Partner Center to say.
@@ -251,6 +261,7 @@ mod tests {
         let (tenancy, resource) = match service {
             Service::PartnerCenter => (Tenancy::Partner, PARTNER_CENTER),
             Service::Azure => (Tenancy::Customer, AZURE),
+            Service::Graph => (Tenancy::Partner, Endpoints::GRAPH),
         };
         let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
         assert_eq!(check(&token, TENANT.parse().unwrap(), service, tenancy, resource), expected, "{claims}");
@@ -258,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_token_that_cannot_work_is_not_used() {
-        use Service::{Azure, PartnerCenter};
+        use Service::{Azure, Graph, PartnerCenter};
         check_claims(PartnerCenter, r#"{"scp":"user_impersonation","amr":["pwd","MFA"]}"#, Ok(()));
         check_claims(PartnerCenter, r#"{"scp":"user_impersonation","amr":["pwd"]}"#, Err(TokenDefect::WithoutMfa));
         check_claims(PartnerCenter, r#"{"scp":"user_impersonation"}"#, Err(TokenDefect::WithoutMfa));
@@ -268,6 +279,9 @@ mod tests {
         check_claims(PartnerCenter, r#"{"aud":"https://graph.windows.net"}"#, Err(TokenDefect::NotForPartnerCenter));
         check_claims(Azure, r#"{"aud":"https://management.core.windows.net/"}"#, Ok(()));
         check_claims(Azure, r#"{"aud":"https://graph.microsoft.com"}"#, Err(TokenDefect::NotForAzure));
+        check_claims(Graph, r#"{"aud":"https://graph.microsoft.com/","scp":"User.Read"}"#, Ok(()));
+        check_claims(Graph, r#"{"aud":"00000003-0000-0000-c000-000000000000"}"#, Ok(()));
+        check_claims(Graph, r#"{"aud":"https://management.azure.com/"}"#, Err(TokenDefect::NotForGraph));
         check_claims(Azure, &format!(r#"{{"tid":"{}"}}"#, TENANT.to_uppercase()), Ok(()));
         let other = r#"{"tid":"bbbb0000-2222-4b22-9b22-000000000002"}"#;
         check_claims(PartnerCenter, other, Err(TokenDefect::NotForPartner));

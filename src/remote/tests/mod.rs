@@ -1,5 +1,6 @@
 //! The clients against a small server that answers as each test says, and remembers what it was asked.
 
+mod groups;
 mod reading;
 mod resending;
 mod signing_in;
@@ -213,7 +214,7 @@ impl Stage {
             scene: Arc::clone(&scene),
             broken: Mutex::new(false),
         });
-        let endpoints = Endpoints::parse(&address, &address, &address, PlainHttp::ToLoopback).unwrap();
+        let endpoints = Endpoints::parse(&address, &address, &address, &address, PlainHttp::ToLoopback).unwrap();
         let calls = Calls::default();
         let remote =
             Remote::new(&endpoints, limits, Arc::clone(&secrets) as Arc<dyn CredentialSource>, fence, calls.clone())

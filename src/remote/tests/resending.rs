@@ -107,7 +107,7 @@ async fn nobody_there_is_unreachable() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let endpoints = Endpoints::parse(&stage.address, &nobody, &nobody, PlainHttp::ToLoopback).unwrap();
+    let endpoints = Endpoints::parse(&stage.address, &nobody, &nobody, &nobody, PlainHttp::ToLoopback).unwrap();
     let secrets = Arc::clone(&stage.secrets) as Arc<dyn CredentialSource>;
     let remote = Remote::new(&endpoints, quick(), secrets, Arc::new(Unfenced), stage.calls.clone()).unwrap();
     let error = remote.partner_center.policy(customer()).await.unwrap_err();

@@ -52,7 +52,7 @@ impl Simulated {
             scene: Shared::default(),
             broken: Mutex::new(false),
         });
-        let endpoints = Endpoints::parse(&address, &address, &address, PlainHttp::ToLoopback).unwrap();
+        let endpoints = Endpoints::parse(&address, &address, &address, &address, PlainHttp::ToLoopback).unwrap();
         let limits = Limits { retry_delay_min: Duration::from_millis(1), ..Limits::default() };
         let source = Arc::clone(&secrets) as Arc<dyn CredentialSource>;
         let remote = Remote::new(&endpoints, limits, source, Arc::new(Unfenced), Calls::default()).unwrap();

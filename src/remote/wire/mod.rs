@@ -6,6 +6,7 @@
 mod activity;
 mod customer;
 mod estate;
+mod graph;
 mod owner;
 mod policy;
 
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 pub(super) use activity::{RecordWire, activity_filter};
 pub(super) use customer::CustomerWire;
 pub(super) use estate::{EntitlementWire, SubscriptionWire};
+pub(super) use graph::{GraphPage, GroupWire};
 pub(super) use owner::AssignmentPage;
 pub(super) use policy::{PolicyWire, Terms, is_policy_id};
 

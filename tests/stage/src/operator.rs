@@ -70,7 +70,7 @@ impl Operator {
             .args(["run", "--namespace", NAMESPACE])
             .args(["--identity", &format!("{}-{}", self.name, self.starts)])
             .args(["--login-url", &self.simulator, "--partner-center-url", &self.simulator])
-            .args(["--azure-url", &self.simulator])
+            .args(["--azure-url", &self.simulator, "--graph-url", &self.simulator])
             // As variables, which the arguments win over.
             .envs(pace.iter().copied())
             .env("CSP_HEALTH_ADDRESS", "127.0.0.1:0")

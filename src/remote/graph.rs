@@ -1,0 +1,70 @@
+//! Microsoft Graph: who is in which group.
+//!
+//! It is optional. Nothing that this program does needs it; with it, more is known beforehand.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use url::Url;
+use uuid::Uuid;
+
+use crate::model::{Group, TenantId};
+
+use super::endpoints::below;
+use super::page::{Trail, follow_absolute};
+use super::send::Sender;
+use super::token::Realm;
+use super::transport::Call;
+use super::wire::{self, GraphPage, GroupWire};
+use super::{Cause, Error, Operation};
+
+/// Microsoft Graph, in the partner's and the customers' tenants.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    sender: Arc<Sender>,
+    base: Url,
+}
+
+impl Graph {
+    pub(super) fn new(sender: Arc<Sender>, base: Url) -> Self {
+        Self { sender, base }
+    }
+
+    /// The groups of the partner's tenant that the signed-in user is a member of, directly or through other groups.
+    ///
+    /// The delegated permission `User.Read` suffices for one's own groups. Groups whose name may not be read come
+    /// without one.
+    pub async fn own_groups(&self) -> Result<Vec<Group>, Error> {
+        let operation = Operation::ReadOwnGroups;
+        let partner = self.sender.partner_tenant(operation).await?;
+        let mut url = below(&self.base, &["v1.0", "me", "transitiveMemberOf", "microsoft.graph.group"]);
+        url.set_query(Some("$select=id,displayName"));
+        let items: Vec<GroupWire> = self.list(operation, partner, url).await?;
+        let group = |item: GroupWire| item.translate().map(|(id, name)| Group { id, name });
+        let groups: Result<_, _> = items.into_iter().map(group).collect();
+        groups.map_err(|defect| Error::new(operation, Cause::UnexpectedAnswer(defect)))
+    }
+
+    /// All pages of a collection in `tenant`.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        operation: Operation,
+        tenant: TenantId,
+        mut url: Url,
+    ) -> Result<Vec<T>, Error> {
+        let unexpected = |defect| Error::new(operation, Cause::UnexpectedAnswer(defect));
+        let correlation = Uuid::new_v4();
+        let mut trail = Trail::new(self.sender.limits().pages_max);
+        let mut all = Vec::new();
+        loop {
+            let answer = self.sender.send(Realm::Graph(tenant), Call::get(operation, url), correlation).await?;
+            let page: GraphPage<T> = wire::read(&answer.body).map_err(unexpected)?;
+            let (items, next) = page.open().map_err(unexpected)?;
+            all.extend(items);
+            let Some(link) = next else { return Ok(all) };
+            let next = follow_absolute(&self.base, &link).map_err(unexpected)?;
+            trail.step(&next).map_err(unexpected)?;
+            url = next.url;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Microsoft Graph's words.
+
+use serde::Deserialize;
+
+use super::{Defect, id, non_empty, required};
+use crate::model::ObjectId;
+
+/// One page of a Graph collection.
+#[derive(Debug, Deserialize)]
+pub(in crate::remote) struct GraphPage<T> {
+    value: Option<Vec<T>>,
+    #[serde(rename = "@odata.nextLink")]
+    next_link: Option<String>,
+}
+
+impl<T> GraphPage<T> {
+    /// The items and the address of the next page.
+    pub(in crate::remote) fn open(self) -> Result<(Vec<T>, Option<String>), Defect> {
+        // A body without `value` is not an empty collection: that would be taken for "member of nothing".
+        Ok((required(self.value, "value")?, non_empty(self.next_link)))
+    }
+}
+
+/// One group.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::remote) struct GroupWire {
+    id: Option<String>,
+    display_name: Option<String>,
+}
+
+impl GroupWire {
+    /// Its id and name. Graph leaves out the name of a group that may not be read.
+    pub(in crate::remote) fn translate(self) -> Result<(ObjectId, Option<String>), Defect> {
+        Ok((id(self.id, "id")?, non_empty(self.display_name)))
+    }
+}
