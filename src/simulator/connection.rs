@@ -2,8 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -11,11 +11,15 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::issued::Sent;
+
 /// One client's connection, as a handler sees it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connection {
     cut: Arc<AtomicBool>,
     is_reset: Arc<AtomicBool>,
+    /// Who waits for an answer that is on its way out.
+    leaving: Arc<Mutex<Vec<Sent>>>,
 }
 
 impl Connection {
@@ -27,6 +31,18 @@ impl Connection {
     /// When the connection ends, it does so by a reset, as if the other machine had died.
     pub(crate) fn reset(&self) {
         self.is_reset.store(true, Ordering::Relaxed);
+    }
+
+    /// Has `sent` told when the answer that the handler is about to give has left. Answers leave in their order, and
+    /// whatever was written before a flush has left with it.
+    pub(crate) fn tell(&self, sent: Sent) {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+    }
+
+    fn flushed(&self) {
+        for sent in self.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            sent.whole();
+        }
     }
 }
 
@@ -112,7 +128,11 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.connection.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::client_proof;
 use super::exchange::{Answer, Outcome, Request};
 use super::interactive;
 use super::state::State;
@@ -22,6 +23,9 @@ use super::world::{Partner, User};
 
 /// Rotated refresh tokens kept at most. Beyond it the oldest are forgotten, as if they had expired.
 const ROTATED_TOKENS_MAX: usize = 10_000;
+
+/// How every issued refresh token begins, so that one is recognised wherever it turns up.
+const REFRESH_TOKEN_MARK: &str = "0.SimRefresh-";
 
 /// The resource of a redemption that names none.
 pub(crate) const DEFAULT_RESOURCE: &str = "https://api.partnercenter.microsoft.com";
@@ -66,7 +70,7 @@ impl RefreshTokens {
 
     /// A new token for this user.
     fn issue(&mut self, upn: &str, resource: &str, public: bool) -> String {
-        let token = format!("0.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let token = format!("{REFRESH_TOKEN_MARK}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         self.owners.insert(token.clone(), Grant::new(upn, resource, public));
         self.rotated.push_back(token.clone());
         if self.rotated.len() > ROTATED_TOKENS_MAX
@@ -171,17 +175,32 @@ pub(crate) fn known_tenant(state: &State, request: &Request, tenant: &str) -> Re
     })
 }
 
-fn authenticate_client(state: &State, request: &Request, form: &Form) -> Result<(), Answer> {
+fn authenticate_client(state: &mut State, request: &Request, form: &Form) -> Result<(), Answer> {
     let basic = request.basic();
     let client = match &basic {
         Some((client, _)) => client.as_str(),
         None => form.required(request, "client_id")?,
     };
     known_client(state, request, client)?;
+    if let Some(statement) = form.get("client_assertion") {
+        return match form.required(request, "client_assertion_type")? {
+            client_proof::ASSERTION_TYPE => client_proof::check(state, request, statement),
+            other => Err(refuse(
+                request,
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                900_148,
+                &format!("The client_assertion_type '{other}' is not supported."),
+            )),
+        };
+    }
     let application = &state.partner.application;
     let invalid_client =
         |code, text: &str| Err(refuse(request, StatusCode::UNAUTHORIZED, "invalid_client", code, text));
     match basic.as_ref().map(|(_, secret)| secret.as_str()).or_else(|| form.get("client_secret")) {
+        Some(secret) if secret == application.client_secret && state.settings.client_secret_expired => {
+            invalid_client(7_000_222, "The provided client secret keys for app are expired.")
+        }
         Some(secret) if secret == application.client_secret => Ok(()),
         Some(_) => invalid_client(7_000_215, "Invalid client secret provided."),
         None => invalid_client(
@@ -263,8 +282,11 @@ pub(crate) fn issue_to(
 ) -> Answer {
     let claims = user_claims(state, request.at, tenant, user, resource, version);
     let mut body = token_body(state, &claims, version);
+    let mut sent = None;
     if wanted.refresh_token {
-        body["refresh_token"] = json!(state.refresh_tokens.issue(&user.upn, resource, wanted.public));
+        let refresh_token = state.refresh_tokens.issue(&user.upn, resource, wanted.public);
+        sent = Some(state.issued.add(&refresh_token, &user.upn, tenant, request.at, &claims.uti));
+        body["refresh_token"] = json!(refresh_token);
     }
     if wanted.id_token {
         body["id_token"] = json!(id_token(&claims, wanted.nonce.as_deref()));
@@ -273,7 +295,7 @@ pub(crate) fn issue_to(
     if Form::of(request).get("client_info") == Some("1") {
         body["client_info"] = json!(client_info(state, user));
     }
-    success(&body)
+    Answer { sent, ..success(&body) }
 }
 
 /// Who the user is at home, as MSAL reads it: base64 of JSON.
@@ -354,12 +376,12 @@ fn app_claims(state: &State, now: Timestamp, tenant: Uuid, resource: &str, versi
     let client = state.partner.application.client_id;
     let issued = now.as_second();
     Claims {
-        aud: resource.to_owned(),
+        aud: state.settings.audience_in_tokens.clone().unwrap_or_else(|| resource.to_owned()),
         iss: format!("https://sts.windows.net/{tenant}/"),
         iat: issued,
         nbf: issued,
         exp: issued + i64::from(state.settings.access_token_seconds),
-        tid: tenant,
+        tid: state.settings.tenant_in_tokens.unwrap_or(tenant),
         oid: service_principal(client, tenant),
         appid: client,
         idtyp: "app".to_owned(),
@@ -367,6 +389,7 @@ fn app_claims(state: &State, now: Timestamp, tenant: Uuid, resource: &str, versi
         name: None,
         amr: Vec::new(),
         scp: None,
+        uti: Uuid::new_v4().simple().to_string(),
         ver: match version {
             Version::V1 => "1.0".to_owned(),
             Version::V2 => "2.0".to_owned(),
@@ -418,6 +441,11 @@ fn id_token(claims: &Claims, nonce: Option<&str>) -> String {
         about["nonce"] = json!(nonce);
     }
     tokens::encode(&about)
+}
+
+/// Somebody signs in with a browser: a refresh token that is issued outside any request of an application.
+pub(crate) fn sign_in(state: &mut State, user: &str) -> String {
+    state.refresh_tokens.issue(user, DEFAULT_RESOURCE, false)
 }
 
 fn success(body: &Value) -> Answer {

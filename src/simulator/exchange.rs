@@ -8,6 +8,8 @@ use base64::Engine;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::issued::Sent;
+
 /// A request, read completely.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -120,6 +122,8 @@ pub(crate) struct Answer {
     pub(crate) delivery: Delivery,
     /// Whether the request changed what Partner Center holds.
     pub(crate) effective: bool,
+    /// Whom to tell when it has been sent as a whole.
+    pub(crate) sent: Option<Sent>,
 }
 
 /// How the body leaves.
@@ -146,7 +150,15 @@ impl Answer {
     }
 
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, reason: None, headers: Vec::new(), body: None, delivery: Delivery::Whole, effective: false }
+        Self {
+            status,
+            reason: None,
+            headers: Vec::new(),
+            body: None,
+            delivery: Delivery::Whole,
+            effective: false,
+            sent: None,
+        }
     }
 
     pub(crate) fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {

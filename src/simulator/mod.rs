@@ -15,6 +15,7 @@
 
 mod arm;
 mod audit;
+mod client_proof;
 mod connection;
 mod control;
 mod delivery;
@@ -22,6 +23,7 @@ mod entra;
 mod exchange;
 mod faults;
 mod interactive;
+mod issued;
 mod partner_center;
 mod policy;
 mod rate_limit;

@@ -23,6 +23,7 @@ use super::request_log::Entry;
 use super::routes::{Api, Route};
 use super::settings::Settings;
 use super::state::State;
+use super::tokens;
 use super::world::World;
 use super::{arm, entra, interactive, partner_center};
 
@@ -86,6 +87,9 @@ async fn handle(
     };
     simulator.lock().log.answered(arrival.seq, answer.status.as_u16());
     tracing::debug!(operation = ?arrival.route.operation(), status = answer.status.as_u16(), "answered");
+    if let Some(sent) = answer.sent.clone().filter(|_| answer.delivery == Delivery::Whole) {
+        connection.tell(sent);
+    }
     response(answer, &connection)
 }
 
@@ -170,6 +174,7 @@ async fn answer_with_fault(simulator: &Simulator, request: &mut Request, arrival
         Some(FaultAnswer::Garbage) => {
             let mut answer = take_effect(simulator, request, arrival);
             answer.body = Some(r#"{"items":[{"id":"#.to_owned());
+            answer.sent = None;
             Some(answer)
         }
         Some(FaultAnswer::Disconnect { applied }) => {
@@ -212,6 +217,9 @@ fn take_effect(simulator: &Simulator, request: &Request, arrival: &Arrival) -> A
 fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival, calls: &[ControlCall]) -> Answer {
     let mut state = simulator.lock();
     let route = &arrival.route;
+    if let Some(claims) = request.bearer().and_then(tokens::decode) {
+        state.issued.presented(&claims.uti);
+    }
     let answer = match (route.api(), route) {
         (Api::PartnerCenter, _) if arrival.limited.is_some() => {
             let seconds = arrival.limited.unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::rate_limit::RateLimit;
 
@@ -30,6 +31,12 @@ pub(crate) struct Settings {
     pub(crate) rate_limit: Option<RateLimit>,
     /// Whether the tokens of users who did use MFA say so.
     pub(crate) mfa_in_tokens: bool,
+    /// What access tokens name as their audience instead of the resource that was asked for.
+    pub(crate) audience_in_tokens: Option<String>,
+    /// What access tokens name as their tenant instead of the one that issues them.
+    pub(crate) tenant_in_tokens: Option<Uuid>,
+    /// While set, the client secret is refused as one that has expired.
+    pub(crate) client_secret_expired: bool,
     /// Lifetime of access tokens, in seconds. Zero issues tokens that have already expired.
     pub(crate) access_token_seconds: u32,
     /// AADSTS number with which interactive sign-ins are refused; zero lets them pass.
@@ -61,6 +68,9 @@ impl Default for Settings {
             mfa_refusal: MfaRefusal::Code,
             rate_limit: None,
             mfa_in_tokens: true,
+            audience_in_tokens: None,
+            tenant_in_tokens: None,
+            client_secret_expired: false,
             access_token_seconds: 3599,
             sign_in_refusal: 0,
             device_code_approval: DeviceCodeApproval::Ask,

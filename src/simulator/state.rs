@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::audit::Trail;
+use super::client_proof::UsedStatements;
 use super::entra::RefreshTokens;
 use super::faults::Faults;
 use super::interactive::SignIns;
+use super::issued::Issued;
 use super::partner_center::replay::Replays;
 use super::policy::Policy;
 use super::rate_limit::Limiter;
@@ -26,6 +28,8 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) sign_ins: SignIns,
+    pub(crate) issued: Issued,
+    pub(crate) used_statements: UsedStatements,
     pub(crate) replays: Replays,
     pub(crate) faults: Faults,
     pub(crate) limiter: Limiter,
@@ -55,6 +59,8 @@ impl State {
             settings,
             refresh_tokens,
             sign_ins: SignIns::default(),
+            issued: Issued::default(),
+            used_statements: UsedStatements::default(),
             replays: Replays::default(),
             faults: Faults::default(),
             limiter: Limiter::default(),

@@ -30,6 +30,9 @@ pub(crate) struct Claims {
     pub(crate) amr: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scp: Option<String>,
+    /// Unique id of the token.
+    #[serde(default)]
+    pub(crate) uti: String,
     pub(crate) ver: String,
 }
 
@@ -45,12 +48,16 @@ impl Claims {
     }
 }
 
+/// What stands where the signature would be. It is the same in every token, so that a token is recognised wherever it
+/// turns up.
+const SIGNATURE: &str = "a token of csp-simulator: no signature";
+
 /// The compact form: header, claims and a fixed string where the signature would be.
 pub(crate) fn encode(claims: &impl Serialize) -> String {
     let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"RS256","kid":"csp-simulator"}"#);
     // Claims are strings and numbers, which always serialize.
     let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).unwrap_or_default());
-    let signature = URL_SAFE_NO_PAD.encode("not a signature");
+    let signature = URL_SAFE_NO_PAD.encode(SIGNATURE);
     format!("{header}.{payload}.{signature}")
 }
 
@@ -107,6 +114,7 @@ mod tests {
             name: None,
             amr: vec!["pwd".to_owned(), "mfa".to_owned()],
             scp: Some("user_impersonation".to_owned()),
+            uti: "u".to_owned(),
             ver: "1.0".to_owned(),
         }
     }

@@ -267,3 +267,17 @@ fn decide(state: &mut State, request: &Request, user_code: &str, decision: Decis
 fn known_user(state: &State, upn: &str) -> Result<(), Answer> {
     state.user(upn).map(|_| ()).ok_or_else(|| refuse(&format!("the partner has no user `{upn}`")))
 }
+
+/// A user of the partner signs in with a browser.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    user: String,
+}
+
+pub(super) fn sign_in(state: &mut State, request: &Request) -> Outcome {
+    let SignIn { user } = body(request)?;
+    known_user(state, &user)?;
+    let refresh_token = crate::simulator::entra::sign_in(state, &user);
+    Ok(Answer::json(StatusCode::CREATED, &json!({ "refreshToken": refresh_token })))
+}

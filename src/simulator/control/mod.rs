@@ -56,6 +56,8 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         (Method::POST, ["owners"]) => changes::owner(state, request),
         (Method::POST, ["subscriptions", "status"]) => changes::subscription_status(state, request),
         (Method::POST, ["audit"]) => changes::audit_record(state, request),
+        (Method::GET, ["refresh-tokens"]) => Ok(views::refresh_tokens(state)),
+        (Method::POST, ["refresh-tokens"]) => changes::sign_in(state, request),
         (Method::POST, ["partner", "user"]) => changes::partner_user(state, request),
         (Method::POST, ["partner", "user", "sign-out"]) => changes::sign_out(state, request),
         (Method::GET, ["device-codes"]) => Ok(views::device_codes(state)),

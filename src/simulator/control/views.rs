@@ -63,6 +63,10 @@ pub(super) fn settings(state: &State) -> Answer {
     Answer::ok(&json!(state.settings))
 }
 
+pub(super) fn refresh_tokens(state: &State) -> Answer {
+    Answer::ok(&state.issued.told())
+}
+
 pub(super) fn faults(state: &State) -> Answer {
     Answer::ok(&json!({ "faults": state.faults.waiting() }))
 }

@@ -2,6 +2,7 @@
 
 mod arm;
 mod audit;
+mod client_proof;
 mod control;
 mod customers;
 mod documentation;

@@ -158,6 +158,24 @@ pub(crate) struct Application {
     pub(crate) public_redirect_uris: Vec<String>,
     /// Whether a device code can be redeemed without the client secret.
     pub(crate) allow_public_client_flows: bool,
+    /// The certificates by which it can prove itself instead, as PEM.
+    pub(crate) certificates: Vec<String>,
+    /// Those whose tokens prove it.
+    pub(crate) federated_credentials: Vec<FederatedCredential>,
+}
+
+/// Whose tokens prove the application: each value must be exactly the token's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FederatedCredential {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    #[serde(default = "default_audience")]
+    pub(crate) audience: String,
+}
+
+fn default_audience() -> String {
+    "api://AzureADTokenExchange".to_owned()
 }
 
 impl Default for Application {
@@ -168,6 +186,8 @@ impl Default for Application {
             redirect_uris: vec!["http://localhost".to_owned()],
             public_redirect_uris: Vec::new(),
             allow_public_client_flows: false,
+            certificates: Vec::new(),
+            federated_credentials: Vec::new(),
         }
     }
 }
