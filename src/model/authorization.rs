@@ -25,7 +25,7 @@ pub struct Group {
 /// Why the partner's sign-in was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// A condition reason: `CredentialsInvalid`, `MfaRequired`, `AppOnlyToken` or `NotAdminAgent`.
+    /// A condition reason, such as `MfaRequired` or `NotAdminAgent`.
     pub reason: &'static str,
     /// What is wrong and what to do, for people.
     pub message: String,

@@ -1,15 +1,18 @@
-//! Counters of requests.
+//! Counters of requests, and what their answers tell of the clock.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::Operation;
+use super::{Operation, ServerClock};
 
 /// Counts every request by operation and outcome. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Family<Labels, Counter>);
+pub struct Calls {
+    requests: Family<Labels, Counter>,
+    clock: ServerClock,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -18,22 +21,28 @@ struct Labels {
 }
 
 impl Calls {
-    /// Shows the counters as `remote_requests_total{operation,outcome}` behind the registry's prefix.
+    /// Shows the counters as `remote_requests_total{operation,outcome}` behind the registry's prefix, and the clock's
+    /// offset as `remote_clock_offset_seconds`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "remote_requests",
             "Requests to Microsoft Entra, Partner Center and Azure, retries included; outcome is ok or the category \
              of the failure",
-            self.0.clone(),
+            self.requests.clone(),
         );
+        self.clock.register(registry);
     }
 
     /// How many requests of `operation` (a label such as `read_policy`) ended as `outcome` (`ok`, `throttled`, …).
     pub fn count(&self, operation: &'static str, outcome: &'static str) -> u64 {
-        self.0.get_or_create(&Labels { operation, outcome }).get()
+        self.requests.get_or_create(&Labels { operation, outcome }).get()
+    }
+
+    pub(super) fn clock(&self) -> &ServerClock {
+        &self.clock
     }
 
     pub(super) fn add(&self, operation: Operation, outcome: &'static str) {
-        self.0.get_or_create(&Labels { operation: operation.label(), outcome }).inc();
+        self.requests.get_or_create(&Labels { operation: operation.label(), outcome }).inc();
     }
 }

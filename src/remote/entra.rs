@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::refusal::word;
 use super::retry_after::retry_after;
 use super::transport::Answer;
+use super::wire::without_mark;
 use super::{Cause, Credentials, Service};
 
 /// Microsoft Entra refused to issue a token.
@@ -122,7 +123,8 @@ const LIFETIME_MAX: Duration = Duration::from_hours(24);
 /// Reads a successful answer.
 pub(super) fn granted(body: &[u8]) -> Result<Grant, Cause> {
     let unexpected = |what: &str| Cause::UnexpectedAnswer(format!("sign-in: {what}"));
-    let wire: GrantWire = serde_json::from_slice(body).map_err(|_| unexpected("not the JSON expected"))?;
+    let wire: GrantWire =
+        serde_json::from_slice(without_mark(body)).map_err(|_| unexpected("not the JSON expected"))?;
     let access_token =
         wire.access_token.filter(|token| !token.is_empty()).ok_or_else(|| unexpected("access_token is missing"))?;
     let seconds = match wire.expires_in {
@@ -151,7 +153,7 @@ pub(super) fn refused(tenancy: Tenancy, service: Service, answer: &Answer) -> Ca
     if answer.status.is_informational() || answer.status.is_redirection() {
         return Cause::UnexpectedAnswer(format!("sign-in: status {}", answer.status.as_u16()));
     }
-    let wire: RefusalWire = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let wire: RefusalWire = serde_json::from_slice(without_mark(&answer.body)).unwrap_or_default();
     let code = wire.error_codes.first().copied().or_else(|| aadsts(wire.error_description.as_deref()?));
     let fault = match (answer.status.as_u16(), wire.error.as_deref()) {
         (429, _) => Fault::Throttled,
@@ -206,7 +208,11 @@ mod tests {
 
     fn refusal_of(service: Service, tenancy: Tenancy, status: u16, body: &str) -> Cause {
         let status = StatusCode::from_u16(status).unwrap();
-        refused(tenancy, service, &Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        refused(
+            tenancy,
+            service,
+            &Answer { status, reason: None, headers: HeaderMap::new(), body: body.as_bytes().to_vec() },
+        )
     }
 
     fn check(tenancy: Tenancy, status: u16, error: &str, code: u32, fault: Fault) {

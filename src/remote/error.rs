@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::Denial;
+use crate::model::{Denial, TenantId};
 
 use super::fault::Fault;
 use super::{CredentialError, Operation, Refusal, Service, SignInRefusal, TokenDefect};
@@ -48,6 +48,9 @@ pub enum Cause {
     /// The service refused.
     #[error(transparent)]
     Refused(Refusal),
+    /// The answer is older than what is known already.
+    #[error("the answer is behind another one")]
+    StaleAnswer,
     /// The service's answer cannot be right.
     #[error("the answer cannot be right: {0}")]
     UnexpectedAnswer(String),
@@ -73,6 +76,11 @@ impl Error {
     /// Of something that came to nothing before a request left, or of a request whose every answer was a refusal.
     pub(super) fn new(operation: Operation, cause: impl Into<Arc<Cause>>) -> Self {
         Self { operation, cause: cause.into(), may_have_arrived: false }
+    }
+
+    /// Of a reading of a customer's policy that is behind what the caller knows from another answer.
+    pub fn stale_policy(customer: TenantId) -> Self {
+        Self::new(Operation::ReadPolicy(customer), Cause::StaleAnswer)
     }
 
     /// The same, after a request that may have had its effect.
@@ -121,7 +129,10 @@ impl Error {
             Fault::MfaRequired => "MfaRequired",
             Fault::AppOnlyToken => "AppOnlyToken",
             Fault::NotAdminAgent => "NotAdminAgent",
-            Fault::CredentialsInvalid | Fault::ConditionalAccess | Fault::WrongAudience => "CredentialsInvalid",
+            Fault::ConditionalAccess => "ConditionalAccess",
+            Fault::PartnerAgreementMissing => "PartnerAgreementMissing",
+            Fault::ProgramNotActive => "ProgramNotActive",
+            Fault::CredentialsInvalid | Fault::WrongAudience => "CredentialsInvalid",
             // A customer's tenant may refuse a token for reasons of its own.
             Fault::Unauthorized if self.operation.service() == Service::PartnerCenter => "CredentialsInvalid",
             _ => return None,
@@ -171,6 +182,7 @@ impl Cause {
             Self::TimedOut(_) => Fault::TimedOut,
             Self::Unreachable(_) => Fault::Unreachable,
             Self::Refused(refusal) => refusal.fault(),
+            Self::StaleAnswer => Fault::StaleAnswer,
             Self::UnexpectedAnswer(_) => Fault::UnexpectedAnswer,
             Self::InvalidRequest(_) => Fault::InvalidRequest,
         }
@@ -195,7 +207,7 @@ impl Cause {
             _ => None,
         };
         match (self.fault(), retry_after) {
-            (Fault::Throttled | Fault::ServerError, Some(wait)) => Advice::RetryAfter(wait),
+            (Fault::Throttled | Fault::ServerError | Fault::Busy, Some(wait)) => Advice::RetryAfter(wait),
             (fault, _) => fault.meaning().advice,
         }
     }
@@ -212,7 +224,8 @@ impl Cause {
             Self::Fenced { .. }
             | Self::Credentials(CredentialError::Unavailable(_))
             | Self::TimedOut(_)
-            | Self::Unreachable(_) => None,
+            | Self::Unreachable(_)
+            | Self::StaleAnswer => None,
         };
         match detail {
             Some(detail) => format!("{general} ({detail})"),

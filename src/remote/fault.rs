@@ -23,12 +23,19 @@ pub(super) enum Fault {
     Unreachable,
     ServerError,
     Forbidden,
+    PartnerAgreementMissing,
+    ProgramNotActive,
+    ResellerAgreementMissing,
+    CustomerAgreementMissing,
     CustomerNotOurs,
+    Busy,
     StaleEtag,
+    StaleAnswer,
     PolicyExists,
     PolicyNotFound,
     NotFound,
     InvalidRequest,
+    InvalidProperty,
     UnexpectedAnswer,
 }
 
@@ -46,6 +53,9 @@ pub(super) struct Meaning {
 
 /// Wait when a service throttles without saying how long: its limits are counted per minute.
 const THROTTLED_DEFAULT: Duration = Duration::from_mins(1);
+
+/// Wait while Partner Center is at work on something: it speaks of minutes for orders and of a day for subscriptions.
+const BUSY_DEFAULT: Duration = Duration::from_mins(5);
 
 impl Fault {
     #[expect(clippy::too_many_lines, reason = "a table is read row by row")]
@@ -153,6 +163,34 @@ impl Fault {
                 AwaitChange,
                 "access is refused: check the roles and agreements of the partner and of the signed-in user",
             ),
+            Self::PartnerAgreementMissing => (
+                "agreement_missing",
+                "PartnerAgreementMissing",
+                AwaitChange,
+                "the partner has not accepted the Microsoft Partner Agreement: a Global administrator of the partner's \
+                 CSP account has to accept it in Partner Center",
+            ),
+            Self::ProgramNotActive => (
+                "program_not_active",
+                "ProgramNotActive",
+                AwaitChange,
+                "the partner's CSP program status is not active: see Account settings in Partner Center, and ask \
+                 Microsoft's partner support",
+            ),
+            Self::ResellerAgreementMissing => (
+                "agreement_missing",
+                "ResellerAgreementMissing",
+                AwaitChange,
+                "the indirect reseller of this customer has not accepted the Microsoft Partner Agreement: it has to \
+                 accept it in Partner Center",
+            ),
+            Self::CustomerAgreementMissing => (
+                "agreement_missing",
+                "CustomerAgreementMissing",
+                AwaitChange,
+                "the customer has not accepted the Microsoft Customer Agreement: confirm its acceptance in Partner \
+                 Center, or have the customer accept it in the Microsoft admin center",
+            ),
             Self::CustomerNotOurs => (
                 "customer_not_ours",
                 "CustomerNotOurs",
@@ -160,11 +198,24 @@ impl Fault {
                 "the tenant is no customer of this partner: check the tenant id and the reseller relationship in \
                  Partner Center",
             ),
+            Self::Busy => (
+                "busy",
+                "Busy",
+                RetryAfter(BUSY_DEFAULT),
+                "Partner Center is still carrying out another operation here; this is tried again when that may be over",
+            ),
             Self::StaleEtag => (
                 "conflict",
                 "StaleEtag",
                 RetrySoon,
                 "somebody else changed it at the same time; it is read again first",
+            ),
+            Self::StaleAnswer => (
+                "stale_answer",
+                "StaleAnswer",
+                RetrySoon,
+                "Partner Center's answer is behind what another answer has shown, so nothing is concluded from it; it \
+                 is read again soon",
             ),
             Self::PolicyExists => {
                 ("conflict", "PolicyExists", RetrySoon, "somebody else created it first; it is read again first")
@@ -183,6 +234,12 @@ impl Fault {
                 "InvalidRequest",
                 AwaitChange,
                 "the service finds the request invalid; this may be a defect of csp-operator",
+            ),
+            Self::InvalidProperty => (
+                "invalid_request",
+                "InvalidProperty",
+                AwaitChange,
+                "Partner Center does not take a value of the request; this may be a defect of csp-operator",
             ),
             Self::UnexpectedAnswer => (
                 "unexpected_answer",

@@ -13,6 +13,7 @@
 mod azure;
 mod calls;
 mod claims;
+mod codes;
 mod credentials;
 mod endpoints;
 mod entra;
@@ -27,6 +28,7 @@ mod partner_center;
 mod refusal;
 mod retry_after;
 mod send;
+mod server_clock;
 mod token;
 mod transport;
 mod wire;
@@ -48,6 +50,7 @@ pub use limits::Limits;
 pub use operation::{Operation, Service};
 pub use partner_center::PartnerCenter;
 pub use refusal::Refusal;
+pub use server_clock::ServerClock;
 pub use token::TokenDefect;
 
 use send::Sender;
@@ -62,6 +65,8 @@ pub struct Remote {
     pub azure: Azure,
     /// Users and groups of the partner's and the customers' tenants.
     pub graph: Graph,
+    /// Whether this machine's clock agrees with the services'.
+    pub clock: ServerClock,
 }
 
 /// The clients could not be made.
@@ -86,12 +91,14 @@ impl Remote {
         fence: Arc<dyn Fence>,
         calls: Calls,
     ) -> Result<Self, SetupError> {
+        let clock = calls.clock().clone();
         let transport = Transport::new(limits, fence, calls)?;
         let sender = Arc::new(Sender::new(transport, credentials, endpoints));
         Ok(Self {
             partner_center: PartnerCenter::new(Arc::clone(&sender), endpoints.partner_center().clone()),
             azure: Azure::new(Arc::clone(&sender), endpoints.azure().clone()),
             graph: Graph::new(sender, endpoints.graph().clone()),
+            clock,
         })
     }
 }

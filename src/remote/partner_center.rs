@@ -19,7 +19,9 @@ use super::page::{Trail, follow};
 use super::send::Sender;
 use super::token::Realm;
 use super::transport::{Body, Call};
-use super::wire::{self, CustomerWire, Defect, EntitlementWire, Page, PolicyWire, RecordWire, SubscriptionWire, Terms};
+use super::wire::{
+    self, CustomerWire, Defect, EntitlementWire, Item, Page, PolicyWire, RecordWire, SubscriptionWire, Terms,
+};
 use super::{Cause, Error, Operation};
 
 /// Most items of a page, which Partner Center also uses when none is asked for.
@@ -37,13 +39,22 @@ impl PartnerCenter {
         Self { sender, base }
     }
 
-    /// All customers of the partner. If one changes place while the pages are read, the later page wins.
+    /// All customers of the partner, but for those whose entry cannot be right: ask for such a one by itself. If one
+    /// changes place while the pages are read, the later page wins.
     pub async fn customers(&self) -> Result<BTreeMap<TenantId, CustomerProfile>, Error> {
         let operation = Operation::ListCustomers;
         let mut url = self.url(&["customers"]);
         url.query_pairs_mut().append_pair("size", PAGE_SIZE);
-        let items: Vec<CustomerWire> = self.list(operation, url).await?;
-        items.into_iter().map(CustomerWire::translate).collect::<Result<_, _>>().map_err(unexpected(operation))
+        let items: Vec<Item<CustomerWire>> = self.list(operation, url).await?;
+        let mut customers = BTreeMap::new();
+        for item in items {
+            match item.read().and_then(CustomerWire::translate) {
+                Ok((tenant, profile)) => drop(customers.insert(tenant, profile)),
+                // One bad entry must not hide all the other customers.
+                Err(defect) => tracing::warn!(%defect, "skipped a customer in the list whose entry cannot be right"),
+            }
+        }
+        Ok(customers)
     }
 
     /// One customer. [`Error::customer_not_ours`] when the partner has no such customer.
@@ -162,9 +173,9 @@ impl PartnerCenter {
                 .extend_pairs(window.end.map(|end| ("endDate", end.to_string())))
                 .append_pair("size", PAGE_SIZE)
                 .append_pair("filter", wire::activity_filter());
-            let items: Vec<RecordWire> = self.list(operation, url).await?;
+            let items: Vec<Item<RecordWire>> = self.list(operation, url).await?;
             for item in items {
-                let record = match item.translate() {
+                let record = match item.read().and_then(RecordWire::translate) {
                     Ok(Some(record)) => record,
                     Ok(None) => continue,
                     Err(defect) => {

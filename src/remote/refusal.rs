@@ -6,9 +6,11 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
+use super::codes;
 use super::fault::Fault;
 use super::retry_after::retry_after;
 use super::transport::Answer;
+use super::wire::without_mark;
 use super::{Cause, Operation, Service};
 
 /// An answer other than success.
@@ -44,7 +46,9 @@ impl Refusal {
     /// service's words too.
     pub(super) fn detail(&self) -> String {
         let description = match self.fault {
-            Fault::Forbidden | Fault::InvalidRequest | Fault::NotFound => self.description.as_deref(),
+            Fault::Forbidden | Fault::InvalidRequest | Fault::InvalidProperty | Fault::NotFound => {
+                self.description.as_deref()
+            }
             _ => None,
         };
         match (self.code.as_deref(), description) {
@@ -77,7 +81,7 @@ pub(super) fn refused(operation: Operation, answer: &Answer) -> Cause {
         // Redirects are never followed: they would carry the token to wherever the answer says.
         return Cause::UnexpectedAnswer(format!("status {}", answer.status.as_u16()));
     }
-    let body = FaultBody::read(&answer.body);
+    let body = FaultBody::of(answer);
     let fault = match operation.service() {
         Service::PartnerCenter => partner_center(operation, answer.status, &body),
         Service::Azure | Service::Graph => by_status(answer.status),
@@ -91,34 +95,34 @@ pub(super) fn refused(operation: Operation, answer: &Answer) -> Cause {
     })
 }
 
-/// Partner Center: first the codes that mean the same wherever they occur, then the status.
+/// Partner Center: the status with its code, then what the status alone means here, then what it means anywhere.
 fn partner_center(operation: Operation, status: StatusCode, body: &FaultBody) -> Fault {
-    match (status.as_u16(), body.code.as_deref()) {
-        (403, Some("20002" | "900159")) | (404, Some("60003")) => Fault::CustomerNotOurs,
-        (400, Some("900118")) if operation.is_below_customer() => Fault::CustomerNotOurs,
+    let status_number = status.as_u16();
+    if let Some(fault) = body.code.as_deref().and_then(|code| codes::meaning(operation, status_number, code)) {
+        return match fault {
+            // The customer is what is asked for here, whatever the code says of orders or subscriptions.
+            Fault::NotFound if matches!(operation, Operation::ReadCustomer(_)) => Fault::CustomerNotOurs,
+            Fault::NotFound if is_about_known_policy(operation) => Fault::PolicyNotFound,
+            fault => fault,
+        };
+    }
+    match (status_number, &body.code) {
+        // The older refusals of a sign-in without MFA have no code of their own, or only words in the status line.
+        (401, _) if body.mentions_mfa() => Fault::MfaRequired,
+        // The answer without a body that most of Partner Center's services give for a wrong role.
+        (403, None) if operation.is_write() => Fault::NotAdminAgent,
         // Which code an unknown customer gets is not documented. An answer without any may come from a proxy or from a
         // wrong address, and from that nothing must follow.
         (404, Some(_)) if matches!(operation, Operation::ReadCustomer(_)) => Fault::CustomerNotOurs,
-
-        (401, Some("900420")) => Fault::WrongAudience,
-        (401, Some("900421" | "10001")) => Fault::MfaRequired,
-        (401, _) if body.mentions_mfa() => Fault::MfaRequired,
-        (403, Some("900329")) => Fault::AppOnlyToken,
-        (403, Some("900309")) => Fault::ConditionalAccess,
-        // The codes seen for a wrong role, and the answer without a body that most of Partner Center's services give.
-        (403, Some("900150" | "900308" | "2032" | "1002" | "600006") | None) if operation.is_write() => {
-            Fault::NotAdminAgent
-        }
-
-        (409, Some("600041")) => Fault::PolicyExists,
-        // What a stale etag gets is not documented: the general tables have all of these.
-        (400, Some("2055")) | (409 | 412, _) => Fault::StaleEtag,
-        (404, Some("600039" | "600040")) => Fault::PolicyNotFound,
-        (404, _) if matches!(operation, Operation::UpdatePolicy(_) | Operation::DeletePolicy(_)) => {
-            Fault::PolicyNotFound
-        }
+        (404, _) if is_about_known_policy(operation) => Fault::PolicyNotFound,
+        // What a stale etag gets is not documented: the general tables have these, and 400 with a code.
+        (409 | 412, _) => Fault::StaleEtag,
         _ => by_status(status),
     }
+}
+
+fn is_about_known_policy(operation: Operation) -> bool {
+    matches!(operation, Operation::UpdatePolicy(_) | Operation::DeletePolicy(_))
 }
 
 fn by_status(status: StatusCode) -> Fault {
@@ -164,8 +168,17 @@ struct ErrorWire {
 }
 
 impl FaultBody {
+    /// Of an answer; an empty body may have its meaning in the status line.
+    fn of(answer: &Answer) -> Self {
+        let mut body = Self::read(&answer.body);
+        if answer.body.is_empty() {
+            body.description = answer.reason.as_deref().map(constant_words).filter(|text| !text.is_empty());
+        }
+        body
+    }
+
     fn read(body: &[u8]) -> Self {
-        let wire: FaultWire = serde_json::from_slice(body).unwrap_or_default();
+        let wire: FaultWire = serde_json::from_slice(without_mark(body)).unwrap_or_default();
         let (inner_code, inner_message) = wire.error.map_or((None, None), |error| (error.code, error.message));
         let code = match wire.code.or(inner_code) {
             Some(Code::Text(text)) => Some(text),
@@ -179,7 +192,6 @@ impl FaultBody {
         }
     }
 
-    /// The older refusals of a sign-in without MFA have no code of their own.
     fn mentions_mfa(&self) -> bool {
         self.description.as_deref().is_some_and(|text| text.to_ascii_uppercase().contains("MFA"))
     }
@@ -247,6 +259,7 @@ mod tests {
     fn error(operation: Operation, status: u16, body: &str) -> Error {
         let answer = Answer {
             status: StatusCode::from_u16(status).unwrap(),
+            reason: None,
             headers: reqwest::header::HeaderMap::new(),
             body: body.as_bytes().to_vec(),
         };
@@ -305,7 +318,7 @@ mod tests {
             check(operation, 401, "900420", ("unauthorized", "Unauthorized", Some("CredentialsInvalid")));
             check(operation, 401, "900421", ("mfa_required", "MfaRequired", Some("MfaRequired")));
             check(operation, 403, "900329", ("app_only_token", "AppOnlyToken", Some("AppOnlyToken")));
-            check(operation, 403, "900309", ("conditional_access", "ConditionalAccess", Some("CredentialsInvalid")));
+            check(operation, 403, "900309", ("conditional_access", "ConditionalAccess", Some("ConditionalAccess")));
         }
         let error = error(create(), 401, r#"{"message":"Authentication failed. MFA required. (10001)"}"#);
         assert_eq!(error.reason(), "MfaRequired");
@@ -320,9 +333,22 @@ mod tests {
             }
             check(read_policy(), 403, code, ("forbidden", "Forbidden", None));
         }
-        // Agreements and programmes: a person must act, but an Admin agent's role would not help.
-        for code in ["900124", "900149", "900123", "13605", "4711"] {
-            check(create(), 403, code, ("forbidden", "Forbidden", None));
+        check(create(), 403, "4711", ("forbidden", "Forbidden", None));
+    }
+
+    #[test]
+    fn agreements_and_programmes_are_told_apart() {
+        for operation in [create(), read_subscriptions()] {
+            for (code, category, reason, denial) in [
+                ("900124", "agreement_missing", "PartnerAgreementMissing", Some("PartnerAgreementMissing")),
+                ("900149", "program_not_active", "ProgramNotActive", Some("ProgramNotActive")),
+                ("800039", "program_not_active", "ProgramNotActive", Some("ProgramNotActive")),
+                ("900123", "agreement_missing", "ResellerAgreementMissing", None),
+                ("13605", "agreement_missing", "CustomerAgreementMissing", None),
+            ] {
+                let error = check(operation, 403, code, (category, reason, denial));
+                assert_eq!(error.advice(), Advice::AwaitChange);
+            }
         }
     }
 
@@ -330,7 +356,7 @@ mod tests {
     fn what_happened_to_the_policy_meanwhile_is_read_again() {
         let soon = |error: Error| assert_eq!(error.advice(), Advice::RetrySoon);
         soon(check(create(), 409, "600041", ("conflict", "PolicyExists", None)));
-        for (status, code) in [(409, "800060"), (409, "900278"), (409, ""), (412, ""), (400, "2055")] {
+        for (status, code) in [(409, "4711"), (409, ""), (412, ""), (400, "2055")] {
             soon(check(update(), status, code, ("conflict", "StaleEtag", None)));
         }
         for code in ["600039", "600040", "20000", ""] {
@@ -342,7 +368,10 @@ mod tests {
     #[test]
     fn the_rest_goes_by_status() {
         let invalid = ("invalid_request", "InvalidRequest", None);
-        check(create(), 400, "3000", invalid);
+        check(create(), 400, "3000", ("invalid_request", "InvalidProperty", None));
+        for code in ["800060", "800064", "800082", "900278"] {
+            check(update(), 409, code, ("busy", "Busy", None));
+        }
         check(read_policy(), 400, "800002", invalid);
         check(read_policy(), 400, "", invalid);
         check(create(), 405, "", invalid);
@@ -407,8 +436,8 @@ mod tests {
         assert_eq!(
             message("4b7f", 2),
             format!(
-                "Cannot create the purchase permissions of customer {CUSTOMER}: the service finds the request \
-                 invalid; this may be a defect of csp-operator (code 3000: Bad value. Trace … after … at …)."
+                "Cannot create the purchase permissions of customer {CUSTOMER}: Partner Center does not take a value of \
+                 the request; this may be a defect of csp-operator (code 3000: Bad value. Trace … after … at …)."
             )
         );
         assert!(error(create(), 400, &format!(r#"{{"message":"{}"}}"#, "long ".repeat(500))).message().len() < 500);

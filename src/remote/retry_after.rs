@@ -26,7 +26,8 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.clamp(WAIT_MIN, WAIT_MAX))
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
+/// A time as headers have it.
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 

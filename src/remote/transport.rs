@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use backon::{ExponentialBuilder, Retryable as _};
+use hyper::ext::ReasonPhrase;
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -43,6 +45,8 @@ pub(super) struct Undelivered {
 /// A whole answer. Not `Debug`: the body of a sign-in is secret.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// The status line's phrase where it is not the usual one. HTTP/2 has none.
+    pub(super) reason: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
@@ -194,8 +198,11 @@ impl Transport {
         };
         let response = request.timeout(timeout).send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        self.calls.clock().compare(&headers, Timestamp::now());
+        let reason = response.extensions().get::<ReasonPhrase>();
+        let reason = reason.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
         let body = read_body(response, self.limits.response_bytes_max, failed).await?;
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, reason, headers, body })
     }
 
     fn request(&self, call: &Call, token: Option<&SecretString>) -> Result<RequestBuilder, Cause> {

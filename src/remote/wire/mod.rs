@@ -10,8 +10,9 @@ mod graph;
 mod owner;
 mod policy;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 
 pub(super) use activity::{RecordWire, activity_filter};
 pub(super) use customer::CustomerWire;
@@ -19,6 +20,25 @@ pub(super) use estate::{EntitlementWire, SubscriptionWire};
 pub(super) use graph::{GraphPage, GroupWire};
 pub(super) use owner::AssignmentPage;
 pub(super) use policy::{PolicyWire, Terms, is_policy_id};
+
+/// An item of a list that can do without those of its items that cannot be read.
+#[derive(Debug)]
+pub(super) struct Item<T>(Result<T, Defect>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Item<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let item = serde_path_to_error::deserialize(value)
+            .map_err(|error: serde_path_to_error::Error<serde_json::Error>| wrong_type(&error));
+        Ok(Self(item))
+    }
+}
+
+impl<T> Item<T> {
+    pub(super) fn read(self) -> Result<T, Defect> {
+        self.0
+    }
+}
 
 /// What is wrong with an answer; a field's name and nothing that varies.
 pub(super) type Defect = String;
@@ -61,8 +81,36 @@ impl<T> Page<T> {
 
 /// Reads a body.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Defect> {
-    // The parser's own words quote the body, so they are not passed on.
-    serde_json::from_slice(body).map_err(|error| format!("not the JSON expected ({:?} error)", error.classify()))
+    let body = without_mark(body);
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| defect(body, &error))?;
+    reader.end().map_err(|_| "something after the end of the JSON".to_owned())?;
+    Ok(value)
+}
+
+/// The parser's own words quote the body, so they are not passed on; where it was is only our names and counts.
+fn defect(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Defect {
+    match (body.trim_ascii_start().first(), error.inner().classify()) {
+        (None, _) => "no body where JSON was expected".to_owned(),
+        (Some(b'<'), _) => {
+            "a web page where JSON was expected; a proxy, or a wrong address, answers like this".to_owned()
+        }
+        (_, Category::Eof) => "the JSON breaks off".to_owned(),
+        (_, Category::Syntax | Category::Io) => "not JSON".to_owned(),
+        (_, Category::Data) => wrong_type(error),
+    }
+}
+
+fn wrong_type(error: &serde_path_to_error::Error<serde_json::Error>) -> Defect {
+    match error.path().to_string().as_str() {
+        "." => "another kind of JSON than expected".to_owned(),
+        path => format!("{path} is of another type than expected"),
+    }
+}
+
+/// JSON in UTF-8 needs no byte order mark; .NET services sometimes send one, and the parser would stumble over it.
+pub(super) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 fn required<T>(value: Option<T>, field: &str) -> Result<T, Defect> {
