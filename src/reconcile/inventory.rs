@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::past::Past;
 use crate::model::{
     AzureEstate, CustomerProfile, Denial, Fact, Ignorance, ObjectId, OwnerHolders, PartnerAuthorization, PolicyState,
-    SubscriptionId, TenantId,
+    Relationship, SubscriptionId, TenantId,
 };
 use crate::plan::Need;
 use crate::plan::permission::PartnerFacts;
@@ -19,6 +21,9 @@ const DENIAL_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
 /// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
 const JUST_READ: SignedDuration = SignedDuration::from_secs(10);
+
+/// From how much on a difference means that this machine's clock has been set back.
+const CLOCK_SET_BACK: SignedDuration = SignedDuration::from_mins(1);
 
 /// Owners that are asked about again with others; more than that have piled up from manifests of long ago.
 const ASKED_MAX: usize = 100;
@@ -43,12 +48,33 @@ struct Facts {
     estates: HashMap<TenantId, Reading<AzureEstate>>,
     holders: HashMap<(TenantId, SubscriptionId), Reading<OwnerHolders>>,
     policies: HashMap<TenantId, Reading<PolicyState>>,
+    past: Past,
 }
 
 #[derive(Debug, Clone)]
 struct Reading<T> {
     value: T,
     at: Timestamp,
+    /// The same moment on a clock that nobody sets.
+    moment: Instant,
+}
+
+impl<T> Reading<T> {
+    /// Of something asked for at `at`, a moment ago.
+    fn new(value: T, at: Timestamp) -> Self {
+        let since = Timestamp::now().duration_since(at).try_into().unwrap_or_default();
+        let now = Instant::now();
+        Self { value, at, moment: now.checked_sub(since).unwrap_or(now) }
+    }
+
+    /// When it was read. After this machine's clock was set back, earlier than was noted then: a fact must not look
+    /// newer than it is.
+    fn at(&self) -> Timestamp {
+        let age = SignedDuration::try_from(self.moment.elapsed()).unwrap_or(SignedDuration::MAX);
+        let by_age = Timestamp::now().saturating_sub(age).unwrap_or(Timestamp::MIN);
+        // Clocks are always trimmed a little; that must not make the same fact seem another.
+        if self.at.duration_since(by_age) > CLOCK_SET_BACK { by_age } else { self.at }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -112,17 +138,30 @@ impl Inventory {
         }
     }
 
-    /// Notes that a write is about to be sent.
-    pub(super) fn write_begins(&self, customer: TenantId) {
-        self.facts().policies.remove(&customer);
+    /// Notes that a write is about to be sent; gives what it is to end, which is no policy where nobody has seen one.
+    pub(super) fn write_begins(&self, customer: TenantId) -> PolicyState {
+        self.facts().policies.remove(&customer).map_or(PolicyState::Absent, |reading| reading.value)
     }
 
-    /// Notes that Partner Center has accepted a write.
-    pub(super) fn write_accepted(&self, customer: TenantId, state: PolicyState, at: Timestamp) {
-        self.facts().policies.insert(customer, Reading { value: state, at });
+    /// Notes that Partner Center has accepted a write that was sent at `at` and ended `before`.
+    pub(super) fn write_accepted(&self, customer: TenantId, before: PolicyState, state: PolicyState, at: Timestamp) {
+        let mut facts = self.facts();
+        facts.past.ended(customer, before, Some(&state), at, Instant::now());
+        facts.policies.insert(customer, Reading::new(state, at));
+        drop(facts);
         let mut partner = self.partner_state();
         partner.has_written = true;
         partner.denied = None;
+    }
+
+    /// Notes that Partner Center has refused a write because `before` does not hold any more.
+    pub(super) fn write_contradicted(&self, customer: TenantId, before: PolicyState, at: Timestamp) {
+        self.facts().past.ended(customer, before, None, at, Instant::now());
+    }
+
+    /// Notes that somebody else has written at this time.
+    pub(super) fn others_wrote(&self, customer: TenantId, at: Timestamp) {
+        self.facts().past.others_wrote(customer, at);
     }
 
     /// Notes that a write has failed.
@@ -146,6 +185,7 @@ impl Inventory {
         facts.estates.retain(|tenant, _| is_meant(*tenant));
         facts.holders.retain(|(tenant, _), _| is_meant(*tenant));
         facts.policies.retain(|tenant, _| is_meant(*tenant));
+        facts.past.prune(Instant::now());
         drop(facts);
         self.turns().retain(|_, turn| Arc::strong_count(turn) > 1);
     }
@@ -252,7 +292,7 @@ impl Inventory {
         let is_news = before.is_none_or(|before| {
             before.direct != value.direct || before.asked.iter().any(|one| before.holds(*one) != value.holds(*one))
         });
-        self.facts().holders.insert(key, Reading { value, at });
+        self.facts().holders.insert(key, Reading::new(value, at));
         Ok(is_news)
     }
 
@@ -260,10 +300,23 @@ impl Inventory {
         let value = match remote.partner_center.policy(customer).await {
             Ok(Some(policy)) => PolicyState::Present(policy),
             Ok(None) => PolicyState::Absent,
-            Err(error) if error.customer_not_ours() => PolicyState::CustomerNotOurs,
+            // What is released on the strength of this is not revoked, so it is asked twice.
+            Err(error) if error.customer_not_ours() => match remote.partner_center.customer(customer).await {
+                Ok(profile) if profile.relationship == Relationship::Reseller => {
+                    return Err(RemoteError::stale_policy(customer));
+                }
+                Ok(_) => PolicyState::CustomerNotOurs,
+                Err(second) if second.customer_not_ours() => PolicyState::CustomerNotOurs,
+                Err(second) => return Err(second),
+            },
             Err(error) => return Err(error),
         };
-        Ok(put(&mut self.facts().policies, customer, value, at))
+        let mut facts = self.facts();
+        if facts.past.is_over(customer, &value, Instant::now()) {
+            tracing::debug!(%customer, "Partner Center still shows what was there before the last write");
+            return Err(RemoteError::stale_policy(customer));
+        }
+        Ok(put(&mut facts.policies, customer, value, at))
     }
 
     fn is_read(&self, need: &Need, since: Timestamp) -> bool {
@@ -281,19 +334,18 @@ impl Inventory {
     fn read_at(&self, need: &Need) -> Option<Timestamp> {
         let facts = self.facts();
         match need {
-            Need::Customer(customer) => facts.profiles.get(customer).map(|reading| reading.at),
-            Need::Estate(customer) => facts.estates.get(customer).map(|reading| reading.at),
-            Need::Owners(customer, subscription, _) => {
-                facts.holders.get(&(*customer, *subscription)).map(|reading| reading.at)
-            }
-            Need::Policy(customer) => facts.policies.get(customer).map(|reading| reading.at),
+            Need::Customer(customer) => facts.profiles.get(customer).map(Reading::at),
+            Need::Estate(customer) => facts.estates.get(customer).map(Reading::at),
+            Need::Owners(customer, subscription, _) => facts.holders.get(&(*customer, *subscription)).map(Reading::at),
+            Need::Policy(customer) => facts.policies.get(customer).map(Reading::at),
         }
     }
 
     /// A sign-in that works refutes that it could not.
     fn signed_in(&self) {
         let mut partner = self.partner_state();
-        partner.denied.take_if(|(denial, _)| denial.reason == "CredentialsInvalid" || denial.reason == "MfaRequired");
+        let of_the_sign_in = ["CredentialsInvalid", "MfaRequired", "ConditionalAccess"];
+        partner.denied.take_if(|(denial, _)| of_the_sign_in.contains(&denial.reason));
     }
 
     fn note_denial(&self, error: &RemoteError, at: Timestamp) {
@@ -356,13 +408,13 @@ fn put<K: Eq + std::hash::Hash, T: PartialEq>(
     at: Timestamp,
 ) -> bool {
     let is_news = readings.get(&key).is_none_or(|before| before.value != value);
-    readings.insert(key, Reading { value, at });
+    readings.insert(key, Reading::new(value, at));
     is_news
 }
 
 fn fact<T: Clone>(reading: Option<&Reading<T>>) -> Fact<T> {
     match reading {
-        Some(Reading { value, at }) => Fact::Known { value: value.clone(), at: *at },
+        Some(reading) => Fact::Known { value: reading.value.clone(), at: reading.at() },
         None => Fact::NOT_READ,
     }
 }

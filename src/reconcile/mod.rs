@@ -17,6 +17,7 @@ mod index;
 mod inventory;
 mod metrics;
 mod objects;
+mod past;
 mod patches;
 mod permission;
 mod run;

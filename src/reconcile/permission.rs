@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
@@ -14,12 +14,15 @@ use super::objects::Objects;
 use super::patches;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
-use crate::model::{Fact, PolicyState, TenantId};
+use crate::model::{Denial, Fact, PartnerAuthorization, PolicyState, TenantId};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts, Successor, Write,
-    plan, successor,
+    Action, Attempt, Contender, Desired, Facts, PartnerFacts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts,
+    Successor, Write, plan, successor,
 };
 use crate::plan::{CustomerRef, Need, ObjectName};
+
+/// While the clock is wrong, an object that waits for it is looked at this often.
+const CLOCK_LOOKED_AT_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// The kind.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     let feed = tenant.map(|tenant| context.feed.of(tenant, pass.now)).unwrap_or_default();
     Facts {
         prerequisites: prerequisites(pass, desired),
-        partner: context.inventory.partner(pass.now),
+        partner: partner(context, pass.now),
         policy: tenant
             .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Policy(tenant), || context.inventory.policy(tenant))),
         activity: feed.records,
@@ -119,6 +122,24 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
         started: context.started,
         attempt: pass.attempt.clone(),
     }
+}
+
+/// Whether anything may be granted in the partner's name.
+fn partner(context: &Context, now: Timestamp) -> PartnerFacts {
+    let known = context.inventory.partner(now);
+    if matches!(known.authorization, PartnerAuthorization::Denied(_)) || !context.remote.clock.is_off() {
+        return known;
+    }
+    let denial = Denial {
+        reason: "ClockSkewed",
+        message:
+            "The clock of the operator's machine is more than five minutes away from those of Microsoft's services: \
+                  set it right, for nothing is granted by a wrong clock."
+                .to_owned(),
+    };
+    // The feed asks all the time, and so finds out when it is right again.
+    let looked_at_again = now.saturating_add(CLOCK_LOOKED_AT_AGAIN).unwrap_or(Timestamp::MAX);
+    PartnerFacts { authorization: PartnerAuthorization::Denied(denial), decays_at: Some(looked_at_again) }
 }
 
 /// The tenant that a permission means.
@@ -212,7 +233,7 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
     let partner_center = &context.remote.partner_center;
     let at = Timestamp::now();
     // Whatever becomes of this pass, what Partner Center holds is unknown until the answer is there.
-    context.inventory.write_begins(tenant);
+    let before = context.inventory.write_begins(tenant);
     // Noted before the request leaves: its record may be there before its answer.
     context.feed.expect(tenant, correlation, at);
     let result = match write {
@@ -234,8 +255,8 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
     };
     let error = match result {
         Ok(state) => {
-            tracing::info!(%tenant, %correlation, ?write, "wrote to Partner Center");
-            context.inventory.write_accepted(tenant, state, at);
+            tracing::info!(%tenant, %correlation, %write, "wrote to Partner Center");
+            context.inventory.write_accepted(tenant, before, state, at);
             context.feed.confirm(tenant, correlation);
             pass.attempt = Attempt::Accepted;
             return Ok(Progress::GoesOn);
@@ -248,6 +269,7 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
     }
     if error.policy_exists() || error.policy_missing() || error.is_stale() {
         tracing::debug!(%tenant, "the policy has changed since it was read: {error}");
+        context.inventory.write_contradicted(tenant, before, at);
         pass.attempt = Attempt::Contradicted;
         return Ok(Progress::LookAgain);
     }

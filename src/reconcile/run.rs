@@ -27,7 +27,7 @@ use super::permission::Permission;
 use super::subscription::Subscription;
 use super::watch::{Watched, follow};
 use super::watermark::Memory;
-use crate::model::{Installation, TenantId};
+use crate::model::{Installation, Origin, TenantId};
 use crate::plan::schedule::Intervals;
 use crate::remote::Remote;
 
@@ -253,6 +253,11 @@ async fn poll(context: &Context) -> HashSet<TenantId> {
 }
 
 fn pass_on(context: &Context, customer: TenantId) {
+    for seen in context.feed.of(customer, Timestamp::now()).records {
+        if seen.origin != Origin::Own {
+            context.inventory.others_wrote(customer, seen.record.at);
+        }
+    }
     let names = context.index().permissions_of_tenant(customer);
     let shown = names.into_iter().filter_map(|name| {
         let object = context.permissions.get(&name)?;

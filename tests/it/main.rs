@@ -17,6 +17,7 @@ mod scene;
 mod stages;
 
 mod architecture;
+mod behind;
 mod claims;
 mod command_line;
 mod crash;

@@ -149,7 +149,10 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
         report.actions.clear();
         report.outcome = Outcome::Stopped {
             reason: "RevokePending",
-            message: format!("being deleted, but the revoke failed: {}. {ABANDON}", failure.message),
+            message: format!(
+                "being deleted, but the revoke failed: {}. {ABANDON}",
+                failure.message.trim_end_matches('.')
+            ),
         };
     }
     report.held = held;
@@ -164,7 +167,7 @@ fn pending(pass: &Pass<'_>, held: &Held) -> String {
         (Held::Unknown { why: Ignorance::Failed { message, .. } }, _) => message.clone(),
         _ => "the policy could not be read".to_owned(),
     };
-    format!("being deleted, but nothing can be revoked: {cause}. {ABANDON}")
+    format!("being deleted, but nothing can be revoked: {}. {ABANDON}", cause.trim_end_matches('.'))
 }
 
 /// What is left of a wish when its object goes: what it managed is off.

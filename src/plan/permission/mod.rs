@@ -17,6 +17,7 @@ mod target;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -98,6 +99,21 @@ pub enum Write {
         /// Its id.
         id: String,
     },
+}
+
+/// For a log line: what is done, and what is on afterwards.
+impl fmt::Display for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, permissions) = match self {
+            Self::Create { permissions } => ("create", permissions),
+            Self::Update { permissions, .. } => ("change", permissions),
+            Self::Delete { .. } => return f.write_str("delete: nothing is allowed"),
+        };
+        let switches = permissions.allowed().map(|switch| switch.to_string());
+        let others = permissions.others().iter().map(|other| format!("{} {}", other.resource, other.action));
+        let all: Vec<_> = switches.chain(others).collect();
+        write!(f, "{verb}: {} allowed", all.join(", "))
+    }
 }
 
 /// What is known about a permission.
