@@ -1,7 +1,7 @@
 //! Domain types that cannot be wrong: what has been parsed here needs no checking later.
 //!
-//! Lives here: identifiers, the permission set of a policy, facts about the outside, activity records, and the
-//! recognisable correlation ids. The planner, the clients and the reconciler all speak these words.
+//! Lives here: identifiers, the permission set of a policy, facts about the outside, activity records, how urgent things
+//! are, and the recognisable correlation ids. The planner, the clients and the reconciler all speak these words.
 //!
 //! Never found here: HTTP, Kubernetes clients, clocks, randomness (both are arguments), or any decision about a wish.
 
@@ -13,6 +13,7 @@ mod fact;
 mod ids;
 mod installation;
 mod policy;
+mod urgency;
 
 pub use activity::{ActivityOperation, ActivityRecord};
 pub use authorization::{Denial, Group, PartnerAuthorization};
@@ -22,3 +23,4 @@ pub use fact::{Fact, Ignorance};
 pub use ids::{IdError, ObjectId, SubscriptionId, TenantId};
 pub use installation::{Installation, Origin};
 pub use policy::{OtherPermission, PermissionSet, Policy, PolicyState, Switch};
+pub use urgency::Urgency;

@@ -7,12 +7,15 @@
 #![allow(clippy::doc_markdown)]
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use url::Url;
+
+use crate::remote::PARTNER_CENTER_CALLS_PER_MINUTE;
 
 /// A Kubernetes operator for the purchase permissions of Microsoft CSP customers in Partner Center.
 #[derive(Debug, Parser)]
@@ -152,6 +155,17 @@ pub struct RunArgs {
     /// Allow http:// in the URLs above for hosts other than this one. The partner's secrets then travel unprotected.
     #[arg(long, env = "CSP_ALLOW_INSECURE_HTTP", help_heading = "Microsoft")]
     pub allow_insecure_http: bool,
+
+    /// How many requests Partner Center is sent in any minute, at most. Lower it if other programs share the partner's
+    /// limit. Revokes go first, then new and changed manifests, then drift, then what is only looked at.
+    #[arg(
+        long,
+        env = "CSP_PARTNER_CENTER_CALLS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = PARTNER_CENTER_CALLS_PER_MINUTE,
+        help_heading = "Microsoft"
+    )]
+    pub partner_center_calls_per_minute: NonZeroU16,
 
     /// How long one request may take that reads.
     #[arg(

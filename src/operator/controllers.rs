@@ -24,6 +24,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
         counters.register(registry);
     });
     let remote = Remote::new(&settings.endpoints, settings.limits.clone(), credentials.clone(), fence, calls)?;
+    metrics.register(|registry| remote.register(registry));
 
     let (sign_in, sign_in_changes) = watch::channel(0_u64);
     let (stop, stopped) = watch::channel(false);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, RunArgs};
-use crate::remote::{EndpointError, Endpoints, Limits, PlainHttp};
+use crate::remote::{Allowance, EndpointError, Endpoints, Limits, PlainHttp};
 
 /// Everything `csp-operator run` needs to know. There is no way to have one that makes no sense.
 #[derive(Debug, Clone)]
@@ -160,8 +160,12 @@ impl Settings {
         let endpoints =
             Endpoints::new(args.login_url, args.partner_center_url, args.azure_url, args.graph_url, plain_http)
                 .map_err(SettingsError::Endpoints)?;
-        let limits =
-            Limits { request_timeout: args.request_timeout, write_timeout: args.write_timeout, ..Limits::default() };
+        let limits = Limits {
+            request_timeout: args.request_timeout,
+            write_timeout: args.write_timeout,
+            partner_center_calls: Allowance::per_minute(args.partner_center_calls_per_minute),
+            ..Limits::default()
+        };
         let settings = Self {
             namespace: args
                 .namespace

@@ -28,6 +28,10 @@ impl Azure {
         Self { sender, base }
     }
 
+    pub(super) fn with(&self, sender: Arc<Sender>) -> Self {
+        Self { sender, base: self.base.clone() }
+    }
+
     /// Who holds Owner on a customer's Azure subscription: everybody to whom it is assigned, and those of `asked` who
     /// hold it through a group.
     ///

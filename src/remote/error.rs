@@ -30,6 +30,12 @@ pub enum Cause {
         /// How long it must last.
         needed: Duration,
     },
+    /// Not sent: the service has asked for a pause.
+    #[error("the service has asked for a pause, which lasts {} s more", .wait.as_secs())]
+    Paused {
+        /// How long it lasts.
+        wait: Duration,
+    },
     /// The credentials cannot be had, or not be kept.
     #[error("the credentials cannot be used")]
     Credentials(#[source] CredentialError),
@@ -160,6 +166,14 @@ impl Error {
         self.may_have_arrived
     }
 
+    /// Nothing was sent, because the service has asked for a pause that lasts so much longer.
+    pub fn is_paused_for(&self) -> Option<Duration> {
+        match &*self.cause {
+            Cause::Paused { wait } if !self.may_have_arrived => Some(*wait),
+            _ => None,
+        }
+    }
+
     /// The policy to be created exists already: read it.
     pub fn policy_exists(&self) -> bool {
         self.cause.fault() == Fault::PolicyExists
@@ -175,6 +189,7 @@ impl Cause {
     pub(super) fn fault(&self) -> Fault {
         match self {
             Self::Fenced { .. } => Fault::Fenced,
+            Self::Paused { .. } => Fault::Paused,
             Self::Credentials(CredentialError::Invalid { .. }) => Fault::CredentialsInvalid,
             Self::Credentials(CredentialError::Unavailable(_)) => Fault::CredentialsUnavailable,
             Self::SignIn(refusal) => refusal.fault(),
@@ -204,10 +219,13 @@ impl Cause {
         let retry_after = match self {
             Self::SignIn(refusal) => refusal.retry_after(),
             Self::Refused(refusal) => refusal.retry_after(),
+            Self::Paused { wait } => Some(*wait),
             _ => None,
         };
         match (self.fault(), retry_after) {
-            (Fault::Throttled | Fault::ServerError | Fault::Busy, Some(wait)) => Advice::RetryAfter(wait),
+            (Fault::Throttled | Fault::ServerError | Fault::Busy | Fault::Paused, Some(wait)) => {
+                Advice::RetryAfter(wait)
+            }
             (fault, _) => fault.meaning().advice,
         }
     }
@@ -222,6 +240,7 @@ impl Cause {
             Self::Refused(refusal) => Some(refusal.detail()),
             Self::UnexpectedAnswer(what) | Self::InvalidRequest(what) => Some(what.clone()),
             Self::Fenced { .. }
+            | Self::Paused { .. }
             | Self::Credentials(CredentialError::Unavailable(_))
             | Self::TimedOut(_)
             | Self::Unreachable(_)

@@ -8,6 +8,7 @@ use super::Advice;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
     Fenced,
+    Paused,
     CredentialsUnavailable,
     CredentialsInvalid,
     ConditionalAccess,
@@ -67,6 +68,12 @@ impl Fault {
                 "LeaseEnding",
                 StopOperator,
                 "this process no longer holds the lease for long enough; another one takes over",
+            ),
+            Self::Paused => (
+                "paused",
+                "Throttled",
+                RetryAfter(THROTTLED_DEFAULT),
+                "the service has asked for a pause between requests, which is not over; this is tried again after it",
             ),
             Self::CredentialsUnavailable => (
                 "credentials_unavailable",

@@ -30,6 +30,10 @@ impl Graph {
         Self { sender, base }
     }
 
+    pub(super) fn with(&self, sender: Arc<Sender>) -> Self {
+        Self { sender, base: self.base.clone() }
+    }
+
     /// The groups of the partner's tenant that the signed-in user is a member of, directly or through other groups.
     ///
     /// The delegated permission `User.Read` suffices for one's own groups. Groups whose name may not be read come

@@ -1,6 +1,9 @@
 //! Bounds on everything a service could make us do.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
+
+use super::Allowance;
 
 /// Bounds on requests and their answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +23,16 @@ pub struct Limits {
     pub attempts_max: usize,
     /// Shortest pause before a request is sent again; it doubles and is jittered.
     pub retry_delay_min: Duration,
+    /// The most calls that Partner Center is sent.
+    pub partner_center_calls: Allowance,
     /// Most access tokens kept at a time.
     pub tokens_max: usize,
 }
+
+/// What Microsoft publishes for customers, subscriptions and orders of one partner. For policies and the activity log it
+/// publishes nothing but that they are limited too.
+/// <https://learn.microsoft.com/partner-center/developer/api-throttling-guidance>
+pub(crate) const PARTNER_CENTER_CALLS_PER_MINUTE: NonZeroU16 = NonZeroU16::new(500).unwrap();
 
 impl Default for Limits {
     fn default() -> Self {
@@ -36,6 +46,7 @@ impl Default for Limits {
             pages_max: 1_000,
             attempts_max: 3,
             retry_delay_min: Duration::from_millis(500),
+            partner_center_calls: Allowance::per_minute(PARTNER_CENTER_CALLS_PER_MINUTE),
             // Some 2 KiB each.
             tokens_max: 4_096,
         }

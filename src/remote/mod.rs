@@ -1,7 +1,7 @@
 //! Typed clients for Microsoft Entra, Partner Center, Azure Resource Manager and Microsoft Graph.
 //!
 //! Lives here: the calls this program makes, the translation between Microsoft's words and the domain's, the cache of
-//! access tokens, and the one path on which every request leaves: fence, sign-in, timeout, size limit, retry,
+//! access tokens, and the one path on which every request leaves: budget, fence, sign-in, timeout, size limit, retry,
 //! classification, count and log.
 //!
 //! May come in: [`crate::model`], whose types the calls take and return. The reconciler and the command line tools call
@@ -11,6 +11,7 @@
 //! cannot be right is an error.
 
 mod azure;
+mod budget;
 mod calls;
 mod claims;
 mod codes;
@@ -39,6 +40,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use azure::Azure;
+pub use budget::{Allowance, Errand, Place, Queue};
 pub use calls::Calls;
 pub use credentials::{CredentialError, CredentialSource, Credentials};
 pub use endpoints::{EndpointError, Endpoints, PlainHttp};
@@ -47,11 +49,14 @@ pub use error::{Advice, Cause, Error};
 pub use fence::{Fence, Unfenced};
 pub use graph::Graph;
 pub use limits::Limits;
+pub(crate) use limits::PARTNER_CENTER_CALLS_PER_MINUTE;
 pub use operation::{Operation, Service};
 pub use partner_center::PartnerCenter;
 pub use refusal::Refusal;
 pub use server_clock::ServerClock;
 pub use token::TokenDefect;
+
+use prometheus_client::registry::Registry;
 
 use send::Sender;
 use transport::Transport;
@@ -67,6 +72,7 @@ pub struct Remote {
     pub graph: Graph,
     /// Whether this machine's clock agrees with the services'.
     pub clock: ServerClock,
+    sender: Arc<Sender>,
 }
 
 /// The clients could not be made.
@@ -97,8 +103,37 @@ impl Remote {
         Ok(Self {
             partner_center: PartnerCenter::new(Arc::clone(&sender), endpoints.partner_center().clone()),
             azure: Azure::new(Arc::clone(&sender), endpoints.azure().clone()),
-            graph: Graph::new(sender, endpoints.graph().clone()),
+            graph: Graph::new(Arc::clone(&sender), endpoints.graph().clone()),
             clock,
+            sender,
         })
+    }
+
+    /// The same clients, whose calls are made for `errand`: as urgent as that is at any moment.
+    #[must_use]
+    pub fn on(&self, errand: &Errand) -> Self {
+        let sender = Arc::new(self.sender.on(errand));
+        Self {
+            partner_center: self.partner_center.with(Arc::clone(&sender)),
+            azure: self.azure.with(Arc::clone(&sender)),
+            graph: self.graph.with(Arc::clone(&sender)),
+            clock: self.clock.clone(),
+            sender,
+        }
+    }
+
+    /// What the calls are made for.
+    pub fn errand(&self) -> &Errand {
+        self.sender.errand()
+    }
+
+    /// Shows the budgets of calls as `request_budget_…` behind the registry's prefix.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(self.sender.budgets().clone()));
+    }
+
+    /// Lets no call wait for its turn any more: those that would have to fail. For the end of the process.
+    pub fn stop_waiting(&self) {
+        self.sender.budgets().close();
     }
 }

@@ -44,6 +44,17 @@ pub enum Service {
     Graph,
 }
 
+impl Service {
+    /// Metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::PartnerCenter => "partner_center",
+            Self::Azure => "azure",
+            Self::Graph => "graph",
+        }
+    }
+}
+
 impl Operation {
     /// Metric label: one of a dozen words.
     pub fn label(self) -> &'static str {
@@ -60,6 +71,34 @@ impl Operation {
             Self::ReadActivity => "read_activity",
             Self::ReadOwners(_) => "read_owners",
             Self::ReadOwnGroups => "read_own_groups",
+        }
+    }
+
+    /// Which of the service's interfaces it uses: services count calls by it.
+    pub(super) fn interface(self) -> &'static str {
+        match self {
+            Self::SignIn(_) => "sign_in",
+            Self::ListCustomers | Self::ReadCustomer(_) => "customers",
+            Self::ReadSubscriptions(_) | Self::ReadAzureEntitlements(_) => "subscriptions",
+            Self::ReadPolicy(_) | Self::CreatePolicy(_) | Self::UpdatePolicy(_) | Self::DeletePolicy(_) => "policies",
+            Self::ReadActivity => "activity",
+            Self::ReadOwners(_) => "role_assignments",
+            Self::ReadOwnGroups => "groups",
+        }
+    }
+
+    /// The customer that it is about, if its name says so.
+    pub(super) fn customer(self) -> Option<TenantId> {
+        match self {
+            Self::SignIn(customer)
+            | Self::ReadCustomer(customer)
+            | Self::ReadSubscriptions(customer)
+            | Self::ReadAzureEntitlements(customer)
+            | Self::ReadPolicy(customer)
+            | Self::CreatePolicy(customer)
+            | Self::UpdatePolicy(customer)
+            | Self::DeletePolicy(customer) => Some(customer),
+            Self::ListCustomers | Self::ReadActivity | Self::ReadOwners(_) | Self::ReadOwnGroups => None,
         }
     }
 

@@ -39,6 +39,16 @@ impl PartnerCenter {
         Self { sender, base }
     }
 
+    pub(super) fn with(&self, sender: Arc<Sender>) -> Self {
+        Self { sender, base: self.base.clone() }
+    }
+
+    /// Waits until a write to a policy of `customer` may be sent, and keeps the turn for a second, so that what must be
+    /// certain right before a write can be looked at after the wait.
+    pub async fn await_turn(&self, customer: TenantId) -> Result<(), Error> {
+        self.sender.reserve(Operation::UpdatePolicy(customer)).await
+    }
+
     /// All customers of the partner, but for those whose entry cannot be right: ask for such a one by itself. If one
     /// changes place while the pages are read, the later page wins.
     pub async fn customers(&self) -> Result<BTreeMap<TenantId, CustomerProfile>, Error> {

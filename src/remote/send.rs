@@ -5,13 +5,14 @@ use std::sync::Arc;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use crate::model::TenantId;
+use crate::model::{TenantId, Urgency};
 
+use super::budget::{About, Budgets};
 use super::fault::Fault;
 use super::refusal::refused;
 use super::token::{Realm, Tokens};
 use super::transport::{Answer, Call, Transport};
-use super::{Cause, CredentialSource, Endpoints, Error, Limits, Operation};
+use super::{Cause, CredentialSource, Endpoints, Errand, Error, Limits, Operation};
 
 /// Idempotency key: Partner Center answers a repeated request as it answered the first.
 const REQUEST_ID: HeaderName = HeaderName::from_static("ms-requestid");
@@ -21,14 +22,37 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("ms-correlationid");
 /// Sends requests with the right token.
 #[derive(Debug)]
 pub(super) struct Sender {
-    transport: Transport,
-    tokens: Tokens,
+    transport: Arc<Transport>,
+    tokens: Arc<Tokens>,
+    /// What it sends for.
+    errand: Errand,
 }
 
 impl Sender {
     pub(super) fn new(transport: Transport, source: Arc<dyn CredentialSource>, endpoints: &Endpoints) -> Self {
         let tokens = Tokens::new(source, endpoints, transport.limits().tokens_max);
-        Self { transport, tokens }
+        // Whoever does not say how urgent it is, is not.
+        Self { transport: Arc::new(transport), tokens: Arc::new(tokens), errand: Errand::new(Urgency::Sweep) }
+    }
+
+    /// The same, for another errand.
+    pub(super) fn on(&self, errand: &Errand) -> Self {
+        let (transport, tokens) = (Arc::clone(&self.transport), Arc::clone(&self.tokens));
+        Self { transport, tokens, errand: errand.clone() }
+    }
+
+    pub(super) fn errand(&self) -> &Errand {
+        &self.errand
+    }
+
+    pub(super) fn budgets(&self) -> &Budgets {
+        self.transport.budgets()
+    }
+
+    /// Waits until a request for `operation` may be sent, and keeps the turn for it.
+    pub(super) async fn reserve(&self, operation: Operation) -> Result<(), Error> {
+        let about = About { operation, customer: operation.customer() };
+        self.budgets().reserve(&self.errand, about).await.map_err(|cause| Error::new(operation, cause))
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -46,6 +70,11 @@ impl Sender {
         let operation = call.operation;
         let failed = |cause: Arc<Cause>| Error::new(operation, cause);
         identify(&mut call.headers, correlation);
+        call.errand = Some(self.errand.clone());
+        call.customer = operation.customer().or(match realm {
+            Realm::PartnerCenter => None,
+            Realm::Azure(tenant) | Realm::Graph(tenant) => Some(tenant),
+        });
         let access = self.tokens.access(&self.transport, realm).await.map_err(failed)?;
         let refused_as = |answer: &Answer| refused(operation, answer);
         let first = match self.transport.deliver(&call, Some(&access.token), refused_as).await {

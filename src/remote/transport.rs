@@ -1,7 +1,6 @@
-//! One request on its way: fence, timeout, size limit, retry, count, log. Nothing is sent anywhere else.
+//! One request on its way: budget, fence, timeout, size limit, retry, count, log. Nothing is sent anywhere else.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use hyper::ext::ReasonPhrase;
@@ -10,10 +9,14 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::redirect;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 use url::Url;
 
+use crate::model::TenantId;
+
+use super::budget::{About, Budgets};
 use super::fault::Fault;
-use super::{Calls, Cause, Fence, Limits, Operation, SetupError};
+use super::{Calls, Cause, Errand, Fence, Limits, Operation, SetupError};
 
 /// A request, complete but for its token.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub(super) struct Call {
     /// Beyond those that every request has.
     pub(super) headers: HeaderMap,
     body: Body,
+    /// Whose turn it waits for; a sign-in waits for none.
+    pub(super) errand: Option<Errand>,
+    /// The customer it is about.
+    pub(super) customer: Option<TenantId>,
 }
 
 #[derive(Debug)]
@@ -69,7 +76,11 @@ impl Call {
     }
 
     fn new(operation: Operation, method: Method, url: Url, body: Body) -> Self {
-        Self { operation, method, url, headers: HeaderMap::new(), body }
+        Self { operation, method, url, headers: HeaderMap::new(), body, errand: None, customer: None }
+    }
+
+    fn about(&self) -> About {
+        About { operation: self.operation, customer: self.customer }
     }
 
     fn is_read(&self) -> bool {
@@ -102,6 +113,7 @@ pub(super) struct Transport {
     limits: Limits,
     fence: Arc<dyn Fence>,
     calls: Calls,
+    budgets: Budgets,
 }
 
 impl Transport {
@@ -117,7 +129,12 @@ impl Transport {
             .connect_timeout(limits.connect_timeout)
             .build()
             .map_err(SetupError::Http)?;
-        Ok(Self { client, limits, fence, calls })
+        let budgets = Budgets::new(limits.partner_center_calls);
+        Ok(Self { client, limits, fence, calls, budgets })
+    }
+
+    pub(super) fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -153,11 +170,17 @@ impl Transport {
         token: Option<&SecretString>,
         refused: &impl Fn(&Answer) -> Cause,
     ) -> Result<Answer, Cause> {
+        // Before the fence is asked and the timeout begins: the wait may be long. It is no part of the request.
+        if let Some(errand) = &call.errand {
+            self.budgets.turn(errand, call.about()).await?;
+        }
         let start = Instant::now();
-        let result = self
-            .exchange(call, token)
-            .await
-            .and_then(|answer| if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) });
+        let answered = self.exchange(call, token).await;
+        if let (Some(_), Ok(answer)) = (&call.errand, &answered) {
+            self.budgets.learn(call.about(), start, answer);
+        }
+        let result =
+            answered.and_then(|answer| if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) });
         let outcome = result.as_ref().map_or_else(Cause::category, |_| "ok");
         self.calls.add(call.operation, outcome);
         let status = match &result {

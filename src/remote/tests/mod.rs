@@ -1,5 +1,6 @@
 //! The clients against a small server that answers as each test says, and remembers what it was asked.
 
+mod budget;
 mod groups;
 mod reading;
 mod resending;

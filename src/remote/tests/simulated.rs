@@ -13,13 +13,13 @@ use crate::remote::Error;
 use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, Simulator, World, serve};
 
 /// A simulator and the clients that talk to it.
-struct Simulated {
-    remote: Remote,
+pub(super) struct Simulated {
+    pub(super) remote: Remote,
     address: String,
     secrets: Arc<Secrets>,
 }
 
-fn tenant(index: u32) -> TenantId {
+pub(super) fn tenant(index: u32) -> TenantId {
     format!("c0000000-0000-4000-8000-{index:012x}").parse().unwrap()
 }
 
@@ -37,6 +37,10 @@ fn both() -> PermissionSet {
 
 impl Simulated {
     async fn start(world: World) -> Self {
+        Self::start_with(world, Limits { retry_delay_min: Duration::from_millis(1), ..Limits::default() }).await
+    }
+
+    pub(super) async fn start_with(world: World, limits: Limits) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -53,13 +57,12 @@ impl Simulated {
             broken: Mutex::new(false),
         });
         let endpoints = Endpoints::parse(&address, &address, &address, &address, PlainHttp::ToLoopback).unwrap();
-        let limits = Limits { retry_delay_min: Duration::from_millis(1), ..Limits::default() };
         let source = Arc::clone(&secrets) as Arc<dyn CredentialSource>;
         let remote = Remote::new(&endpoints, limits, source, Arc::new(Unfenced), Calls::default()).unwrap();
         Self { remote, address, secrets }
     }
 
-    async fn control(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(super) async fn control(&self, method: Method, path: &str, body: Value) -> Value {
         let url = format!("{}/simulator/{path}", self.address);
         let request = reqwest::Client::new().request(method, url);
         let request = if body.is_null() { request } else { request.json(&body) };
@@ -79,7 +82,7 @@ impl Simulated {
     }
 
     /// Requests of one operation: all, and those that had an effect.
-    async fn counted(&self, operation: &str) -> (u64, u64) {
+    pub(super) async fn counted(&self, operation: &str) -> (u64, u64) {
         let counts = self.control(Method::GET, "requests/counts", Value::Null).await;
         (counts[operation]["total"].as_u64().unwrap_or(0), counts[operation]["effective"].as_u64().unwrap_or(0))
     }

@@ -49,10 +49,16 @@ impl Operator {
 
     /// Starts it, with these arguments, which win over what is set here.
     ///
-    /// It looks at the activity log every second and holds its lease for three, so that nothing takes minutes; write
+    /// It looks at the activity log every second, holds its lease for three and has calls to spare, so that nothing takes
+    /// minutes; write
     /// timeout and lease keep the proportion that the operator demands.
     pub fn start(&mut self, arguments: &[&str]) -> Result<(), Error> {
-        let pace = [("CSP_ACTIVITY_INTERVAL", "1s"), ("CSP_LEASE_DURATION", "3s"), ("CSP_WRITE_TIMEOUT", "1s")];
+        let pace = [
+            ("CSP_ACTIVITY_INTERVAL", "1s"),
+            ("CSP_LEASE_DURATION", "3s"),
+            ("CSP_WRITE_TIMEOUT", "1s"),
+            ("CSP_PARTNER_CENTER_CALLS_PER_MINUTE", "60000"),
+        ];
         self.spawn(&pace, arguments)
     }
 

@@ -1,0 +1,140 @@
+//! On whose behalf calls are made.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::model::Urgency;
+use crate::remote::Service;
+
+/// What one pass, or one poll, has calls made for: how urgent it is, and how long it has waited for its turns.
+///
+/// Copies are the same errand.
+#[derive(Debug, Clone)]
+pub struct Errand(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    urgency: watch::Sender<Urgency>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many waits are under way, and since when there is one.
+    waits: usize,
+    since: Option<Instant>,
+    /// Of the waits that are over.
+    total: Duration,
+    /// Turns that have been taken and not been used yet.
+    reserved: BTreeMap<Service, Instant>,
+}
+
+/// A wait that lasts as long as this lives.
+#[derive(Debug)]
+pub struct Wait<'a>(&'a Errand);
+
+impl Errand {
+    /// A new one.
+    pub fn new(urgency: Urgency) -> Self {
+        Self(Arc::new(Inner { urgency: watch::Sender::new(urgency), state: Mutex::default() }))
+    }
+
+    /// How urgent it is now.
+    pub fn urgency(&self) -> Urgency {
+        *self.0.urgency.borrow()
+    }
+
+    /// Makes it more urgent, also where it waits already. It never becomes less urgent.
+    pub fn raise(&self, urgency: Urgency) {
+        self.0.urgency.send_if_modified(|now| {
+            let is_higher = urgency < *now;
+            *now = urgency.min(*now);
+            is_higher
+        });
+    }
+
+    /// Tells of changes of its urgency.
+    pub fn follow(&self) -> watch::Receiver<Urgency> {
+        self.0.urgency.subscribe()
+    }
+
+    /// Notes that it waits for something that is no fault of its own, until the guard is dropped.
+    pub fn wait(&self) -> Wait<'_> {
+        let mut state = self.state();
+        state.waits += 1;
+        state.since.get_or_insert_with(Instant::now);
+        Wait(self)
+    }
+
+    /// Whether it waits now.
+    pub fn is_waiting(&self) -> bool {
+        self.state().waits > 0
+    }
+
+    /// How long it has waited so far; waits side by side count once.
+    pub fn waited(&self) -> Duration {
+        let state = self.state();
+        state.total + state.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// Keeps a turn that has just been taken.
+    pub(super) fn reserve(&self, service: Service) {
+        self.state().reserved.insert(service, Instant::now());
+    }
+
+    /// The turn that was kept, unless it is older than `age_max`.
+    pub(super) fn use_reserved(&self, service: Service, age_max: Duration) -> bool {
+        self.state().reserved.remove(&service).is_some_and(|at| at.elapsed() <= age_max)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.waits -= 1;
+        if state.waits == 0
+            && let Some(since) = state.since.take()
+        {
+            state.total += since.elapsed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_side_by_side_count_once() {
+        let errand = Errand::new(Urgency::Sweep);
+        let second = Duration::from_secs(1);
+        let first = errand.wait();
+        tokio::time::advance(second).await;
+        let other = errand.wait();
+        tokio::time::advance(second).await;
+        assert!(errand.is_waiting());
+        assert_eq!(errand.waited(), second * 2, "also while they last");
+        drop(first);
+        tokio::time::advance(second).await;
+        drop(other);
+        tokio::time::advance(second).await;
+        assert_eq!((errand.waited(), errand.is_waiting()), (second * 3, false));
+    }
+
+    #[test]
+    fn an_errand_only_becomes_more_urgent() {
+        let errand = Errand::new(Urgency::Drift);
+        errand.raise(Urgency::Sweep);
+        assert_eq!(errand.urgency(), Urgency::Drift);
+        errand.clone().raise(Urgency::Revoke);
+        assert_eq!(errand.urgency(), Urgency::Revoke);
+    }
+}
