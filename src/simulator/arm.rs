@@ -29,7 +29,7 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Answer {
 }
 
 fn list_role_assignments(state: &State, request: &Request, subscription: &str) -> Outcome {
-    let claims = authenticate(state, request, subscription)?;
+    let claims = authenticate(state, request)?;
     let (customer, azure) = find(state, subscription)?;
     authorize(state, request, &claims, customer, azure)?;
     if request.query("api-version").is_none() {
@@ -49,11 +49,9 @@ fn list_role_assignments(state: &State, request: &Request, subscription: &str) -
     page(state, request, &found)
 }
 
-fn authenticate(state: &State, request: &Request, subscription: &str) -> Result<Claims, Answer> {
+fn authenticate(state: &State, request: &Request) -> Result<Claims, Answer> {
     let unauthorized = |code: &str, message: &str| {
-        // Azure tells strangers which tenant a subscription is of: so a client learns where to sign in.
-        let tenant = Uuid::try_parse(subscription).ok().and_then(|id| state.tenant_of_azure(id));
-        let tenant = tenant.unwrap_or(state.partner.tenant_id);
+        let tenant = state.partner.tenant_id;
         refuse(StatusCode::UNAUTHORIZED, code, message).with_header(
             "WWW-Authenticate",
             format!(

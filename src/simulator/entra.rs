@@ -81,6 +81,15 @@ impl RefreshTokens {
         token
     }
 
+    /// Makes this token one of the user's, as a seed is; a sentence when it is somebody else's.
+    pub(crate) fn give(&mut self, upn: &str, token: String) -> Result<(), String> {
+        if self.owners.get(&token).is_some_and(|grant| !grant.upn.eq_ignore_ascii_case(upn)) {
+            return Err("the refresh token belongs to another user".to_owned());
+        }
+        self.owners.insert(token, Grant::new(upn, DEFAULT_RESOURCE, false));
+        Ok(())
+    }
+
     /// From now on the tokens that this user has are refused; a new sign-in gets new ones.
     pub(crate) fn revoke(&mut self, upn: &str) {
         for grant in self.owners.values_mut().filter(|grant| grant.upn.eq_ignore_ascii_case(upn)) {

@@ -4,8 +4,7 @@
 //! portal, settings and faults, and the log of what was asked. Written from Microsoft's documentation and from what its
 //! published clients send.
 //!
-//! Who may come in: the binary `csp-simulator` and tests, through [`World`], [`Simulator`], [`serve`]
-//! and [`serve_tls`].
+//! Who may come in: the binary `csp-simulator` and tests, through [`World`], [`Simulator`] and [`serve`].
 //!
 //! What is never found here: anything of the operator. The simulator shares no code with the client it tests, so that a
 //! wrong belief about the wire is not on both sides.
@@ -35,10 +34,8 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod tokens;
 mod world;
 
-pub use server::{Simulator, serve, serve_tls};
-pub use tls::{Tls, TlsError};
+pub use server::{Simulator, serve};
 pub use world::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, World, WorldError};

@@ -16,6 +16,7 @@ pub(crate) enum Operation {
     Authorize,
     DeviceCode,
     DevicePage,
+    GetOrganizationProfile,
     ListCustomers,
     GetCustomer,
     ListSubscriptions,
@@ -60,6 +61,7 @@ pub(crate) enum Route {
     },
     /// A browser comes to enter a device code.
     DevicePage,
+    GetOrganizationProfile,
     ListCustomers,
     GetCustomer {
         customer: String,
@@ -129,6 +131,7 @@ impl Route {
             ["common", "oauth2", "deviceauth"] if get || post => Self::DevicePage,
             [_, "oauth2", "token" | "authorize" | "devicecode" | "deviceauth"]
             | [_, "oauth2", "v2.0", "token" | "authorize" | "devicecode"] => Self::MethodNotAllowed(Api::Entra),
+            ["v1", "profiles", "organization"] if get => Self::GetOrganizationProfile,
             ["v1", "customers"] if get => Self::ListCustomers,
             ["v1", "customers", _] if get => Self::GetCustomer { customer: id(2) },
             ["v1", "customers", _, "subscriptions"] if get => Self::ListSubscriptions { customer: id(2) },
@@ -170,6 +173,7 @@ impl Route {
             Self::Authorize { .. } => Operation::Authorize,
             Self::DeviceCode { .. } => Operation::DeviceCode,
             Self::DevicePage => Operation::DevicePage,
+            Self::GetOrganizationProfile => Operation::GetOrganizationProfile,
             Self::ListCustomers => Operation::ListCustomers,
             Self::GetCustomer { .. } => Operation::GetCustomer,
             Self::ListSubscriptions { .. } => Operation::ListSubscriptions,
@@ -221,6 +225,7 @@ impl Route {
                 guid(subscription).and_then(|subscription| state.tenant_of_azure(subscription))
             }
             Self::DevicePage
+            | Self::GetOrganizationProfile
             | Self::ListCustomers
             | Self::ListAuditRecords
             | Self::GetAuditRecord { .. }

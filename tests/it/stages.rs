@@ -160,6 +160,7 @@ impl Exclusive {
             self.view.simulator.set(json!({ "latencyMs": 0 })).await.unwrap();
             let agent = json!({
                 "upn": "operator@contosopartner.onmicrosoft.com", "roles": ["AdminAgent"], "mfa": true,
+                "refreshToken": "simulated-refresh-token",
             });
             self.view.simulator.post("partner/user", agent).await.unwrap();
         });

@@ -207,23 +207,28 @@ pub(super) fn audit_record(state: &mut State, request: &Request) -> Outcome {
     Ok(Answer::json(StatusCode::CREATED, &json!({ "id": id })))
 }
 
-/// The partner's administrator changes a user.
+/// The partner's administrator changes a user; or the user signs in somewhere, and gets this refresh token.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PartnerUser {
     upn: String,
     #[serde(default)]
     roles: Option<Vec<PartnerRole>>,
     #[serde(default)]
     mfa: Option<bool>,
+    #[serde(default)]
+    refresh_token: Option<String>,
 }
 
 pub(super) fn partner_user(state: &mut State, request: &Request) -> Outcome {
-    let PartnerUser { upn, roles, mfa } = body(request)?;
+    let PartnerUser { upn, roles, mfa, refresh_token } = body(request)?;
     let user = state.partner.users.iter_mut().find(|user| user.upn.eq_ignore_ascii_case(&upn));
     let user = user.ok_or_else(|| refuse(&format!("the partner has no user `{upn}`")))?;
     user.roles = roles.unwrap_or_else(|| user.roles.clone());
     user.mfa = mfa.unwrap_or(user.mfa);
+    if let Some(token) = refresh_token {
+        state.refresh_tokens.give(&user.upn, token).map_err(|text| refuse(&text))?;
+    }
     Ok(done())
 }
 

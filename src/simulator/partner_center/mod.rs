@@ -9,6 +9,7 @@ mod caller;
 mod collection;
 mod customers;
 mod policies;
+mod profiles;
 mod refusal;
 pub(crate) mod replay;
 mod subscriptions;
@@ -29,6 +30,7 @@ pub(crate) fn answer(state: &mut State, request: &Request, route: &Route) -> Ans
 
 fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
     match route {
+        Route::GetOrganizationProfile => profiles::organization(state, request),
         Route::ListCustomers => customers::list(state, request),
         Route::GetCustomer { customer } => customers::get(state, request, customer),
         Route::ListSubscriptions { customer } => subscriptions::list(state, request, customer),

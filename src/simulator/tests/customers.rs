@@ -128,3 +128,12 @@ async fn a_customer_that_is_not_resold_shows_its_relationship_and_nothing_else()
     assert_eq!(api.get(&format!("/v1/customers/{CUSTOMER}")).await.1["relationshipToPartner"], "none");
     assert_eq!(code(&api.get(&format!("/v1/customers/{CUSTOMER}/subscriptions")).await), (403, "20002"));
 }
+
+#[tokio::test]
+async fn the_partners_own_profile_is_for_its_users() {
+    let mut api = Api::with_customers().await;
+    let (status, body) = api.get("/v1/profiles/organization").await;
+    assert_eq!((status, &body["companyName"], &body["tenantId"]), (200, &json!("Contoso Partner"), &json!(PARTNER)));
+    api.token = api.app_token().await;
+    assert_eq!(code(&api.get("/v1/profiles/organization").await), (403, "900329"));
+}

@@ -381,4 +381,7 @@ async fn who_is_signed_out_everywhere_needs_a_new_sign_in() {
     let code = code(&api, &[]).await;
     let (_, body) = redeem_code(&api, &code, &[]).await;
     assert_eq!(api.redeem(PARTNER, body["refresh_token"].as_str().unwrap(), PARTNER_CENTER).await.0, 200);
+    let signed_in = json!({ "upn": crate::simulator::DEFAULT_USER, "refreshToken": SEED });
+    api.control(Method::POST, "partner/user", &signed_in).await;
+    assert_eq!(api.redeem(PARTNER, SEED, PARTNER_CENTER).await.0, 200, "whatever the outcome of a sign-in is to be");
 }

@@ -11,7 +11,6 @@ mod faults;
 mod interactive;
 mod policies;
 mod spoilt_answers;
-mod tls;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
