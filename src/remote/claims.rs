@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// Some claims of a token. They are read to fail early with a clear reason; whoever receives the token verifies it.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -21,11 +22,16 @@ pub(super) struct Claims {
 impl Claims {
     /// The claims of `token`, or `None` if it is not a JWT: services may change the form of their tokens at any time.
     pub(super) fn read(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
-        let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        serde_json::from_slice(&json).ok()
+        payload(token)
     }
+}
+
+/// What a JWT says, as far as `T` wants to know.
+pub(super) fn payload<T: DeserializeOwned>(token: &str) -> Option<T> {
+    let mut parts = token.split('.');
+    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 #[cfg(test)]

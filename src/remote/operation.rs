@@ -9,6 +9,8 @@ use crate::model::{SubscriptionId, TenantId};
 pub enum Operation {
     /// Redeem the refresh token in a tenant.
     SignIn(TenantId),
+    /// Read the partner's own profile.
+    ReadOrganization,
     /// List all customers.
     ListCustomers,
     /// Read one customer.
@@ -60,6 +62,7 @@ impl Operation {
     pub fn label(self) -> &'static str {
         match self {
             Self::SignIn(_) => "sign_in",
+            Self::ReadOrganization => "read_organization",
             Self::ListCustomers => "list_customers",
             Self::ReadCustomer(_) => "read_customer",
             Self::ReadSubscriptions(_) => "read_subscriptions",
@@ -84,6 +87,7 @@ impl Operation {
             Self::ReadActivity => "activity",
             Self::ReadOwners(_) => "role_assignments",
             Self::ReadOwnGroups => "groups",
+            Self::ReadOrganization => "profiles",
         }
     }
 
@@ -98,7 +102,11 @@ impl Operation {
             | Self::CreatePolicy(customer)
             | Self::UpdatePolicy(customer)
             | Self::DeletePolicy(customer) => Some(customer),
-            Self::ListCustomers | Self::ReadActivity | Self::ReadOwners(_) | Self::ReadOwnGroups => None,
+            Self::ReadOrganization
+            | Self::ListCustomers
+            | Self::ReadActivity
+            | Self::ReadOwners(_)
+            | Self::ReadOwnGroups => None,
         }
     }
 
@@ -126,6 +134,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SignIn(tenant) => write!(f, "sign in to tenant {tenant}"),
+            Self::ReadOrganization => f.write_str("read the partner's profile"),
             Self::ListCustomers => f.write_str("list the customers"),
             Self::ReadCustomer(customer) => write!(f, "read customer {customer}"),
             Self::ReadSubscriptions(customer) => write!(f, "read the subscriptions of customer {customer}"),

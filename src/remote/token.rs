@@ -209,7 +209,13 @@ fn forget_one(slots: &mut BTreeMap<Realm, Arc<Slot>>) {
 }
 
 /// Refuses a token of which we know already that it will be refused, with the better reason.
-fn check(token: &str, tenant: TenantId, service: Service, tenancy: Tenancy, resource: &str) -> Result<(), TokenDefect> {
+pub(super) fn check(
+    token: &str,
+    tenant: TenantId,
+    service: Service,
+    tenancy: Tenancy,
+    resource: &str,
+) -> Result<(), TokenDefect> {
     let Some(claims) = Claims::read(token) else { return Ok(()) };
     if claims.tid.is_some_and(|tid| !tid.eq_ignore_ascii_case(&tenant.to_string())) {
         return Err(match tenancy {
