@@ -7,6 +7,8 @@
 //!   api ──▶ model ──▶ plan ◀── reconcile ──▶ remote
 //!                                  ▲
 //!                              operator            simulator
+//!                                 ▲
+//!                                cli
 //! ```
 //!
 //! * [`api`] holds the three kinds as they travel; it knows nothing of HTTP or of the planner.
@@ -15,12 +17,14 @@
 //! * [`remote`] speaks to Microsoft; it knows nothing of Kubernetes or of wishes.
 //! * [`reconcile`] carries out what the planner says; it decides nothing.
 //! * [`operator`] is the process around it: settings, lease, health, credentials, shutdown.
+//! * [`cli`] is the kubectl plugin, for the people who look after it: `kubectl csp login`.
 //! * [`simulator`] stands in for Microsoft. It was written from Microsoft's documentation and shares no code with the
 //!   rest, so that a wrong belief is not on both sides.
 //!
 //! `docs/design.md` gives the reasons.
 
 pub mod api;
+pub mod cli;
 pub mod model;
 pub mod operator;
 pub mod plan;

@@ -167,11 +167,6 @@ pub struct RunArgs {
     )]
     pub partner_center_calls_per_minute: NonZeroU16,
 
-    /// PEM file with certificate authorities to trust for the URLs above, beside the usual ones: that of a proxy, or of
-    /// csp-simulator. It is read at start.
-    #[arg(long, env = "CSP_CA_FILE", value_name = "FILE", help_heading = "Microsoft")]
-    pub ca_file: Option<PathBuf>,
-
     /// How long one request may take that reads.
     #[arg(
         long,
@@ -296,7 +291,7 @@ pub(super) const LEASE_DURATION_MAX: Duration = Duration::from_mins(5);
 
 /// Why text is no duration that an option takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum DurationError {
+pub(crate) enum DurationError {
     #[error("write it like 90s, 1m30s or 24h")]
     Unreadable,
     #[error("must be between {min:#} and {max:#}")]
@@ -304,7 +299,10 @@ enum DurationError {
 }
 
 /// Reads durations from `min` to `max`, both included.
-fn between(min: Duration, max: Duration) -> impl Fn(&str) -> Result<Duration, DurationError> + Clone + Send + Sync {
+pub(crate) fn between(
+    min: Duration,
+    max: Duration,
+) -> impl Fn(&str) -> Result<Duration, DurationError> + Clone + Send + Sync {
     move |text| {
         let duration: SignedDuration = text.trim().parse().map_err(|_| DurationError::Unreadable)?;
         match Duration::try_from(duration) {

@@ -24,6 +24,7 @@ mod crash;
 mod deletion;
 mod drift;
 mod examples;
+mod login;
 mod main_path;
 mod outside;
 mod ownership;

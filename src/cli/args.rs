@@ -1,0 +1,161 @@
+//! What can be said on the command line.
+//!
+//! Nothing secret is an option or a variable: command lines and environments are shown in too many places.
+
+// The comments on options are what --help prints, and a terminal shows backticks as they are.
+#![allow(clippy::doc_markdown)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+use crate::operator::args::between;
+use crate::remote::Endpoints;
+
+/// Purchase permissions of Microsoft CSP customers, for the people who look after csp-operator.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-csp", bin_name = "kubectl csp", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the plugin can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sign in to Partner Center, and create or renew the Secret that the operator signs in with.
+    ///
+    /// Opens a browser, in which a user of the partner signs in with MFA; that user should be an Admin agent. What the
+    /// options leave out is taken from the Secret, so renewing it takes none.
+    ///
+    /// The application needs the delegated permission Microsoft Partner Center > user_impersonation and the redirect URI
+    /// http://localhost, on the platform Web if it has a client secret.
+    Login(Box<LoginArgs>),
+}
+
+/// Which cluster, as kubectl's own options say it.
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    /// The kubeconfig file, instead of KUBECONFIG or ~/.kube/config.
+    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig, instead of the current one.
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub context: Option<String>,
+
+    /// The namespace of the operator.
+    #[arg(short, long, value_name = "NAME", default_value = "csp-operator", help_heading = "Cluster")]
+    pub namespace: String,
+}
+
+/// Where Microsoft is. The same variables set it for the operator.
+#[derive(Debug, Args)]
+pub struct MicrosoftArgs {
+    /// Where tokens are issued.
+    #[arg(long, env = "CSP_LOGIN_URL", value_name = "URL", default_value = Endpoints::LOGIN, help_heading = "Microsoft")]
+    pub login_url: Url,
+
+    /// Partner Center's API.
+    #[arg(
+        long,
+        env = "CSP_PARTNER_CENTER_URL",
+        value_name = "URL",
+        default_value = Endpoints::PARTNER_CENTER,
+        help_heading = "Microsoft"
+    )]
+    pub partner_center_url: Url,
+}
+
+/// Options of `kubectl csp login`.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The Secret to create or renew.
+    #[arg(long, value_name = "NAME", default_value = "csp-operator-credentials", help_heading = "Cluster")]
+    pub secret: String,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// The partner's tenant, an id or a domain. Without it: the Secret's partnerTenantId.
+    #[arg(long, value_name = "TENANT", help_heading = "Application")]
+    pub tenant: Option<String>,
+
+    /// The id of the application that is registered there. Without it: the Secret's clientId.
+    #[arg(long, value_name = "GUID", help_heading = "Application")]
+    pub client_id: Option<String>,
+
+    /// A file with the application's secret, - for standard input. Goes into the Secret. Without it: the Secret's
+    /// clientSecret.
+    #[arg(long, value_name = "FILE", help_heading = "Application")]
+    pub client_secret_file: Option<PathBuf>,
+
+    /// Sign in without a proof of the application, which must then allow public clients: its redirect URI is on the
+    /// platform "Mobile and desktop applications", or for --device-code "Allow public client flows" is on.
+    #[arg(long, conflicts_with = "client_secret_file", help_heading = "Application")]
+    pub public_client: bool,
+
+    /// Show a code to be entered in a browser on any machine, instead of opening one on this.
+    #[arg(long, help_heading = "Sign-in")]
+    pub device_code: bool,
+
+    /// Show the address instead of opening a browser. The browser must run on this machine.
+    #[arg(long, conflicts_with = "device_code", help_heading = "Sign-in")]
+    pub no_browser: bool,
+
+    /// The user who is to sign in, such as ada@contoso.com. Without it, the page asks.
+    #[arg(long, value_name = "NAME", conflicts_with = "device_code", help_heading = "Sign-in")]
+    pub user: Option<String>,
+
+    /// How long to wait for the person.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = between(Duration::from_secs(1), Duration::from_hours(1)),
+        help_heading = "Sign-in"
+    )]
+    pub timeout: Duration,
+
+    /// Do not ask Partner Center whether the sign-in works.
+    #[arg(long, help_heading = "Sign-in")]
+    pub no_verify: bool,
+
+    /// Sign in, but write nothing: show which keys of the Secret would be written.
+    #[arg(long, help_heading = "Sign-in")]
+    pub dry_run: bool,
+
+    /// Where Microsoft is.
+    #[command(flatten)]
+    pub microsoft: MicrosoftArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_option_takes_a_secret() {
+        let cli = Cli::command();
+        for command in cli.get_subcommands() {
+            for option in command.get_arguments() {
+                let name = option.get_id().as_str();
+                let is_secret = name.contains("password") || name.contains("token") || name == "client_secret";
+                assert!(!is_secret, "{name} of {}", command.get_name());
+                assert!(option.get_help().is_some() || name == "help", "--{name} is not documented");
+            }
+        }
+    }
+}

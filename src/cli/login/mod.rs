@@ -1,0 +1,122 @@
+//! `kubectl csp login`: a person signs in with MFA, and the Secret that the operator signs in with is created or renewed.
+//!
+//! In this order: what the Secret has and whether it may be written ([`secret`]); as which application
+//! ([`application`]); the person's sign-in ([`flow`], with [`loopback`] as the place where the browser comes back to); what
+//! was issued is examined, and shown to Partner Center; only then anything is written. Whatever fails before leaves the
+//! Secret as it was.
+
+mod application;
+mod entra;
+mod flow;
+mod loopback;
+mod refusal;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write as _};
+
+use super::args::LoginArgs;
+use super::cluster::{self, ClusterError};
+use crate::remote::interactive::{Interactive, SignedIn};
+use crate::remote::{EndpointError, Endpoints, Error, Limits, PlainHttp, SetupError, TokenDefect};
+use application::{Application, ApplicationError};
+use entra::EntraHttp;
+use flow::{SignInError, Way};
+use secret::{Contents, SecretError, UserSecret};
+
+/// Why nothing was written. No text holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoginError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("cannot set up the connection to Microsoft")]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error("{}", refusal::defect(*.0))]
+    Defect(TokenDefect),
+    #[error("Microsoft's answer does not say which tenant {0} is: name it by its id, with --tenant")]
+    UnknownTenant(String),
+    #[error("{} Nothing was written; with --no-verify it is not asked.", .0.message())]
+    Unverified(Error),
+}
+
+/// Signs in, and writes the Secret.
+pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
+    // Another part of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let urls = [&args.microsoft.login_url, &args.microsoft.partner_center_url].map(ToString::to_string);
+    let endpoints = Endpoints::parse(&urls[0], &urls[1], Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback)?;
+    let interactive = Interactive::new(endpoints, Limits::default())?;
+    let http = EntraHttp::new()?;
+
+    let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.cluster.namespace, &args.secret);
+    let stored = secret.read().await?;
+    let application = Application::choose(&args, &stored)?;
+    // Before the person is bothered.
+    secret.rehearse().await?;
+
+    let way = if args.device_code {
+        Way::DeviceCode
+    } else {
+        Way::Browser { open: !args.no_browser, user: args.user.clone() }
+    };
+    let issued = flow::sign_in(&interactive, &http, &application, way, args.timeout, &|text| say(text)).await?;
+    let signed_in = interactive.examine(&issued.access_token, application.tenant).map_err(LoginError::Defect)?;
+    let tenant = application
+        .tenant
+        .or(signed_in.tenant)
+        .ok_or_else(|| LoginError::UnknownTenant(application.authority.clone()))?;
+    let partner = if args.no_verify {
+        None
+    } else {
+        Some(interactive.organization(&issued.access_token).await.map_err(LoginError::Unverified)?.name)
+    };
+    report(&who(&signed_in, partner.as_deref()));
+
+    let contents = Contents {
+        tenant,
+        client_id: application.client_id,
+        new_client_secret: application.new_client_secret,
+        refresh_token: issued.refresh_token,
+    };
+    let keys = contents.keys().join(", ");
+    if args.dry_run {
+        report(&format!("{secret} would be written (dry run): {keys}"));
+        return Ok(());
+    }
+    let written = secret.write(&contents).await?;
+    report(&format!("{secret} {written}: {keys}"));
+    Ok(())
+}
+
+fn who(signed_in: &SignedIn, partner: Option<&str>) -> String {
+    let user = signed_in.user.as_deref().unwrap_or("a user who is not named");
+    let text = match partner {
+        Some(partner) => format!("signed in as {user} of {partner}; Partner Center accepts it"),
+        None => format!("signed in as {user}; not verified with Partner Center"),
+    };
+    printable(&text)
+}
+
+/// Without the characters that a terminal obeys, and not endless: for text that came from outside.
+fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(500).collect()
+}
+
+/// Tells the person what to do. Nobody is left to tell if standard error is closed.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Tells what has come of it.
+fn report(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}

@@ -1,0 +1,23 @@
+//! The kubectl plugin: what a person does at a terminal that no controller can do.
+//!
+//! Lives here: the command line of `kubectl csp`, the kubeconfig that kubectl would use, and one folder per command. `main`
+//! comes in by [`Cli`] and [`run`]. A command may use the clients in [`crate::remote`] and what the operator's process is
+//! made of; the operator knows nothing of this.
+//!
+//! Never found here: a wish, a decision about a customer, or a value of a Secret in anything that is printed.
+
+mod args;
+mod cluster;
+mod login;
+
+use std::error::Error;
+
+pub use args::{Cli, Command};
+
+/// Does what was asked for.
+pub async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    match cli.command {
+        Command::Login(args) => login::run(*args).await?,
+    }
+    Ok(())
+}

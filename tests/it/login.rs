@@ -1,0 +1,184 @@
+//! `kubectl csp login` as the partner's user meets it: the real program, a browser that follows where it is sent, and an
+//! operator that goes on by itself once there is a sign-in.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
+use stage::NAMESPACE;
+
+use crate::scene::{ALLOW_RESERVATIONS, Scene, verdict};
+use crate::stages::{Exclusive, QUICK, run};
+
+const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";
+const CLIENT: &str = "11112222-3333-4444-8555-666677778888";
+const CLIENT_SECRET: &str = "simulated-client-secret";
+const CREDENTIALS: &str = "csp-operator-credentials";
+const USER: &str = "operator@contosopartner.onmicrosoft.com";
+
+/// What the program has said, and whether it ended well.
+struct Said {
+    success: bool,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs `kubectl csp login` with these arguments, and does in the browser what it says.
+fn login(exclusive: &Exclusive, arguments: &[&str], stdin: &str) -> Said {
+    let url = exclusive.view.simulator.url();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-csp"))
+        .env_clear()
+        // As variables, which the arguments win over.
+        .envs([("CSP_LOGIN_URL", url), ("CSP_PARTNER_CENTER_URL", url)])
+        .args(["login", "--kubeconfig"])
+        .arg(exclusive.stage.cluster.kubeconfig())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    let mut stderr = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line.contains("/authorize?") {
+            // Nobody waits here for the page: the program goes on as soon as the browser has come back.
+            run(async { reqwest::get(line.trim()).await }).unwrap();
+        }
+        stderr.push_str(&line);
+        stderr.push('\n');
+    }
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    let said = Said { success: child.wait().unwrap().success(), stdout, stderr };
+    for secret in [CLIENT_SECRET.to_owned(), refresh_token(exclusive).unwrap_or_else(|| "no token".to_owned())] {
+        assert!(!said.stdout.contains(&secret) && !said.stderr.contains(&secret), "a secret is shown");
+    }
+    said
+}
+
+fn secrets(exclusive: &Exclusive) -> Api<Secret> {
+    Api::namespaced(exclusive.view.client.clone(), NAMESPACE)
+}
+
+fn stored(exclusive: &Exclusive) -> Option<Secret> {
+    run(secrets(exclusive).get_opt(CREDENTIALS)).unwrap()
+}
+
+fn refresh_token(exclusive: &Exclusive) -> Option<String> {
+    String::from_utf8(stored(exclusive)?.data?.get("refreshToken")?.0.clone()).ok()
+}
+
+fn without_credentials() -> Exclusive {
+    let exclusive = Exclusive::take();
+    for name in [CREDENTIALS, "csp-operator-tokens"] {
+        let _ = run(secrets(&exclusive).delete(name, &DeleteParams::default()));
+    }
+    exclusive
+}
+
+const FIRST: [&str; 7] = ["--no-browser", "--tenant", TENANT, "--client-id", CLIENT, "--client-secret-file", "-"];
+
+#[test]
+fn a_first_login_makes_the_secret_and_a_waiting_operator_goes_on_without_a_restart() {
+    let mut exclusive = without_credentials();
+    exclusive.start(&QUICK);
+    let scene = Scene::new(&exclusive.view);
+    scene.declare(ALLOW_RESERVATIONS);
+    scene.until("it waits for a sign-in", |found| verdict(found, "Ready") == "False CredentialsInvalid");
+
+    let rehearsal = login(&exclusive, &[&FIRST[..], &["--dry-run"]].concat(), CLIENT_SECRET);
+    assert!(rehearsal.success, "{}", rehearsal.stderr);
+    let keys = "clientId, clientSecret, partnerTenantId, refreshToken";
+    assert!(rehearsal.stdout.contains(&format!("would be written (dry run): {keys}")), "{}", rehearsal.stdout);
+    assert!(stored(&exclusive).is_none());
+
+    let said = login(&exclusive, &FIRST, CLIENT_SECRET);
+    let expected = format!(
+        "signed in as {USER} of Contoso Partner; Partner Center accepts it\n\
+         Secret {NAMESPACE}/{CREDENTIALS} created: {keys}\n"
+    );
+    assert!(said.success, "{}", said.stderr);
+    assert_eq!(said.stdout, expected);
+    scene.until_verdict("Ready", "True InSync");
+    assert_eq!(scene.writes(), ["create"]);
+    assert!(exclusive.stage.operator.is_running().unwrap());
+}
+
+#[test]
+fn a_login_after_the_refresh_token_was_revoked_clears_the_condition_and_needs_no_options() {
+    let mut exclusive = without_credentials();
+    assert!(login(&exclusive, &FIRST, CLIENT_SECRET).success);
+    // What else people and their tools have put there.
+    let more = json!({ "metadata": { "labels": { "team": "csp" } }, "stringData": { "note": "ours" } });
+    run(secrets(&exclusive).patch(CREDENTIALS, &PatchParams::default(), &Patch::Merge(more))).unwrap();
+    run(exclusive.view.simulator.post("partner/user/sign-out", json!({ "upn": USER }))).unwrap();
+    exclusive.start(&QUICK);
+    let scene = Scene::new(&exclusive.view);
+    scene.declare(ALLOW_RESERVATIONS);
+    scene.until("it waits for a sign-in", |found| verdict(found, "Ready") == "False CredentialsInvalid");
+
+    let old = refresh_token(&exclusive);
+    let said = login(&exclusive, &["--no-browser"], "");
+    assert!(said.success, "{}", said.stderr);
+    let expected = format!("Secret {NAMESPACE}/{CREDENTIALS} renewed: clientId, partnerTenantId, refreshToken\n");
+    assert!(said.stdout.ends_with(&expected), "{}", said.stdout);
+    assert_ne!(refresh_token(&exclusive), old);
+    let data = stored(&exclusive).unwrap().data.unwrap();
+    assert_eq!((&data["note"].0[..], &data["clientSecret"].0[..]), (&b"ours"[..], CLIENT_SECRET.as_bytes()));
+    assert_eq!(stored(&exclusive).unwrap().metadata.labels.unwrap()["team"], "csp");
+    scene.until_verdict("Ready", "True InSync");
+    assert_eq!(scene.writes(), ["create"]);
+}
+
+#[test]
+fn a_login_that_cannot_work_leaves_the_secret_as_it_is() {
+    let exclusive = Exclusive::take();
+    let before = stored(&exclusive).unwrap().metadata.resource_version;
+    let check = |arguments: &[&str], sentence: &str| {
+        let said = login(&exclusive, arguments, "");
+        assert!(!said.success && said.stdout.is_empty(), "{}", said.stdout);
+        let last = said.stderr.lines().last().unwrap();
+        assert!(last.starts_with("error: ") && last.contains(sentence), "{sentence}\nsaid: {}", said.stderr);
+        assert_eq!(stored(&exclusive).unwrap().metadata.resource_version, before, "{sentence}");
+    };
+    check(&["--namespace", "nowhere"], "name it with --tenant; the Secret nowhere/csp-operator-credentials has no");
+    let named = ["--tenant", TENANT, "--client-id", CLIENT, "--public-client"];
+    check(
+        &[&["--namespace", "nowhere"][..], &named].concat(),
+        "the namespace nowhere does not exist: install the operator first",
+    );
+    check(&["--client-id", "1"], "\"1\" is no application id: expected a GUID");
+    check(&["--tenant", "no tenant"], "\"no tenant\" is no tenant: expected an id");
+    check(
+        &["--client-id", TENANT],
+        "belongs to application 11112222-3333-4444-8555-666677778888: give that of aaaa0000-",
+    );
+    check(&["--client-secret-file", "/dev/null"], "/dev/null holds no application's secret");
+    check(&["--client-secret-file", "/nonexistent"], "cannot read the application's secret from /nonexistent");
+    check(&["--context", "elsewhere"], "cannot read the kubeconfig");
+    check(&["--login-url", "http://login.example"], "would send tokens unencrypted");
+    let profile =
+        json!({ "operation": "get_organization_profile", "times": 1, "answer": { "kind": "status", "status": 403 } });
+    run(exclusive.view.simulator.post("faults", profile)).unwrap();
+    check(&["--no-browser"], "Nothing was written; with --no-verify it is not asked");
+    run(exclusive.view.simulator.post("partner/user", json!({ "upn": USER, "mfa": false }))).unwrap();
+    check(&["--no-browser"], "Partner Center accepts nobody without it: require MFA for that user");
+}
+
+#[test]
+fn help_says_what_the_application_needs_and_offers_no_option_for_a_secret() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kubectl-csp")).env_clear().args(["login", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && help.contains("Usage: kubectl csp login [OPTIONS]"), "{help}");
+    for words in ["Microsoft Partner Center > user_impersonation", "http://localhost", "--device-code", "--context"] {
+        assert!(help.contains(words), "{words}: {help}");
+    }
+    let long: Vec<_> = help.lines().filter(|line| line.chars().count() > 110).collect();
+    assert!(long.is_empty(), "too wide for a terminal: {long:#?}");
+}
