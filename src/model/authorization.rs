@@ -2,15 +2,15 @@
 
 use super::ObjectId;
 
-/// What is known of the partner's authorisation. It concerns the partner as a whole, never one customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PartnerAuthorization {
-    /// Partner Center has accepted a write of this sign-in.
-    Authorized,
-    /// Nothing has shown it either way: the next write is the test, and a refused write changes nothing.
-    Unverified,
-    /// It was refused.
-    Denied(Denial),
+/// What kind of partner it is, in Microsoft's Cloud Solution Provider programme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartnerKind {
+    /// It sells to customers and is billed by Microsoft. A brand-new provider without resellers looks like one too.
+    DirectBill,
+    /// It is billed by Microsoft and sells through indirect resellers, and directly.
+    IndirectProvider,
+    /// It sells what an indirect provider is billed for.
+    IndirectReseller,
 }
 
 /// A group in a tenant's directory.

@@ -16,7 +16,7 @@ mod policy;
 mod urgency;
 
 pub use activity::{ActivityOperation, ActivityRecord};
-pub use authorization::{Denial, Group, PartnerAuthorization};
+pub use authorization::{Denial, Group, PartnerKind};
 pub use azure::{AzureEstate, AzurePlanKind, AzureUse, OwnerHolders, PlanSubscription};
 pub use customer::{CustomerProfile, Relationship};
 pub use fact::{Fact, Ignorance};

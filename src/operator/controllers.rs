@@ -37,6 +37,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
         reconcile::Settings {
             namespace: settings.namespace.clone(),
             state_config_map: settings.state_configmap.clone(),
+            lease: settings.lease_name.clone(),
             instance: settings.identity.clone(),
             installation,
             intervals: Intervals {

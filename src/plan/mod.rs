@@ -14,6 +14,7 @@
 pub mod azure_subscription;
 pub mod conditions;
 pub mod customer;
+pub mod partner;
 pub mod permission;
 pub mod prerequisites;
 mod recheck;
@@ -55,6 +56,10 @@ pub enum Need {
     Owners(TenantId, SubscriptionId, BTreeSet<ObjectId>),
     /// The customer's policy.
     Policy(TenantId),
+    /// What kind of partner it is that signs in.
+    PartnerKind,
+    /// Whether the signed-in user is an Admin agent.
+    AdminAgents,
 }
 
 /// When to look at an object again.

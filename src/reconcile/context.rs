@@ -65,7 +65,7 @@ impl Context {
                 Need::Estate(tenant) | Need::Owners(tenant, ..) => {
                     (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
                 }
-                Need::Policy(_) => return,
+                Need::Policy(_) | Need::PartnerKind | Need::AdminAgents => return,
             }
         };
         for name in &customers {

@@ -211,8 +211,7 @@ impl<K: Kind> Pass<'_, K> {
     /// Reads facts side by side.
     async fn read(&mut self, needs: &[Need], handled_request: Option<&str>, first_error: &mut Option<Error>) {
         // Who asks for a new look does not want what somebody else has just read.
-        let request = self.object.annotations().get(crate::api::RECONCILE_ANNOTATION).map(String::as_str);
-        let is_strict = request.is_some() && request != handled_request;
+        let is_strict = self.asks_anew(handled_request);
         let context = self.context;
         let readings = needs.iter().map(|need| context.inventory.read(&context.remote, need, self.now, is_strict));
         for (need, result) in needs.iter().zip(join_all(readings).await) {
@@ -225,6 +224,17 @@ impl<K: Kind> Pass<'_, K> {
                 }
             }
         }
+    }
+
+    /// Whether a person asks for everything to be read anew, by a request that the status does not tell of.
+    fn asks_anew(&self, handled_request: Option<&str>) -> bool {
+        let request = self.object.annotations().get(crate::api::RECONCILE_ANNOTATION).map(String::as_str);
+        request.is_some() && request != handled_request
+    }
+
+    /// The same, by the status in the API server.
+    pub(super) fn is_asked_anew(&self) -> bool {
+        self.asks_anew(K::status(&self.object).and_then(|status| K::handled_request(status)))
     }
 
     /// Notes that a write has failed.

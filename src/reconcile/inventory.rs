@@ -7,17 +7,14 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::partner::Partner;
 use super::past::Past;
 use crate::model::{
-    AzureEstate, CustomerProfile, Denial, Fact, Ignorance, ObjectId, OwnerHolders, PartnerAuthorization, PolicyState,
-    Relationship, SubscriptionId, TenantId,
+    AzureEstate, CustomerProfile, Fact, Ignorance, ObjectId, OwnerHolders, PolicyState, Relationship, SubscriptionId,
+    TenantId,
 };
 use crate::plan::Need;
-use crate::plan::permission::PartnerFacts;
 use crate::remote::{Error as RemoteError, Remote};
-
-/// How long a refused write counts against the partner's sign-in: role changes take up to an hour to arrive.
-const DENIAL_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
 /// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
 const JUST_READ: SignedDuration = SignedDuration::from_secs(10);
@@ -39,7 +36,8 @@ pub(super) struct Inventory {
     turns: Mutex<HashMap<TurnKey, Arc<tokio::sync::Mutex<()>>>>,
     /// Passes that wait for a customer's profile now.
     waiting_for_profiles: AtomicUsize,
-    partner: Mutex<Partner>,
+    /// About the partner as a whole.
+    pub(super) partner: Partner,
 }
 
 #[derive(Debug, Default)]
@@ -52,8 +50,8 @@ struct Facts {
 }
 
 #[derive(Debug, Clone)]
-struct Reading<T> {
-    value: T,
+pub(super) struct Reading<T> {
+    pub(super) value: T,
     at: Timestamp,
     /// The same moment on a clock that nobody sets.
     moment: Instant,
@@ -61,7 +59,7 @@ struct Reading<T> {
 
 impl<T> Reading<T> {
     /// Of something asked for at `at`, a moment ago.
-    fn new(value: T, at: Timestamp) -> Self {
+    pub(super) fn new(value: T, at: Timestamp) -> Self {
         let since = Timestamp::now().duration_since(at).try_into().unwrap_or_default();
         let now = Instant::now();
         Self { value, at, moment: now.checked_sub(since).unwrap_or(now) }
@@ -69,7 +67,7 @@ impl<T> Reading<T> {
 
     /// When it was read. After this machine's clock was set back, earlier than was noted then: a fact must not look
     /// newer than it is.
-    fn at(&self) -> Timestamp {
+    pub(super) fn at(&self) -> Timestamp {
         let age = SignedDuration::try_from(self.moment.elapsed()).unwrap_or(SignedDuration::MAX);
         let by_age = Timestamp::now().saturating_sub(age).unwrap_or(Timestamp::MIN);
         // Clocks are always trimmed a little; that must not make the same fact seem another.
@@ -85,12 +83,8 @@ enum TurnKey {
     Estate(TenantId),
     Holders(TenantId, SubscriptionId),
     Policy(TenantId),
-}
-
-#[derive(Debug, Default)]
-struct Partner {
-    has_written: bool,
-    denied: Option<(Denial, Timestamp)>,
+    PartnerKind,
+    AdminAgents,
 }
 
 /// A reading that failed, as the planner sees it and as the next attempt needs it.
@@ -121,23 +115,6 @@ impl Inventory {
         fact(self.facts().policies.get(&customer))
     }
 
-    /// Whether the partner's sign-in may write, as far as is known.
-    pub(super) fn partner(&self, now: Timestamp) -> PartnerFacts {
-        let mut partner = self.partner_state();
-        let decays_at =
-            partner.denied.as_ref().map(|(_, at)| at.saturating_add(DENIAL_LASTS).unwrap_or(Timestamp::MAX));
-        if decays_at.is_some_and(|decays_at| decays_at <= now) {
-            partner.denied = None;
-        }
-        match (&partner.denied, partner.has_written) {
-            (Some((denial, _)), _) => {
-                PartnerFacts { authorization: PartnerAuthorization::Denied(denial.clone()), decays_at }
-            }
-            (None, true) => PartnerFacts { authorization: PartnerAuthorization::Authorized, decays_at: None },
-            (None, false) => PartnerFacts { authorization: PartnerAuthorization::Unverified, decays_at: None },
-        }
-    }
-
     /// Notes that a write is about to be sent; gives what it is to end, which is no policy where nobody has seen one.
     pub(super) fn write_begins(&self, customer: TenantId) -> PolicyState {
         self.facts().policies.remove(&customer).map_or(PolicyState::Absent, |reading| reading.value)
@@ -149,9 +126,7 @@ impl Inventory {
         facts.past.ended(customer, before, Some(&state), at, Instant::now());
         facts.policies.insert(customer, Reading::new(state, at));
         drop(facts);
-        let mut partner = self.partner_state();
-        partner.has_written = true;
-        partner.denied = None;
+        self.partner.write_accepted(at);
     }
 
     /// Notes that Partner Center has refused a write because `before` does not hold any more.
@@ -166,15 +141,12 @@ impl Inventory {
 
     /// Notes that a write has failed.
     pub(super) fn write_failed(&self, error: &RemoteError, at: Timestamp) {
-        self.note_denial(error, at);
+        self.partner.failed(error, at);
     }
 
     /// Forgets everything: the sign-in has been changed, and it may be another partner's.
     pub(super) fn sign_in_changed(&self) {
-        let mut partner = self.partner_state();
-        partner.denied = None;
-        partner.has_written = false;
-        drop(partner);
+        self.partner.sign_in_changed();
         *self.facts() = Facts::default();
     }
 
@@ -217,14 +189,27 @@ impl Inventory {
                 self.read_holders(remote, (*customer, *subscription), asked, at).await
             }
             Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
+            Need::PartnerKind | Need::AdminAgents => {
+                let asked = self.partner.ask(remote, need, at).await;
+                if let Err(error) = &asked {
+                    // Nobody is held up by that: then the write itself is the test.
+                    self.partner.failed(error, at);
+                    tracing::info!(category = error.category(), "{}", error.message());
+                    return Ok(false);
+                }
+                Ok(false)
+            }
         };
         match result {
             Ok(is_news) => {
-                self.signed_in();
+                // What Azure and Graph answer says nothing of a token for Partner Center.
+                if !matches!(need, Need::Owners(..) | Need::AdminAgents) {
+                    self.partner.signed_in();
+                }
                 Ok(is_news)
             }
             Err(error) => {
-                self.note_denial(&error, at);
+                self.partner.failed(&error, at);
                 let last_read = self.read_at(need);
                 let why = Ignorance::Failed { reason: error.reason(), message: error.message(), last_read };
                 Err(FailedReading { why, error })
@@ -326,7 +311,7 @@ impl Inventory {
                 .holders
                 .get(&(*customer, *subscription))
                 .is_some_and(|reading| asked.iter().all(|owner| reading.value.holds(*owner).is_some())),
-            Need::Customer(_) | Need::Estate(_) | Need::Policy(_) => true,
+            Need::Customer(_) | Need::Estate(_) | Need::Policy(_) | Need::PartnerKind | Need::AdminAgents => true,
         };
         is_answered && self.read_at(need).is_some_and(|at| at >= since)
     }
@@ -338,21 +323,7 @@ impl Inventory {
             Need::Estate(customer) => facts.estates.get(customer).map(Reading::at),
             Need::Owners(customer, subscription, _) => facts.holders.get(&(*customer, *subscription)).map(Reading::at),
             Need::Policy(customer) => facts.policies.get(customer).map(Reading::at),
-        }
-    }
-
-    /// A sign-in that works refutes that it could not.
-    fn signed_in(&self) {
-        let mut partner = self.partner_state();
-        let of_the_sign_in = ["CredentialsInvalid", "MfaRequired", "ConditionalAccess"];
-        partner.denied.take_if(|(denial, _)| of_the_sign_in.contains(&denial.reason));
-    }
-
-    fn note_denial(&self, error: &RemoteError, at: Timestamp) {
-        if let Some(denial) = error.denial() {
-            let mut partner = self.partner_state();
-            tracing::warn!(reason = denial.reason, "the partner's sign-in was refused: {}", denial.message);
-            partner.denied = Some((denial, at));
+            Need::PartnerKind | Need::AdminAgents => self.partner.asked_at(need),
         }
     }
 
@@ -362,6 +333,8 @@ impl Inventory {
             Need::Estate(customer) => TurnKey::Estate(*customer),
             Need::Owners(customer, subscription, _) => TurnKey::Holders(*customer, *subscription),
             Need::Policy(customer) => TurnKey::Policy(*customer),
+            Need::PartnerKind => TurnKey::PartnerKind,
+            Need::AdminAgents => TurnKey::AdminAgents,
         };
         self.turn_of(key)
     }
@@ -376,10 +349,6 @@ impl Inventory {
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn partner_state(&self) -> MutexGuard<'_, Partner> {
-        self.partner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

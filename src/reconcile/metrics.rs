@@ -21,6 +21,8 @@ pub struct Metrics {
     abandoned: Counter,
     events_lost: Counter,
     feed_trusted: Gauge,
+    feed_failing: Gauge,
+    denied: Family<ReasonLabel, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,6 +37,11 @@ struct KindLabel {
     kind: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self {
@@ -44,6 +51,8 @@ impl Default for Metrics {
             abandoned: Counter::default(),
             events_lost: Counter::default(),
             feed_trusted: Gauge::default(),
+            feed_failing: Gauge::default(),
+            denied: Family::default(),
         }
     }
 }
@@ -82,6 +91,16 @@ impl Metrics {
             "1 while the activity log shows this operator's own writes and is read without gaps. 0 for more than an hour: policies are read hourly instead, which costs calls; look for \"activity log\" in the log",
             self.feed_trusted.clone(),
         );
+        registry.register(
+            "activity_feed_failing",
+            "1 while the activity log could not be read three times in a row. The category is in remote_requests, what to do in the log and in an event on the operator's Lease",
+            self.feed_failing.clone(),
+        );
+        registry.register(
+            "partner_denied",
+            "1 while nothing is granted for a reason that concerns the partner as a whole, such as CredentialsInvalid or NotAdminAgent. What holds stays as it is; what to do is in an event on the operator's Lease",
+            self.denied.clone(),
+        );
     }
 
     pub(super) fn passed(&self, kind: &str, result: &'static str, took: Duration) {
@@ -99,6 +118,18 @@ impl Metrics {
 
     pub(super) fn event_lost(&self) {
         self.events_lost.inc();
+    }
+
+    pub(super) fn fail_feed(&self, is_failing: bool) {
+        self.feed_failing.set(i64::from(is_failing));
+    }
+
+    /// Shows why nothing is granted, and nothing of what was shown before.
+    pub(super) fn deny(&self, reason: Option<&'static str>) {
+        self.denied.clear();
+        if let Some(reason) = reason {
+            self.denied.get_or_create(&ReasonLabel { reason }).set(1);
+        }
     }
 
     /// Says whether that is a change.

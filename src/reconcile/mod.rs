@@ -17,6 +17,8 @@ mod index;
 mod inventory;
 mod metrics;
 mod objects;
+mod outage;
+mod partner;
 mod past;
 mod patches;
 mod permission;

@@ -1,9 +1,10 @@
 //! `CustomerPurchasePermission` in the shell.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
@@ -14,15 +15,16 @@ use super::objects::Objects;
 use super::patches;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
-use crate::model::{Denial, Fact, PartnerAuthorization, PolicyState, TenantId};
+use crate::model::{Fact, PolicyState, TenantId};
+use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, PartnerFacts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts,
-    Successor, Write, plan, successor,
+    Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts, Successor, Write,
+    plan, successor,
 };
 use crate::plan::{CustomerRef, Need, ObjectName};
 
-/// While the clock is wrong, an object that waits for it is looked at this often.
-const CLOCK_LOOKED_AT_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// A grant that has waited for longer than this has the API server asked once more whether the object is the same.
+const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The kind.
 #[derive(Debug)]
@@ -68,11 +70,19 @@ impl Kind for Permission {
                     Ok(Progress::GoesOn)
                 }
                 Action::Write { tenant, write, is_grant } => {
+                    let began = Instant::now();
+                    let trial = if *is_grant { Some(pass.context.inventory.partner.trial().await) } else { None };
+                    if *is_grant && partner(pass).authorization(pass.now).denial().is_some() {
+                        // One that went before was refused, as this one would be: that is shown without trying.
+                        return Ok(Progress::LookAgain);
+                    }
                     // A claim made in this pass has asked already.
-                    if *is_grant && !pass.is_confirmed {
+                    if *is_grant && (!pass.is_confirmed || began.elapsed() > LOOKED_AT_AGAIN_AFTER) {
                         confirm_object(pass).await?;
                     }
-                    send(pass, *tenant, write).await
+                    let progress = send(pass, *tenant, write).await;
+                    drop(trial);
+                    progress
                 }
                 Action::PassOn { successor, uid, tenant } => {
                     pass_on(pass.context, successor, uid, *tenant).await?;
@@ -111,7 +121,7 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     let feed = tenant.map(|tenant| context.feed.of(tenant, pass.now)).unwrap_or_default();
     Facts {
         prerequisites: prerequisites(pass, desired),
-        partner: partner(context, pass.now),
+        partner: partner(pass),
         policy: tenant
             .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Policy(tenant), || context.inventory.policy(tenant))),
         activity: feed.records,
@@ -124,22 +134,10 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     }
 }
 
-/// Whether anything may be granted in the partner's name.
-fn partner(context: &Context, now: Timestamp) -> PartnerFacts {
-    let known = context.inventory.partner(now);
-    if matches!(known.authorization, PartnerAuthorization::Denied(_)) || !context.remote.clock.is_off() {
-        return known;
-    }
-    let denial = Denial {
-        reason: "ClockSkewed",
-        message:
-            "The clock of the operator's machine is more than five minutes away from those of Microsoft's services: \
-                  set it right, for nothing is granted by a wrong clock."
-                .to_owned(),
-    };
-    // The feed asks all the time, and so finds out when it is right again.
-    let looked_at_again = now.saturating_add(CLOCK_LOOKED_AT_AGAIN).unwrap_or(Timestamp::MAX);
-    PartnerFacts { authorization: PartnerAuthorization::Denied(denial), decays_at: Some(looked_at_again) }
+/// What is known of the partner in whose name something may be granted.
+fn partner(pass: &Pass<'_, Permission>) -> PartnerFacts {
+    let known = pass.context.inventory.partner.facts(pass.now, pass.is_asked_anew());
+    PartnerFacts { is_clock_off: pass.context.remote.clock.is_off(), ..known }
 }
 
 /// The tenant that a permission means.

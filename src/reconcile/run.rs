@@ -23,6 +23,7 @@ use super::feed::Feed;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
 use super::objects::Objects;
+use super::outage::{self, Operator, Polls};
 use super::permission::Permission;
 use super::subscription::Subscription;
 use super::watch::{Watched, follow};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub namespace: String,
     /// Name of the `ConfigMap` that remembers how far the activity feed was followed.
     pub state_config_map: String,
+    /// Name of the Lease of the replica that acts; the operator's own events are about it.
+    pub lease: String,
     /// Name of this process in events.
     pub instance: String,
     /// By which its own writes are recognised.
@@ -96,7 +99,10 @@ pub async fn run(
 
     // Before anybody asks what is remembered: a status is only as good as the feed since.
     // Not for longer than that: revokes must not wait for the activity log.
-    let touched = tokio::time::timeout(FIRST_POLL_MAX, poll(&context)).await.unwrap_or_default();
+    let operator = Arc::new(Operator::find(client.clone(), &settings.namespace, &settings.lease).await);
+    let mut polls = Polls::default();
+    let first = poll(&context, &operator, &mut polls);
+    let touched = tokio::time::timeout(FIRST_POLL_MAX, first).await.unwrap_or_default();
 
     let watches = [watch::channel(false), watch::channel(false), watch::channel(false)];
     let [customers_complete, subscriptions_complete, permissions_complete] = watches;
@@ -134,7 +140,14 @@ pub async fn run(
         pass_on(&context, customer);
     }
     let background = [
-        tokio::spawn(follow_feed(Arc::clone(&context), memory, settings.activity_interval)),
+        tokio::spawn(follow_feed(
+            Arc::clone(&context),
+            memory,
+            settings.activity_interval,
+            Arc::clone(&operator),
+            polls,
+        )),
+        tokio::spawn(outage::follow(Arc::clone(&context), operator)),
         tokio::spawn({
             let context = Arc::clone(&context);
             async move {
@@ -216,7 +229,13 @@ async fn control<K: Watched>(
 }
 
 /// Polls the feed, for ever.
-async fn follow_feed(context: Arc<Context>, memory: Memory, interval: Duration) {
+async fn follow_feed(
+    context: Arc<Context>,
+    memory: Memory,
+    interval: Duration,
+    operator: Arc<Operator>,
+    mut polls: Polls,
+) {
     loop {
         remember(&context, &memory).await;
         // Passes report within moments: what they have shown by then need not wait for the next poll.
@@ -224,7 +243,7 @@ async fn follow_feed(context: Arc<Context>, memory: Memory, interval: Duration) 
         tokio::time::sleep(report_time).await;
         remember(&context, &memory).await;
         tokio::time::sleep(interval.saturating_sub(report_time)).await;
-        for customer in poll(&context).await {
+        for customer in poll(&context, &operator, &mut polls).await {
             pass_on(&context, customer);
         }
         context.inventory.prune(|tenant| context.index().knows_tenant(tenant));
@@ -233,13 +252,21 @@ async fn follow_feed(context: Arc<Context>, memory: Memory, interval: Duration) 
 }
 
 /// Polls once; gives the customers of whom there is news.
-async fn poll(context: &Context) -> HashSet<TenantId> {
-    let (from, to) = context.feed.window(Timestamp::now());
+async fn poll(context: &Context, operator: &Operator, polls: &mut Polls) -> HashSet<TenantId> {
+    let at = Timestamp::now();
+    let (from, to) = context.feed.window(at);
     let result = context.remote.partner_center.activity(from, to).await;
     let touched = match result {
-        Ok(records) => context.feed.polled(records, Timestamp::now()),
+        Ok(records) => {
+            context.inventory.partner.signed_in();
+            polls.succeeded(context);
+            context.feed.polled(records, Timestamp::now())
+        }
         Err(error) => {
             context.feed.poll_failed();
+            // Where nothing else is asked for hours, this is where a sign-in that has ended shows.
+            context.inventory.partner.failed(&error, at);
+            polls.failed(context, operator, &error).await;
             tracing::warn!(category = error.category(), "{}", error.message());
             HashSet::new()
         }

@@ -31,6 +31,8 @@ pub enum Operation {
     ReadActivity,
     /// List who holds Owner on an Azure subscription.
     ReadOwners(SubscriptionId),
+    /// List the partner's relationships to other partners.
+    ReadRelationships,
     /// List the groups of the signed-in user in the partner's tenant.
     ReadOwnGroups,
 }
@@ -73,6 +75,7 @@ impl Operation {
             Self::DeletePolicy(_) => "delete_policy",
             Self::ReadActivity => "read_activity",
             Self::ReadOwners(_) => "read_owners",
+            Self::ReadRelationships => "read_relationships",
             Self::ReadOwnGroups => "read_own_groups",
         }
     }
@@ -86,6 +89,7 @@ impl Operation {
             Self::ReadPolicy(_) | Self::CreatePolicy(_) | Self::UpdatePolicy(_) | Self::DeletePolicy(_) => "policies",
             Self::ReadActivity => "activity",
             Self::ReadOwners(_) => "role_assignments",
+            Self::ReadRelationships => "relationships",
             Self::ReadOwnGroups => "groups",
             Self::ReadOrganization => "profiles",
         }
@@ -106,6 +110,7 @@ impl Operation {
             | Self::ListCustomers
             | Self::ReadActivity
             | Self::ReadOwners(_)
+            | Self::ReadRelationships
             | Self::ReadOwnGroups => None,
         }
     }
@@ -147,6 +152,7 @@ impl fmt::Display for Operation {
             Self::DeletePolicy(customer) => write!(f, "delete the purchase permissions of customer {customer}"),
             Self::ReadActivity => f.write_str("read the activity log"),
             Self::ReadOwners(subscription) => write!(f, "read the owners of Azure subscription {subscription}"),
+            Self::ReadRelationships => f.write_str("read the partner's relationships to other partners"),
             Self::ReadOwnGroups => f.write_str("read the groups of the signed-in user"),
         }
     }

@@ -11,7 +11,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::model::{
-    ActivityRecord, AzureEstate, AzurePlanKind, AzureUse, CustomerProfile, PermissionSet, Policy, TenantId,
+    ActivityRecord, AzureEstate, AzurePlanKind, AzureUse, CustomerProfile, PartnerKind, PermissionSet, Policy, TenantId,
 };
 
 use super::endpoints::below;
@@ -20,7 +20,8 @@ use super::send::Sender;
 use super::token::Realm;
 use super::transport::{Body, Call};
 use super::wire::{
-    self, CustomerWire, Defect, EntitlementWire, Item, Page, PolicyWire, RecordWire, SubscriptionWire, Terms,
+    self, CustomerWire, Defect, EntitlementWire, Item, PROVIDER_OF, Page, PolicyWire, RESELLER_OF, RecordWire,
+    RelationshipWire, SubscriptionWire, Terms,
 };
 use super::{Cause, Error, Operation};
 
@@ -201,6 +202,28 @@ impl PartnerCenter {
             }
         }
         Ok(records.into_values().collect())
+    }
+
+    /// What kind of partner it is, judged by its relationships to other partners: nothing that Partner Center offers says
+    /// it outright.
+    ///
+    /// One request for an indirect provider, two for all others.
+    pub async fn partner_kind(&self) -> Result<PartnerKind, Error> {
+        if self.has_relationship(PROVIDER_OF).await? {
+            return Ok(PartnerKind::IndirectProvider);
+        }
+        Ok(if self.has_relationship(RESELLER_OF).await? {
+            PartnerKind::IndirectReseller
+        } else {
+            PartnerKind::DirectBill
+        })
+    }
+
+    async fn has_relationship(&self, relationship_type: &str) -> Result<bool, Error> {
+        let mut url = self.url(&["relationships"]);
+        url.query_pairs_mut().append_pair("relationship_type", relationship_type);
+        let items: Vec<RelationshipWire> = self.list(Operation::ReadRelationships, url).await?;
+        Ok(items.iter().any(RelationshipWire::is_active))
     }
 
     async fn terms(&self, operation: Operation, customer: TenantId) -> Result<Terms, Error> {

@@ -97,6 +97,7 @@ impl Case {
             Need::Estate(_) => "estate",
             Need::Owners(..) => "owners",
             Need::Policy(_) => "policy",
+            Need::PartnerKind | Need::AdminAgents => "partner",
         });
         words.collect::<Vec<_>>().join(", ")
     }

@@ -15,7 +15,7 @@ use super::report::{Outcome, Report};
 use super::target::{Target, convergence};
 use super::{Action, Attempt, GRANT_FACTS_AGE_MAX, Pass, PermissionPlan, Wishes, assess};
 use crate::api::{DeletionPolicy, Mode, PurchaseSwitch};
-use crate::model::{Fact, Ignorance, PartnerAuthorization, PolicyState, Switch, TenantId};
+use crate::model::{Fact, Ignorance, PolicyState, Switch, TenantId};
 use crate::plan::{CustomerRef, Event, Need, Severity};
 
 pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
@@ -76,7 +76,7 @@ fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
     if !may_act || successor.desired.is_deleting {
         return None;
     }
-    if matches!(pass.facts.partner.authorization, PartnerAuthorization::Denied(_)) {
+    if pass.partner().denial().is_some() {
         return None;
     }
     let since = pass.now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(jiff::Timestamp::MIN);
@@ -162,8 +162,8 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
 const ABANDON: &str = "It is tried again; to give up and leave Partner Center as it is, set the annotation csp-operator.dev/abandon: \"true\"";
 
 fn pending(pass: &Pass<'_>, held: &Held) -> String {
-    let cause = match (held, &pass.facts.partner.authorization) {
-        (_, PartnerAuthorization::Denied(denial)) => denial.message.clone(),
+    let cause = match (held, pass.partner().denial()) {
+        (_, Some(denial)) => denial.message.clone(),
         (Held::Unknown { why: Ignorance::Failed { message, .. } }, _) => message.clone(),
         _ => "the policy could not be read".to_owned(),
     };

@@ -22,11 +22,12 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::Verdict;
+use super::partner::{PartnerAuthorization, PartnerFacts};
 use super::prerequisites::list;
 use super::schedule::{Intervals, next_turn};
 use super::{CustomerRef, Need, ObjectName, Plan, Wait};
 use crate::api::{CustomerPurchasePermissionStatus, Mode, PurchaseSwitch};
-use crate::model::{Denial, Fact, PartnerAuthorization, PermissionSet, Policy, PolicyState, Switch, TenantId};
+use crate::model::{Fact, PermissionSet, Policy, PolicyState, Switch, TenantId};
 
 pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
@@ -121,7 +122,7 @@ impl fmt::Display for Write {
 pub struct Facts {
     /// About its customer and subscriptions.
     pub prerequisites: PrerequisiteFacts,
-    /// Whether the partner's sign-in may write.
+    /// What is known of the partner and its sign-in.
     pub partner: PartnerFacts,
     /// What Partner Center holds for the tenant.
     pub policy: Fact<PolicyState>,
@@ -140,15 +141,6 @@ pub struct Facts {
     pub started: Timestamp,
     /// What has come of this pass so far.
     pub attempt: Attempt,
-}
-
-/// What is known of the partner's sign-in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartnerFacts {
-    /// Whether it may write.
-    pub authorization: PartnerAuthorization,
-    /// When a refusal will have been forgotten.
-    pub decays_at: Option<Timestamp>,
 }
 
 /// A permission that waits for this one to go.
@@ -276,13 +268,15 @@ impl Pass<'_> {
                 ),
             );
         }
-        let partner = match &self.facts.partner.authorization {
-            PartnerAuthorization::Denied(denial) => Some(denial),
-            PartnerAuthorization::Authorized | PartnerAuthorization::Unverified => None,
-        };
-        let may_grant = wants_grant && !is_tenant_changed && assessment.holds() && partner.is_none();
+        let partner = self.partner();
+        let is_grant_decided = wants_grant && !is_tenant_changed && assessment.holds();
+        let may_grant = is_grant_decided && partner.denial().is_none();
 
         let mut needs = assessment.needs.clone();
+        if is_grant_decided {
+            // Last of all, and only here: the partner is asked about when nothing else stands in the way of a grant.
+            needs.extend(self.facts.partner.needs(self.now, self.is_asked_anew()));
+        }
         needs.extend(self.need_before_a_claim(tenant));
         let mut actions = Vec::new();
         let may_read = self.may_read(&assessment);
@@ -341,7 +335,7 @@ impl Pass<'_> {
                 ),
             }
         } else {
-            Outcome::Enforced { target, denial: partner.cloned() }
+            Outcome::Enforced { target, denial: partner.denial().cloned() }
         };
         report.held = held;
         report.tenant = Some(tenant);
@@ -416,6 +410,11 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether the partner's sign-in may write.
+    fn partner(&self) -> PartnerAuthorization {
+        self.facts.partner.authorization(self.now)
+    }
+
     fn held(&self) -> Held {
         Held::of(self)
     }
@@ -462,9 +461,4 @@ impl Pass<'_> {
     fn next_sweep(&self) -> Wait {
         Wait::Until(next_turn(&self.desired.identity.uid, self.sweep_interval(), self.now))
     }
-}
-
-/// What is said of a denial of the partner as a whole.
-fn denied(denial: &Denial) -> Verdict {
-    Verdict::no(denial.reason, denial.message.clone())
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod groups;
+mod kinds;
 mod reading;
 mod resending;
 mod signing_in;

@@ -9,6 +9,7 @@ mod estate;
 mod graph;
 mod owner;
 mod policy;
+mod relationship;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -20,6 +21,7 @@ pub(super) use estate::{EntitlementWire, SubscriptionWire};
 pub(super) use graph::{GraphPage, GroupWire};
 pub(super) use owner::AssignmentPage;
 pub(super) use policy::{PolicyWire, Terms, is_policy_id};
+pub(super) use relationship::{PROVIDER_OF, RESELLER_OF, RelationshipWire};
 
 /// An item of a list that can do without those of its items that cannot be read.
 #[derive(Debug)]

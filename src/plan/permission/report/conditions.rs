@@ -1,10 +1,9 @@
 //! The conditions beside `Synced` and the summary.
 
-use super::super::{Attempt, Pass, denied};
+use super::super::{Attempt, Pass};
 use super::standing::Standing;
 use super::{Outcome, Report, activity};
 use crate::api::CustomerPurchasePermissionStatus;
-use crate::model::PartnerAuthorization;
 use crate::plan::conditions::{ConditionType, Conditions, Truth, Verdict};
 use crate::plan::summary::Situation;
 
@@ -57,17 +56,7 @@ impl Pass<'_> {
             conditions.renew(ConditionType::PartnerAuthorized);
             return;
         }
-        let verdict = match &self.facts.partner.authorization {
-            PartnerAuthorization::Authorized => {
-                Verdict::yes("WriteAccepted", "Partner Center has accepted a write of this sign-in")
-            }
-            PartnerAuthorization::Unverified => Verdict::unknown(
-                "Unverified",
-                "no write has shown yet whether the sign-in may change purchase permissions; the next one will",
-            ),
-            PartnerAuthorization::Denied(denial) => denied(denial),
-        };
-        conditions.set(ConditionType::PartnerAuthorized, verdict);
+        conditions.set(ConditionType::PartnerAuthorized, self.partner().verdict());
     }
 
     pub(super) fn show_activity(&self, status: &CustomerPurchasePermissionStatus, conditions: &mut Conditions<'_>) {

@@ -14,6 +14,7 @@ use super::target::Target;
 use super::{Action, Pass, PermissionPlan};
 use crate::model::{Denial, TenantId};
 use crate::plan::conditions::{ConditionType, Conditions};
+use crate::plan::partner::PartnerAuthorization;
 use crate::plan::summary::summarize;
 use crate::plan::{Need, Plan, Wait};
 
@@ -110,8 +111,10 @@ impl Pass<'_> {
     }
 
     fn next(&self, report: &Report) -> Wait {
-        let decay = match (&report.outcome, self.facts.partner.decays_at) {
-            (Outcome::Enforced { denial: Some(_), .. }, Some(at)) => Wait::Until(at),
+        let decay = match (&report.outcome, self.partner()) {
+            (Outcome::Enforced { denial: Some(_), .. }, PartnerAuthorization::Denied { until, .. }) => {
+                Wait::Until(until)
+            }
             _ => Wait::ForChange,
         };
         match (&report.outcome, report.tenant) {

@@ -1,10 +1,11 @@
 //! Where an object stands: `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
 
-use super::super::{Attempt, Failure, Pass, denied};
+use super::super::{Attempt, Failure, Pass};
 use super::switches::wished;
 use super::{Assessment, Denial, Held, Outcome, Report, Target};
 use crate::model::Switch;
 use crate::plan::conditions::{Truth, Verdict};
+use crate::plan::partner::denied;
 use crate::plan::summary::Situation;
 
 /// `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.

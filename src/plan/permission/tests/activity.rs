@@ -155,7 +155,7 @@ fn an_own_record_is_no_culprit_and_hides_the_one_before_it() {
 fn the_culprit_stays_named_when_its_record_is_not_recent_any_more() {
     let at = converged().now;
     let case = drifted(vec![record("r", at, Origin::Other, "ada@fabrikam.example")]);
-    let case = case.with(|case| case.facts.partner.authorization = denial());
+    let case = case.with(|case| case.facts.partner.write_refused = Some(role_refused(case.now)));
     assert_eq!((case.does(), case.shows("Synced")), (String::new(), "False/Drifted".into()));
     let later = stored(case).with(|case| case.facts.activity.clear());
     assert_eq!(later.plan().status, later.before);

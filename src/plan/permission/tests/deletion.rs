@@ -79,7 +79,7 @@ fn a_revoke_waits_for_nobody() {
         case.facts.prerequisites.customer = CustomerRef::Missing;
         case.facts.prerequisites.profile = failed("Throttled");
         case.facts.prerequisites.estate = failed("Throttled");
-        case.facts.partner.authorization = denial();
+        case.facts.partner.write_refused = Some(role_refused(case.now));
     });
     assert_eq!(case.does(), "delete");
 }
@@ -158,7 +158,10 @@ fn a_successor_that_could_grant_it_now_takes_over() {
     assert_eq!(succeeded(|it| it.prerequisites.estate = failed("Throttled")).does(), "delete");
     assert_eq!(succeeded(|it| it.prerequisites.estate = Fact::NOT_READ).does(), "read estate");
     assert_eq!(succeeded(|it| it.prerequisites.customer = CustomerRef::Found(tenant(2))).does(), "delete");
-    assert_eq!(succeeded(|_| {}).with(|case| case.facts.partner.authorization = denial()).does(), "delete");
+    assert_eq!(
+        succeeded(|_| {}).with(|case| case.facts.partner.write_refused = Some(role_refused(case.now))).does(),
+        "delete"
+    );
 }
 
 #[test]

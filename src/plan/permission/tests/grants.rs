@@ -2,7 +2,8 @@
 
 use super::support::*;
 use crate::api::{Mode, OwnerRole, PurchaseSwitch};
-use crate::model::{Fact, PartnerAuthorization, PolicyState, Relationship};
+use crate::model::{Fact, PartnerKind, PolicyState, Relationship};
+use crate::plan::partner::PartnerFacts;
 use crate::plan::{CustomerRef, Need};
 
 /// What follows for a claimed object that wishes reservations, with an unsound prerequisite: no grant, and `CONDITION`
@@ -129,13 +130,12 @@ fn a_write_is_the_test_of_an_unverified_sign_in() {
     let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
     assert_eq!(case.shows("PartnerAuthorized"), "Unknown/Unverified");
     assert_eq!(case.does(), "create azureReservations");
-    let authorized = case.clone().with(|case| case.facts.partner.authorization = PartnerAuthorization::Authorized);
+    let authorized = case.clone().with(|case| case.facts.partner.accepted_at = Some(case.now));
     assert_eq!(authorized.shows("PartnerAuthorized"), "True/WriteAccepted");
     assert_eq!(authorized.does(), "create azureReservations");
 
     let denied = case.with(|case| {
-        case.facts.partner.authorization = denial();
-        case.facts.partner.decays_at = Some(case.now + minutes(30));
+        case.facts.partner.write_refused = Some(role_refused(case.now - minutes(30)));
     });
     assert_eq!(denied.does(), "");
     assert_eq!(denied.shows("PartnerAuthorized"), "False/NotAdminAgent");
@@ -144,8 +144,69 @@ fn a_write_is_the_test_of_an_unverified_sign_in() {
         ("False/NotAdminAgent".into(), "True/NotAdminAgent".into())
     );
     assert_eq!(denied.plan().next, crate::plan::Wait::Until(denied.now + minutes(30)));
+    let decayed = denied.clone().later(minutes(30)).holding(PolicyState::Absent);
+    assert_eq!(
+        (decayed.does().as_str(), decayed.shows("PartnerAuthorized").as_str()),
+        ("read customer, estate", "Unknown/Unverified")
+    );
     let revoke = denied.with(|case| case.desired.wishes.reservations = Deny).holding(policy(&[Reservations]));
     assert_eq!(revoke.does(), "delete");
+}
+
+#[test]
+fn the_partner_is_asked_about_only_when_a_grant_is_about_to_be_decided() {
+    let unknown = |case: &mut Case| case.facts.partner = PartnerFacts::UNKNOWN;
+    let grant = Case::new(Allow, Deny).with(unknown);
+    assert_eq!(grant.does(), "read partner, admin agents", "at first contact");
+    assert_eq!(grant.clone().claimed().holding(PolicyState::Absent).does(), "read partner, admin agents");
+    // Whatever else stands in the way is looked at first.
+    let unsound = |change: fn(&mut Case)| grant.clone().claimed().holding(PolicyState::Absent).with(change);
+    assert_eq!(unsound(|case| case.facts.prerequisites.profile = Fact::NOT_READ).does(), "read customer");
+    assert_eq!(unsound(|case| case.facts.prerequisites.estate = known(case.now, estate("suspended"))).does(), "");
+    // Nobody asks for a revoke, for what holds, after a restart for what the status remembers, or to observe.
+    let revoke = |state| Case::new(Deny, Deny).claimed().holding(state).with(unknown);
+    assert_eq!(revoke(policy(&[Reservations])).does(), "delete");
+    let revoke_first = Case::new(Allow, Deny).claimed().holding(policy(&[SavingsPlans])).with(unknown);
+    assert_eq!(revoke_first.does(), "delete");
+    assert_eq!(revoke(policy(&[Reservations])).deleting().does(), "delete");
+    let converged = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(unknown);
+    assert_eq!((converged.does().as_str(), converged.clone().restarted().does().as_str()), ("", ""));
+    let touched = converged.restarted().with(|case| case.before.effective = None);
+    assert_eq!(touched.does(), "read policy");
+    let observed = grant.claimed().holding(PolicyState::Absent).with(|case| case.desired.mode = Mode::Observe);
+    assert_eq!(observed.does(), "release");
+}
+
+#[test]
+fn a_known_denial_of_the_partner_stops_a_grant_before_it_is_sent_and_no_revoke() {
+    let case = |facts: fn(&Case) -> PartnerFacts| {
+        Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| case.facts.partner = facts(case))
+    };
+    let member = case(|case| asked(true, case.now));
+    assert_eq!(
+        (member.does().as_str(), member.shows("PartnerAuthorized").as_str()),
+        ("create azureReservations", "True/AdminAgent")
+    );
+    let reseller =
+        |case: &Case| PartnerFacts { kind: known(case.now, PartnerKind::IndirectReseller), ..asked(true, case.now) };
+    for (denied, reason, looks_again) in [
+        (case(|case| asked(false, case.now)), "NotAdminAgent", minutes(10)),
+        (case(reseller), "IndirectReseller", minutes(60)),
+    ] {
+        assert_eq!((denied.does(), denied.shows("PartnerAuthorized")), (String::new(), format!("False/{reason}")));
+        assert_eq!(
+            (denied.shows("Ready"), denied.shows("Stalled")),
+            (format!("False/{reason}"), format!("True/{reason}"))
+        );
+        assert_eq!(denied.shows("Synced"), "False/PrerequisitesNotMet");
+        assert_eq!(denied.plan().next, crate::plan::Wait::Until(denied.now + looks_again));
+        assert_eq!(denied.holding(policy(&[SavingsPlans])).does(), "delete", "{reason}");
+    }
+    // Who holds what is wished does not turn red for it.
+    let converged = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(|case| {
+        case.facts.partner = asked(false, case.now);
+    });
+    assert_eq!(converged.plan().status, converged.before);
 }
 
 fn check_write(wishes: (PurchaseSwitch, PurchaseSwitch), state: PolicyState, expected: &str) {
@@ -261,7 +322,7 @@ fn nobody_asks_further_about_a_customer_that_is_not_ours() {
 #[test]
 fn an_accepted_write_is_shown_in_the_pass_that_made_it() {
     let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(|case| {
-        case.facts.partner.authorization = PartnerAuthorization::Authorized;
+        case.facts.partner.accepted_at = Some(case.now);
     });
     assert_eq!(case.shows("PartnerAuthorized"), "Unknown/Unverified");
     let accepted = case.with(|case| case.facts.attempt = crate::plan::permission::Attempt::Accepted);

@@ -103,7 +103,7 @@ fn a_failed_sweep_changes_nothing_on_a_converged_object() {
         case.facts.policy = failed("Throttled");
         case.facts.prerequisites.profile = failed("Throttled");
         case.facts.prerequisites.estate = failed("Throttled");
-        case.facts.partner.authorization = denial();
+        case.facts.partner.write_refused = Some(role_refused(case.now));
     });
     let plan = failing.plan();
     assert_eq!((does(&plan).as_str(), &plan.status), ("", &failing.before));
@@ -207,7 +207,9 @@ fn the_culprit_is_looked_for_since_the_drifted_switch_was_right() {
     let case = case.with(|case| seen(case, "r", Origin::Other));
     // Hours later the other switch becomes right; that says nothing about this one.
     let case = case.edited(|desired| desired.wishes.savings_plans = Allow).later(minutes(60));
-    let case = case.with(|case| case.facts.partner.authorization = denial()).holding(policy(&[SavingsPlans]));
+    let case = case
+        .with(|case| case.facts.partner.write_refused = Some(role_refused(case.now)))
+        .holding(policy(&[SavingsPlans]));
     let status = case.plan().status;
     let message = |status: &CustomerPurchasePermissionStatus| {
         status.conditions.iter().find(|one| one.type_ == "Synced").unwrap().message.clone()
@@ -218,7 +220,9 @@ fn the_culprit_is_looked_for_since_the_drifted_switch_was_right() {
 
 #[test]
 fn a_status_with_a_pending_write_is_no_substitute_for_a_failed_reading() {
-    let case = Case::new(Allow, Deny).with(|case| case.facts.partner.authorization = denial()).settled(policy(&[]));
+    let case = Case::new(Allow, Deny)
+        .with(|case| case.facts.partner.write_refused = Some(role_refused(case.now)))
+        .settled(policy(&[]));
     let failing = case.with(|case| case.facts.policy = failed("Throttled"));
     assert_eq!((failing.does(), failing.shows("Synced")), (String::new(), "Unknown/Throttled".into()));
 }

@@ -69,7 +69,7 @@ fn what_observe_shows_outlives_a_restart() {
 fn observe_does_not_turn_red_for_the_partners_faults() {
     let case = shown(observing((Allow, Deny)).holding(policy(&[Reservations])));
     let failing = case.with(|case| {
-        case.facts.partner.authorization = denial();
+        case.facts.partner.write_refused = Some(role_refused(case.now));
         case.facts.prerequisites.estate = failed("Throttled");
     });
     assert_eq!(failing.plan().status, failing.before);
@@ -120,7 +120,7 @@ fn losers_write_nothing_and_name_the_owner() {
     // Who once owned it does not go on telling what it saw then, nor turns red for the partner's faults.
     let once = Case::new(Deny, Deny).settled(policy(&[])).with(|case| {
         case.facts.contenders = vec![contender("other", case.now - minutes(600), true, case.desired.wishes)];
-        case.facts.partner.authorization = denial();
+        case.facts.partner.write_refused = Some(role_refused(case.now));
     });
     assert_eq!(once.plan().status.effective, None);
     assert_eq!(once.shows("PartnerAuthorized"), "Unknown/Unverified");
@@ -188,7 +188,7 @@ fn a_reference_has_a_moment_to_appear() {
 fn partner_wide_faults_change_nothing_on_converged_objects() {
     let case = Case::new(Allow, Deny).settled(policy(&[Reservations]));
     let faulty = case.clone().with(|case| {
-        case.facts.partner.authorization = denial();
+        case.facts.partner.write_refused = Some(role_refused(case.now));
         case.facts.is_feed_trusted = false;
         case.facts.prerequisites.profile = failed("Throttled");
         case.facts.prerequisites.estate = failed("Throttled");

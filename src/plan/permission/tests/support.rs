@@ -8,12 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode, OwnerRole, PurchaseSwitch};
 use crate::model::{
     ActivityOperation, ActivityRecord, AzureEstate, AzurePlanKind, AzureUse, CustomerProfile, Denial, Fact, Ignorance,
-    OwnerHolders, PartnerAuthorization, PermissionSet, PlanSubscription, Policy, PolicyState, Relationship,
-    SubscriptionId, Switch, TenantId,
+    OwnerHolders, PartnerKind, PermissionSet, PlanSubscription, Policy, PolicyState, Relationship, SubscriptionId,
+    Switch, TenantId,
 };
 use crate::model::{Origin, OtherPermission};
+use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, Failure, PartnerFacts, PermissionPlan, PrerequisiteFacts, SeenRecord,
+    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, SeenRecord,
     SubscriptionFacts, Wishes, Write, plan,
 };
 use crate::plan::prerequisites::SubscriptionWish;
@@ -84,12 +85,28 @@ pub(super) fn holders() -> OwnerHolders {
     OwnerHolders { direct: BTreeSet::from([ada]), ..OwnerHolders::default() }
 }
 
-pub(super) fn denial() -> PartnerAuthorization {
-    PartnerAuthorization::Denied(Denial { reason: "NotAdminAgent", message: "give it the role Admin agent".into() })
+/// A write was refused for the role of the signed-in user.
+pub(super) fn role_refused(at: Timestamp) -> Refused {
+    let denial = Denial { reason: "NotAdminAgent", message: "give it the role Admin agent".into() };
+    Refused { denial, at }
+}
+
+/// Nobody can be asked about the partner: only a write can tell.
+pub(super) fn unasked() -> PartnerFacts {
+    PartnerFacts { kind: failed("Forbidden"), is_admin_agent: failed("GraphNotConsented"), ..PartnerFacts::UNKNOWN }
+}
+
+/// A direct-bill partner, with or without an Admin agent.
+pub(super) fn asked(is_admin_agent: bool, at: Timestamp) -> PartnerFacts {
+    PartnerFacts {
+        kind: Fact::Known { value: PartnerKind::DirectBill, at },
+        is_admin_agent: Fact::Known { value: is_admin_agent, at },
+        ..PartnerFacts::UNKNOWN
+    }
 }
 
 /// One object with all that is known. [`Case::new`] is a fresh object whose prerequisites were all just read and hold,
-/// and whose policy nobody has read.
+/// whose policy nobody has read, and whose partner nobody can be asked about.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) desired: Desired,
@@ -129,7 +146,7 @@ impl Case {
                     estate: Fact::Known { value: estate("active"), at: now },
                     subscriptions: vec![subscription_facts("main", subscription(1), now)],
                 },
-                partner: PartnerFacts { authorization: PartnerAuthorization::Unverified, decays_at: None },
+                partner: unasked(),
                 policy: Fact::NOT_READ,
                 activity: Vec::new(),
                 is_record_pending: false,
@@ -178,7 +195,7 @@ impl Case {
         self.facts.started = self.now;
         self.facts.policy = Fact::NOT_READ;
         self.facts.is_record_pending = false;
-        self.facts.partner = PartnerFacts { authorization: PartnerAuthorization::Unverified, decays_at: None };
+        self.facts.partner = PartnerFacts::UNKNOWN;
         let prerequisites = &mut self.facts.prerequisites;
         prerequisites.profile = Fact::NOT_READ;
         prerequisites.estate = Fact::NOT_READ;
@@ -278,6 +295,8 @@ pub(super) fn does(plan: &PermissionPlan) -> String {
                 Need::Estate(_) => "estate",
                 Need::Owners(..) => "owners",
                 Need::Policy(_) => "policy",
+                Need::PartnerKind => "partner",
+                Need::AdminAgents => "admin agents",
             })
             .collect();
         return format!("read {}", needs.join(", "));

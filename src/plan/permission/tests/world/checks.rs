@@ -87,7 +87,9 @@ impl World {
             panic!("owners")
         };
         assert!(*at >= oldest && *value == holders());
-        assert!(!matches!(self.memory.authorization, PartnerAuthorization::Denied(_)));
+        let partner = &self.memory.partner;
+        assert_eq!(partner.authorization(now).denial(), None, "nothing is tried that is known to be refused");
+        assert!(partner.needs(now, false).is_empty(), "whom the partner may ask is asked before");
     }
 
     /// Nobody is let go while its switches are on, unless somebody answers for them or a person said so.
@@ -118,7 +120,11 @@ impl World {
             "a plan of its own status changes nothing"
         );
         let second_later = plan(desired, facts, status, INTERVALS, now + SignedDuration::from_secs(1));
-        if second_later.needs.is_empty() {
+        let is_partner_same = {
+            let partner = &facts.partner;
+            partner.authorization(now) == partner.authorization(now + SignedDuration::from_secs(1))
+        };
+        if second_later.needs.is_empty() && is_partner_same {
             assert_eq!(&second_later.status, status, "time alone changes nothing");
         }
         if status.observed_generation < 0 {
@@ -168,9 +174,10 @@ impl World {
     /// Faults are over, records arrive, and everybody has some turns.
     pub(super) fn settle(&mut self) {
         self.is_forbidden = false;
+        self.is_reseller = false;
         self.lagging = self.objects.clone();
-        self.memory.authorization = PartnerAuthorization::Unverified;
-        self.memory.decays_at = None;
+        // As when the credentials change.
+        self.memory.partner = PartnerFacts::UNKNOWN;
         if self.is_sweep_due {
             self.now += INTERVALS.resync;
         }

@@ -5,10 +5,6 @@ use super::*;
 impl World {
     /// One pass, as the driver makes it.
     pub(super) fn pass(&mut self, index: usize, faults: Faults) -> Result<(), Died> {
-        if self.memory.decays_at.is_some_and(|at| at <= self.now) {
-            self.memory.authorization = PartnerAuthorization::Unverified;
-            self.memory.decays_at = None;
-        }
         self.memory.forget_failures();
         let mut view = if faults.is_view_stale { self.lagging.clone() } else { self.objects.clone() };
         let Some(object) = view[index].clone() else { return Ok(()) };
@@ -149,6 +145,15 @@ impl World {
                 let found = self.customer(*tenant).state();
                 self.memory.policies.insert(*tenant, result(now, faults.policy, found));
             }
+            Need::PartnerKind => {
+                let found =
+                    if self.is_reseller { PartnerKind::IndirectReseller } else { PartnerKind::IndirectProvider };
+                self.memory.partner.kind = result(now, faults.partner, found);
+            }
+            Need::AdminAgents => {
+                let fails = faults.partner || !self.has_consent;
+                self.memory.partner.is_admin_agent = result(now, fails, !self.is_forbidden);
+            }
         }
     }
 
@@ -166,10 +171,9 @@ impl World {
             (Write::Update { read, .. }, state) => state == PolicyState::Present(read.clone()),
             (Write::Delete { .. }, _) => true,
         };
-        let attempt = if self.is_forbidden {
-            self.memory.authorization =
-                PartnerAuthorization::Denied(Denial { reason: "NotAdminAgent", message: "get it".into() });
-            self.memory.decays_at = Some(self.now + SignedDuration::from_hours(1));
+        let attempt = if self.is_forbidden || self.is_reseller {
+            let denial = Denial { reason: "NotAdminAgent", message: "get it".into() };
+            self.memory.partner.write_refused = Some(Refused { denial, at: self.now });
             fail("NotAdminAgent", true)
         } else if !is_accepted {
             Attempt::Contradicted
@@ -194,8 +198,8 @@ impl World {
             }
         };
         let known = if attempt == Attempt::Accepted {
-            self.memory.authorization = PartnerAuthorization::Authorized;
-            self.memory.decays_at = None;
+            self.memory.partner.accepted_at = Some(self.now);
+            self.memory.partner.write_refused = None;
             Fact::Known { value: self.customer(tenant).state(), at: self.now }
         } else {
             Fact::NOT_READ

@@ -14,11 +14,12 @@ use proptest::prelude::*;
 use super::support::*;
 use crate::api::{CustomerPurchasePermissionStatus as Status, DeletionPolicy, Mode, OwnerRole, PurchaseSwitch};
 use crate::model::{
-    AzureEstate, CustomerProfile, Denial, Fact, Ignorance, Origin, OwnerHolders, PartnerAuthorization, PermissionSet,
-    Policy, PolicyState, Relationship, SubscriptionId, Switch, TenantId,
+    AzureEstate, CustomerProfile, Denial, Fact, Ignorance, Origin, OwnerHolders, PartnerKind, PermissionSet, Policy,
+    PolicyState, Relationship, SubscriptionId, Switch, TenantId,
 };
+use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, Failure, PartnerFacts, PermissionPlan, PrerequisiteFacts, SeenRecord,
+    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, SeenRecord,
     SubscriptionFacts, Successor, Wishes, Write, plan, successor,
 };
 use crate::plan::prerequisites::SubscriptionWish;
@@ -26,8 +27,8 @@ use crate::plan::{CustomerRef, Identity, Need, ObjectName};
 
 const OBJECTS: usize = 3;
 const TENANTS: u8 = 2;
-/// More rounds than any pass may need: four readings, a revoke, a grant, a claim, a release, and one spare each.
-const ROUNDS_MAX: usize = 14;
+/// More rounds than any pass may need: five readings, a revoke, a grant, a claim, a release, and one spare each.
+const ROUNDS_MAX: usize = 16;
 
 /// One customer as it really is.
 #[derive(Debug, Clone)]
@@ -74,8 +75,7 @@ struct Memory {
     policies: BTreeMap<TenantId, Fact<PolicyState>>,
     records: Vec<SeenRecord>,
     pending: BTreeSet<String>,
-    authorization: PartnerAuthorization,
-    decays_at: Option<Timestamp>,
+    partner: PartnerFacts,
     is_feed_trusted: bool,
 }
 
@@ -89,8 +89,7 @@ impl Memory {
             policies: BTreeMap::new(),
             records: Vec::new(),
             pending: BTreeSet::new(),
-            authorization: PartnerAuthorization::Unverified,
-            decays_at: None,
+            partner: PartnerFacts::UNKNOWN,
             is_feed_trusted: true,
         }
     }
@@ -101,6 +100,12 @@ impl Memory {
         self.estates.retain(|_, fact| fact.failure().is_none());
         self.holders.retain(|_, fact| fact.failure().is_none());
         self.policies.retain(|_, fact| fact.failure().is_none());
+        if self.partner.kind.failure().is_some() {
+            self.partner.kind = Fact::NOT_READ;
+        }
+        if self.partner.is_admin_agent.failure().is_some() {
+            self.partner.is_admin_agent = Fact::NOT_READ;
+        }
     }
 }
 
@@ -112,6 +117,7 @@ struct Faults {
     estate: bool,
     owners: bool,
     policy: bool,
+    partner: bool,
     /// Writes fail; `Some(true)`: but have their effect.
     write: Option<bool>,
     /// The process dies before this step.
@@ -130,6 +136,8 @@ enum Step {
     Active(u8, bool),
     Owner(u8, bool),
     Forbid(bool),
+    Consent(bool),
+    Resell(bool),
     Poll,
     Recheck,
     Crash,
@@ -152,6 +160,7 @@ enum Edit {
     Refer(Option<u8>),
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each can be so by itself")]
 #[derive(Debug)]
 struct World {
     now: Timestamp,
@@ -162,7 +171,12 @@ struct World {
     /// All records there are.
     log: Vec<SeenRecord>,
     memory: Memory,
+    /// The signed-in user is no Admin agent.
     is_forbidden: bool,
+    /// Graph may be asked.
+    has_consent: bool,
+    /// The partner is an indirect reseller.
+    is_reseller: bool,
     made: u32,
     writes: Vec<(usize, TenantId)>,
     /// Something has changed that no record tells of.
@@ -184,6 +198,8 @@ impl World {
             log: Vec::new(),
             memory: Memory::new(now),
             is_forbidden: false,
+            has_consent: true,
+            is_reseller: false,
             made: 0,
             writes: Vec::new(),
             is_sweep_due: false,
@@ -213,6 +229,8 @@ impl World {
             Step::Active(number, is_active) => self.customer(tenant(number)).is_active = is_active,
             Step::Owner(number, has_owner) => self.customer(tenant(number)).has_owner = has_owner,
             Step::Forbid(is_forbidden) => self.is_forbidden = is_forbidden,
+            Step::Consent(has_consent) => self.has_consent = has_consent,
+            Step::Resell(is_reseller) => self.is_reseller = is_reseller,
             Step::Poll => self.poll(),
             Step::Recheck => self.recheck(),
             Step::Crash => self.crash(),
@@ -385,7 +403,7 @@ impl World {
         let of_tenant = |seen: &&SeenRecord| meant.is_some_and(|meant| seen.record.customer == meant);
         Facts {
             prerequisites: self.prerequisites(object),
-            partner: PartnerFacts { authorization: memory.authorization.clone(), decays_at: memory.decays_at },
+            partner: memory.partner.clone(),
             policy: meant.and_then(|it| memory.policies.get(&it).cloned()).unwrap_or(Fact::NOT_READ),
             activity: memory.records.iter().filter(of_tenant).cloned().collect(),
             is_record_pending: self.log.iter().filter(of_tenant).any(|seen| memory.pending.contains(&seen.record.id)),
@@ -428,6 +446,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (number.clone(), any::<bool>()).prop_map(|(number, it)| Step::Active(number, it)),
         1 => (number, any::<bool>()).prop_map(|(number, it)| Step::Owner(number, it)),
         1 => any::<bool>().prop_map(Step::Forbid),
+        1 => any::<bool>().prop_map(Step::Consent),
+        1 => proptest::bool::weighted(0.3).prop_map(Step::Resell),
         4 => Just(Step::Poll),
         1 => Just(Step::Recheck),
         2 => Just(Step::Crash),
@@ -439,12 +459,13 @@ fn faults() -> impl Strategy<Value = Faults> {
     let rarely = || proptest::bool::weighted(0.12);
     let write = proptest::option::weighted(0.2, any::<bool>());
     let dies_at = proptest::option::weighted(0.15, 1_usize..8);
-    (rarely(), rarely(), rarely(), rarely(), write, dies_at, rarely()).prop_map(
-        |(customer, estate, owners, policy, write, dies_at, is_view_stale)| Faults {
+    (rarely(), rarely(), rarely(), rarely(), rarely(), write, dies_at, rarely()).prop_map(
+        |(customer, estate, owners, policy, partner, write, dies_at, is_view_stale)| Faults {
             customer,
             estate,
             owners,
             policy,
+            partner,
             write,
             dies_at,
             is_view_stale,

@@ -1,0 +1,224 @@
+//! What this process knows of the partner as a whole: answers to what was asked, and what has come of sign-ins and writes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::inventory::Reading;
+use crate::model::{Denial, Fact, Ignorance, PartnerKind};
+use crate::plan::Need;
+use crate::plan::partner::{PartnerFacts, Refused};
+use crate::remote::{Error as RemoteError, Remote};
+
+/// Members of this group of the partner's tenant are its Admin agents. Microsoft makes it, and its name is fixed.
+const ADMIN_AGENTS: &str = "AdminAgents";
+
+/// A question that could not be answered is not asked again for this long, unless a person wants it.
+const FAILURE_KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a grant waits for the outcome of another one that is the first of this sign-in.
+const TRIAL_MAX: Duration = Duration::from_secs(30);
+
+/// Reasons of denials that a sign-in which works refutes. All others are about what the signed-in user may do.
+const OF_THE_SIGN_IN: [&str; 3] = ["CredentialsInvalid", "MfaRequired", "ConditionalAccess"];
+
+/// Everything about the partner.
+#[derive(Debug)]
+pub(super) struct Partner {
+    state: Mutex<State>,
+    trial: tokio::sync::Mutex<()>,
+    denial: watch::Sender<Option<Denial>>,
+}
+
+/// A grant that may be the first of this sign-in. To be kept until what has come of it is noted.
+#[must_use]
+#[derive(Debug)]
+pub(super) struct Trial<'a> {
+    _turn: Option<tokio::sync::MutexGuard<'a, ()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    kind: Option<Reading<Answer<PartnerKind>>>,
+    is_admin_agent: Option<Reading<Answer<bool>>>,
+    accepted_at: Option<Timestamp>,
+    sign_in_refused: Option<Refused>,
+    write_refused: Option<Refused>,
+    /// Since when it is this sign-in; what was asked before is of no use.
+    since: Option<Timestamp>,
+}
+
+/// Or the reason and the message of the failure.
+type Answer<T> = Result<T, (&'static str, String)>;
+
+impl Default for Partner {
+    fn default() -> Self {
+        Self { state: Mutex::default(), trial: tokio::sync::Mutex::default(), denial: watch::channel(None).0 }
+    }
+}
+
+impl Partner {
+    /// All that is known. Failures to answer are forgotten after ten minutes, and at once where a person wants
+    /// everything asked anew.
+    pub(super) fn facts(&self, now: Timestamp, is_asked_anew: bool) -> PartnerFacts {
+        let facts = facts(&self.state(), now, is_asked_anew);
+        // Time alone ends a denial.
+        self.tell(&facts, now);
+        facts
+    }
+
+    /// Why the partner as a whole may not grant; changes are told.
+    pub(super) fn denial(&self) -> watch::Receiver<Option<Denial>> {
+        self.denial.subscribe()
+    }
+
+    /// Asks one of the questions about the partner, and keeps the answer or that there is none.
+    pub(super) async fn ask(&self, remote: &Remote, need: &Need, at: Timestamp) -> Result<(), RemoteError> {
+        let error = match need {
+            Need::PartnerKind => {
+                let answer = remote.partner_center.partner_kind().await;
+                let (answer, error) = split(answer);
+                self.change(|state| state.put(at, |state| state.kind = Some(Reading::new(answer, at))));
+                error
+            }
+            Need::AdminAgents => {
+                let groups = remote.graph.own_groups().await;
+                let is_member =
+                    groups.map(|groups| groups.iter().any(|group| group.name.as_deref() == Some(ADMIN_AGENTS)));
+                let (answer, error) = split(is_member);
+                self.change(|state| state.put(at, |state| state.is_admin_agent = Some(Reading::new(answer, at))));
+                error
+            }
+            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::Policy(_) => None,
+        };
+        error.map_or(Ok(()), Err)
+    }
+
+    /// When one of the questions was last asked, whatever came of it.
+    pub(super) fn asked_at(&self, need: &Need) -> Option<Timestamp> {
+        let state = self.state();
+        match need {
+            Need::PartnerKind => state.kind.as_ref().map(Reading::at),
+            Need::AdminAgents => state.is_admin_agent.as_ref().map(Reading::at),
+            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::Policy(_) => None,
+        }
+    }
+
+    /// Notes what an error says of the partner as a whole, if it does.
+    pub(super) fn failed(&self, error: &RemoteError, at: Timestamp) {
+        let Some(denial) = error.denial() else { return };
+        self.change(|state| {
+            let refused = Some(Refused { denial, at });
+            state.put(at, |state| {
+                if refused.as_ref().is_some_and(|refused| OF_THE_SIGN_IN.contains(&refused.denial.reason)) {
+                    state.sign_in_refused = refused;
+                } else {
+                    state.write_refused = refused;
+                }
+            });
+        });
+    }
+
+    /// A sign-in that works refutes that it could not.
+    pub(super) fn signed_in(&self) {
+        if self.state().sign_in_refused.is_some() {
+            self.change(|state| state.sign_in_refused = None);
+        }
+    }
+
+    /// Notes that Partner Center has accepted a write.
+    pub(super) fn write_accepted(&self, at: Timestamp) {
+        self.change(|state| {
+            state.put(at, |state| {
+                state.accepted_at = Some(at);
+                state.sign_in_refused = None;
+                state.write_refused = None;
+            });
+        });
+    }
+
+    /// Forgets everything: it may be another user, or another partner.
+    pub(super) fn sign_in_changed(&self) {
+        self.change(|state| *state = State { since: Some(Timestamp::now()), ..State::default() });
+    }
+
+    /// Waits while another grant is under way that is the first of this sign-in: if that one is refused, so would this
+    /// one be.
+    pub(super) async fn trial(&self) -> Trial<'_> {
+        if self.state().accepted_at.is_some() {
+            return Trial { _turn: None };
+        }
+        let turn = tokio::time::timeout(TRIAL_MAX, self.trial.lock()).await.ok();
+        Trial { _turn: turn.filter(|_| self.state().accepted_at.is_none()) }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let now = Timestamp::now();
+        let facts = {
+            let mut state = self.state();
+            change(&mut state);
+            facts(&state, now, false)
+        };
+        self.tell(&facts, now);
+    }
+
+    fn tell(&self, facts: &PartnerFacts, now: Timestamp) {
+        let denial = facts.authorization(now).denial().cloned();
+        self.denial.send_if_modified(|told| {
+            let is_news = *told != denial;
+            if is_news {
+                if let Some(denial) = &denial {
+                    tracing::warn!(reason = denial.reason, "nothing is granted: {}", denial.message);
+                } else {
+                    tracing::info!("nothing is known any more that stops all grants");
+                }
+                *told = denial;
+            }
+            is_news
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Changes what is known, unless that began with another sign-in.
+    fn put(&mut self, at: Timestamp, change: impl FnOnce(&mut Self)) {
+        if self.since.is_none_or(|since| at >= since) {
+            change(self);
+        }
+    }
+}
+
+fn facts(state: &State, now: Timestamp, is_asked_anew: bool) -> PartnerFacts {
+    let failures_since = if is_asked_anew { now } else { now.saturating_sub(FAILURE_KEPT).unwrap_or(Timestamp::MIN) };
+    PartnerFacts {
+        kind: fact(state.kind.as_ref(), failures_since),
+        is_admin_agent: fact(state.is_admin_agent.as_ref(), failures_since),
+        accepted_at: state.accepted_at,
+        sign_in_refused: state.sign_in_refused.clone(),
+        write_refused: state.write_refused.clone(),
+        is_clock_off: false,
+    }
+}
+
+fn fact<T: Clone>(reading: Option<&Reading<Answer<T>>>, failures_since: Timestamp) -> Fact<T> {
+    match reading.map(|reading| (&reading.value, reading.at())) {
+        Some((Ok(value), at)) => Fact::Known { value: value.clone(), at },
+        Some((Err((reason, message)), at)) if at >= failures_since => {
+            Fact::Unknown { why: Ignorance::Failed { reason, message: message.clone(), last_read: None } }
+        }
+        Some((Err(_), _)) | None => Fact::NOT_READ,
+    }
+}
+
+fn split<T>(answer: Result<T, RemoteError>) -> (Answer<T>, Option<RemoteError>) {
+    match answer {
+        Ok(value) => (Ok(value), None),
+        Err(error) => (Err((error.reason(), error.message())), Some(error)),
+    }
+}
