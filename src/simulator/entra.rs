@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::client_proof;
+use super::consent;
 use super::exchange::{Answer, Outcome, Request};
 use super::interactive;
 use super::state::State;
@@ -251,18 +252,19 @@ fn redeem(state: &mut State, request: &Request, form: &Form, tenant: Uuid, versi
         return Err(invalid_grant(50034, "The user account does not exist in the directory."));
     };
     let resource = requested_resource(request, form, version)?.unwrap_or_else(|| grant.resource.clone());
-    if state.settings.single_use_refresh_tokens
-        && let Some(grant) = state.refresh_tokens.owners.get_mut(&presented)
-    {
-        grant.spent = true;
-    }
     let wanted = Wanted {
         refresh_token: true,
         id_token: form.get("scope").is_some_and(|scope| has_scope(scope, "openid")),
         nonce: None,
         public: grant.public,
     };
-    Ok(issue_to(state, request, tenant, &user, &resource, version, &wanted))
+    let answer = issue_to(state, request, tenant, &user, &resource, version, &wanted)?;
+    if state.settings.single_use_refresh_tokens
+        && let Some(grant) = state.refresh_tokens.owners.get_mut(&presented)
+    {
+        grant.spent = true;
+    }
+    Ok(answer)
 }
 
 /// What is issued to a user beside the access token.
@@ -279,7 +281,7 @@ pub(crate) fn has_scope(scope: &str, name: &str) -> bool {
     scope.split(' ').any(|scope| scope == name)
 }
 
-/// The success of a request for a token of this user.
+/// The success of a request for a token of this user, unless the tenant does not let it or the application in.
 pub(crate) fn issue_to(
     state: &mut State,
     request: &Request,
@@ -288,8 +290,9 @@ pub(crate) fn issue_to(
     resource: &str,
     version: Version,
     wanted: &Wanted,
-) -> Answer {
-    let claims = user_claims(state, request.at, tenant, user, resource, version);
+) -> Outcome {
+    let scopes = consent::scopes(state, request, tenant, &user.upn, resource)?;
+    let claims = Claims { scp: Some(scopes), ..user_claims(state, request.at, tenant, user, resource, version) };
     let mut body = token_body(state, &claims, version);
     let mut sent = None;
     if wanted.refresh_token {
@@ -304,7 +307,7 @@ pub(crate) fn issue_to(
     if Form::of(request).get("client_info") == Some("1") {
         body["client_info"] = json!(client_info(state, user));
     }
-    Answer { sent, ..success(&body) }
+    Ok(Answer { sent, ..success(&body) })
 }
 
 /// Who the user is at home, as MSAL reads it: base64 of JSON.
@@ -328,6 +331,7 @@ fn app_only(state: &State, request: &Request, form: &Form, tenant: Uuid, version
         ));
     }
     let resource = requested_resource(request, form, version)?.unwrap_or_else(|| DEFAULT_RESOURCE.to_owned());
+    consent::check_application(state, request, tenant, &resource)?;
     let claims = app_claims(state, request.at, tenant, &resource, version);
     Ok(success(&token_body(state, &claims, version)))
 }
@@ -376,7 +380,6 @@ fn user_claims(state: &State, now: Timestamp, tenant: Uuid, user: &User, resourc
         upn: Some(user.upn.clone()),
         name: Some(user.upn.split('@').next().unwrap_or_default().to_owned()),
         amr: methods.iter().map(|&method| method.to_owned()).collect(),
-        scp: Some("user_impersonation".to_owned()),
         ..app_claims(state, now, tenant, resource, version)
     }
 }

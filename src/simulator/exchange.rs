@@ -60,6 +60,14 @@ impl Request {
         if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
     }
 
+    /// The absolute address of the same request with one query parameter replaced.
+    pub(crate) fn link_with(&self, name: &str, value: &str) -> String {
+        let kept = self.query.iter().filter(|(key, _)| !key.eq_ignore_ascii_case(name));
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair(name, value).finish();
+        format!("{}{}?{query}", self.base_url(), self.path)
+    }
+
     /// Scheme and host under which the caller reached the simulator.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.header("host").unwrap_or("localhost"))

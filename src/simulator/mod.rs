@@ -1,6 +1,6 @@
-//! Partner Center, Entra and Azure Resource Manager as one HTTP server with state, for tests and demos.
+//! Partner Center, Entra, Azure Resource Manager and Microsoft Graph as one HTTP server with state, for tests and demos.
 //!
-//! What lives here: the three APIs as far as purchase permissions need them, a control API to script what people do in the
+//! What lives here: the four APIs as far as purchase permissions need them, a control API to script what people do in the
 //! portal, settings and faults, and the log of what was asked. Written from Microsoft's documentation and from what its
 //! published clients send.
 //!
@@ -10,18 +10,21 @@
 //! wrong belief about the wire is not on both sides.
 //!
 //! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
-//! `interactive`, `partner_center`, `arm`) on the one `state`, all of it synchronously; the `server` puts latency and
+//! `interactive`, `partner_center`, `arm`, `graph`) on the one `state`, all of it synchronously; the `server` puts latency and
 //! `faults` around that, and `delivery` sends the answer.
 
 mod arm;
 mod audit;
 mod client_proof;
 mod connection;
+mod consent;
 mod control;
 mod delivery;
+mod directory;
 mod entra;
 mod exchange;
 mod faults;
+mod graph;
 mod interactive;
 mod issued;
 mod partner_center;

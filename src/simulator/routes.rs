@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::entra::Version;
 use super::exchange::{Request, member, text_member};
 use super::state::State;
+use super::{arm, graph, tokens};
 
 /// The stable names by which faults and the request log know operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,7 +31,21 @@ pub(crate) enum Operation {
     DeleteSelfServePolicy,
     ListAuditRecords,
     GetAuditRecord,
+    ListRelationships,
+    ListCustomerRelationships,
+    GetProfile,
+    ListRoles,
+    ListRoleMembers,
+    GetMfaAdoption,
     ListRoleAssignments,
+    GetRoleAssignment,
+    CreateRoleAssignment,
+    DeleteRoleAssignment,
+    GetMe,
+    ListMyGroups,
+    CheckMyGroups,
+    GetUser,
+    ListGroupMembers,
     /// Anything the simulator does not serve.
     Unknown,
 }
@@ -41,6 +56,7 @@ pub(crate) enum Api {
     Entra,
     PartnerCenter,
     ResourceManager,
+    Graph,
 }
 
 /// An operation with what its path says.
@@ -61,7 +77,6 @@ pub(crate) enum Route {
     },
     /// A browser comes to enter a device code.
     DevicePage,
-    GetOrganizationProfile,
     ListCustomers,
     GetCustomer {
         customer: String,
@@ -98,9 +113,21 @@ pub(crate) enum Route {
     GetAuditRecord {
         id: String,
     },
-    ListRoleAssignments {
-        subscription: String,
+    /// The relationships to other partners.
+    ListRelationships,
+    ListCustomerRelationships {
+        customer: String,
     },
+    GetProfile {
+        name: String,
+    },
+    ListRoles,
+    ListRoleMembers {
+        role: String,
+    },
+    GetMfaAdoption,
+    Azure(arm::Route),
+    Graph(graph::Route),
     /// The path exists, the method does not.
     MethodNotAllowed(Api),
     Unknown(Api),
@@ -131,7 +158,6 @@ impl Route {
             ["common", "oauth2", "deviceauth"] if get || post => Self::DevicePage,
             [_, "oauth2", "token" | "authorize" | "devicecode" | "deviceauth"]
             | [_, "oauth2", "v2.0", "token" | "authorize" | "devicecode"] => Self::MethodNotAllowed(Api::Entra),
-            ["v1", "profiles", "organization"] if get => Self::GetOrganizationProfile,
             ["v1", "customers"] if get => Self::ListCustomers,
             ["v1", "customers", _] if get => Self::GetCustomer { customer: id(2) },
             ["v1", "customers", _, "subscriptions"] if get => Self::ListSubscriptions { customer: id(2) },
@@ -159,10 +185,16 @@ impl Route {
             ["v1", "selfservepolicy" | "auditrecords" | "customers", ..] if lower.len() <= 3 => {
                 Self::MethodNotAllowed(Api::PartnerCenter)
             }
-            ["subscriptions", _, "providers", "microsoft.authorization", "roleassignments"] if get => {
-                Self::ListRoleAssignments { subscription: id(1) }
+            ["v1", "customers", _, "relationships"] if get => Self::ListCustomerRelationships { customer: id(2) },
+            ["v1", "relationships"] if get => Self::ListRelationships,
+            ["v1", "profiles", name] if get => Self::GetProfile { name: (*name).to_owned() },
+            ["v1", "roles"] if get => Self::ListRoles,
+            ["v1", "roles", _, "usermembers"] if get => Self::ListRoleMembers { role: id(2) },
+            ["v1", "applicationmfaadoptionstatus"] if get => Self::GetMfaAdoption,
+            ["v1.0", ..] => graph::Route::of(&request.method, &segments).map_or(Self::Unknown(Api::Graph), Self::Graph),
+            ["subscriptions" | "providers", ..] => {
+                arm::Route::of(&request.method, &segments).map_or(Self::Unknown(Api::ResourceManager), Self::Azure)
             }
-            ["subscriptions" | "providers", ..] => Self::Unknown(Api::ResourceManager),
             _ => Self::Unknown(Api::PartnerCenter),
         }
     }
@@ -173,7 +205,7 @@ impl Route {
             Self::Authorize { .. } => Operation::Authorize,
             Self::DeviceCode { .. } => Operation::DeviceCode,
             Self::DevicePage => Operation::DevicePage,
-            Self::GetOrganizationProfile => Operation::GetOrganizationProfile,
+            Self::GetProfile { name } if name == "organization" => Operation::GetOrganizationProfile,
             Self::ListCustomers => Operation::ListCustomers,
             Self::GetCustomer { .. } => Operation::GetCustomer,
             Self::ListSubscriptions { .. } => Operation::ListSubscriptions,
@@ -187,7 +219,14 @@ impl Route {
             Self::DeleteSelfServePolicy { .. } => Operation::DeleteSelfServePolicy,
             Self::ListAuditRecords => Operation::ListAuditRecords,
             Self::GetAuditRecord { .. } => Operation::GetAuditRecord,
-            Self::ListRoleAssignments { .. } => Operation::ListRoleAssignments,
+            Self::ListRelationships => Operation::ListRelationships,
+            Self::ListCustomerRelationships { .. } => Operation::ListCustomerRelationships,
+            Self::GetProfile { .. } => Operation::GetProfile,
+            Self::ListRoles => Operation::ListRoles,
+            Self::ListRoleMembers { .. } => Operation::ListRoleMembers,
+            Self::GetMfaAdoption => Operation::GetMfaAdoption,
+            Self::Azure(route) => route.operation(),
+            Self::Graph(route) => route.operation(),
             Self::MethodNotAllowed(_) | Self::Unknown(_) => Operation::Unknown,
         }
     }
@@ -195,7 +234,8 @@ impl Route {
     pub(crate) fn api(&self) -> Api {
         match self {
             Self::Token { .. } | Self::Authorize { .. } | Self::DeviceCode { .. } | Self::DevicePage => Api::Entra,
-            Self::ListRoleAssignments { .. } => Api::ResourceManager,
+            Self::Azure(_) => Api::ResourceManager,
+            Self::Graph(_) => Api::Graph,
             Self::MethodNotAllowed(api) | Self::Unknown(api) => *api,
             _ => Api::PartnerCenter,
         }
@@ -212,7 +252,8 @@ impl Route {
             | Self::ListSubscriptions { customer }
             | Self::GetSubscription { customer, .. }
             | Self::ListAzureEntitlements { customer, .. }
-            | Self::GetAzureEntitlement { customer, .. } => guid(customer),
+            | Self::GetAzureEntitlement { customer, .. }
+            | Self::ListCustomerRelationships { customer } => guid(customer),
             Self::ListSelfServePolicies => request.query("entity_id").and_then(guid),
             Self::CreateSelfServePolicy | Self::UpdateSelfServePolicy { id: None } => {
                 let body = request.json()?;
@@ -221,16 +262,25 @@ impl Route {
             Self::GetSelfServePolicy { id }
             | Self::UpdateSelfServePolicy { id: Some(id) }
             | Self::DeleteSelfServePolicy { id } => id.split_once('_').and_then(|(_, customer)| guid(customer)),
-            Self::ListRoleAssignments { subscription } => {
-                guid(subscription).and_then(|subscription| state.tenant_of_azure(subscription))
-            }
+            Self::Azure(route) => route.subscription().and_then(|subscription| state.tenant_of_azure(subscription)),
+            Self::Graph(_) => customer_of_token(request, state),
             Self::DevicePage
-            | Self::GetOrganizationProfile
             | Self::ListCustomers
             | Self::ListAuditRecords
             | Self::GetAuditRecord { .. }
+            | Self::ListRelationships
+            | Self::GetProfile { .. }
+            | Self::ListRoles
+            | Self::ListRoleMembers { .. }
+            | Self::GetMfaAdoption
             | Self::MethodNotAllowed(_)
             | Self::Unknown(_) => None,
         }
     }
+}
+
+/// The customer in whose tenant the request's token is valid.
+fn customer_of_token(request: &Request, state: &State) -> Option<Uuid> {
+    let claims = request.bearer().and_then(tokens::decode)?;
+    (claims.tid != state.partner.tenant_id).then_some(claims.tid)
 }

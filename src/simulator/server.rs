@@ -25,7 +25,7 @@ use super::settings::Settings;
 use super::state::State;
 use super::tokens;
 use super::world::World;
-use super::{arm, entra, interactive, partner_center};
+use super::{arm, entra, graph, interactive, partner_center};
 
 /// The largest body that is read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -231,7 +231,8 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
         (_, Route::Authorize { tenant, version }) => interactive::authorize(&mut state, request, tenant, *version),
         (_, Route::DeviceCode { tenant, version }) => interactive::device_code(&mut state, request, tenant, *version),
         (_, Route::DevicePage) => interactive::device_page(&mut state, request),
-        (Api::ResourceManager, _) => arm::answer(&state, request, route),
+        (Api::ResourceManager, _) => arm::answer(&mut state, request, route),
+        (Api::Graph, _) => graph::answer(&state, request, route),
         (Api::Entra | Api::PartnerCenter, _) => partner_center::answer(&mut state, request, route),
     };
     if answer.effective {
@@ -261,6 +262,7 @@ fn with_response_headers(answer: Answer, api: Api, request: &Request) -> Answer 
     match api {
         Api::PartnerCenter => partner_center::with_response_headers(answer, request),
         Api::ResourceManager => answer.with_header("x-ms-request-id", Uuid::new_v4().to_string()),
+        Api::Graph => answer.with_header("request-id", Uuid::new_v4().to_string()),
         Api::Entra => answer,
     }
 }

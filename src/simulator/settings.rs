@@ -53,6 +53,12 @@ pub(crate) struct Settings {
     pub(crate) default_customer_page_size: PageSize,
     /// Page size of role assignments.
     pub(crate) role_assignment_page_size: PageSize,
+    /// Page size of Graph's collections when the request names none.
+    pub(crate) graph_page_size: PageSize,
+    /// How long after its creation a role assignment appears in lists, in milliseconds.
+    pub(crate) role_assignment_delay_ms: u64,
+    /// How long a user who was added is unknown to role assignments, in milliseconds.
+    pub(crate) principal_replication_ms: u64,
 }
 
 impl Default for Settings {
@@ -79,6 +85,9 @@ impl Default for Settings {
             default_audit_page_size: PageSize(25),
             default_customer_page_size: PageSize(25),
             role_assignment_page_size: PageSize(100),
+            graph_page_size: PageSize(100),
+            role_assignment_delay_ms: 0,
+            principal_replication_ms: 0,
         }
     }
 }

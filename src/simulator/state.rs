@@ -149,6 +149,12 @@ impl State {
         self.azure_tenants.get(&subscription).copied()
     }
 
+    pub(crate) fn azure_mut(&mut self, subscription: Uuid) -> Option<&mut world::AzureSubscription> {
+        let tenant = self.tenant_of_azure(subscription)?;
+        let about = &mut self.customers.get_mut(&tenant)?.about;
+        about.azure_subscriptions_mut().find(|azure| azure.id == subscription)
+    }
+
     /// The partner's user of that name, whatever its case.
     pub(crate) fn user(&self, upn: &str) -> Option<&User> {
         self.partner.users.iter().find(|user| user.upn.eq_ignore_ascii_case(upn))

@@ -4,6 +4,7 @@
 //! Neither latency nor faults apply here, and the request log does not list these calls.
 
 mod changes;
+mod directory;
 mod views;
 
 use axum::http::{Method, StatusCode};
@@ -53,6 +54,12 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         }
         (Method::PUT, ["customers", tenant, "policy"]) => changes::policy(state, request, guid(tenant)?),
         (Method::PUT, ["customers", tenant, "relationship"]) => changes::relationship(state, request, guid(tenant)?),
+        (Method::PATCH, ["customers", tenant, "access"]) => directory::access(state, request, guid(tenant)?),
+        (Method::POST, ["customers", tenant, "users"]) => directory::add_user(state, request, guid(tenant)?),
+        (Method::PUT, ["customers", tenant, "groups", group]) => {
+            directory::group(state, request, guid(tenant)?, guid(group)?)
+        }
+        (Method::PATCH, ["partner"]) => directory::partner(state, request),
         (Method::POST, ["owners"]) => changes::owner(state, request),
         (Method::POST, ["subscriptions", "status"]) => changes::subscription_status(state, request),
         (Method::POST, ["audit"]) => changes::audit_record(state, request),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::answer::Headers;
 use crate::simulator::exchange::{Answer, Request, http_date};
 use crate::simulator::routes::Api;
-use crate::simulator::{arm, entra, partner_center};
+use crate::simulator::{arm, entra, graph, partner_center};
 
 /// An answer with this status. Without `shape`, `body` and `empty` its body is what the API asked would send.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -111,6 +111,10 @@ impl StatusAnswer {
             (None, Api::ResourceManager) => {
                 let code = self.code.as_ref().map_or_else(|| text_or_reason.replace(' ', ""), Code::text);
                 arm::refuse(self.status, &code, text_or_reason)
+            }
+            (None, Api::Graph) => {
+                let code = self.code.as_ref().map_or_else(|| text_or_reason.replace(' ', ""), Code::text);
+                graph::refuse(request, self.status, &code, text_or_reason)
             }
             (None, Api::PartnerCenter) if self.code.is_none() && self.status == StatusCode::TOO_MANY_REQUESTS => {
                 partner_center::throttled(self.status, rate)

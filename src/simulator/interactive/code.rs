@@ -111,7 +111,7 @@ pub(crate) fn redeem_code(
         nonce: code.nonce,
         public: code.public,
     };
-    Ok(entra::issue_to(state, request, tenant, &user, &resource, version, &wanted))
+    entra::issue_to(state, request, tenant, &user, &resource, version, &wanted)
 }
 
 fn check_verifier(request: &Request, form: &Form, challenge: Option<&Challenge>) -> Result<(), Answer> {

@@ -177,7 +177,7 @@ pub(crate) fn redeem_device_code(
         nonce: None,
         public: !proves,
     };
-    Ok(entra::issue_to(state, request, tenant, &user, &device.resource, version, &wanted))
+    entra::issue_to(state, request, tenant, &user, &device.resource, version, &wanted)
 }
 
 /// The page on which a person enters a code: shows it (GET), decides on it (POST).

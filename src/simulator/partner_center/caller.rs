@@ -3,11 +3,12 @@
 use axum::http::StatusCode;
 
 use super::refusal::fault;
+use crate::simulator::directory::has_role;
 use crate::simulator::exchange::{Answer, Request};
 use crate::simulator::settings::{MfaRefusal, WrongRole};
 use crate::simulator::state::State;
 use crate::simulator::tokens::{self, Audience};
-use crate::simulator::world::PartnerRole;
+use crate::simulator::world::{PartnerRole, PartnerType};
 
 /// The caller of a request that may go on.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Caller {
 pub(super) enum Needs {
     /// App-only and App+User tokens are both good.
     AnyToken,
+    /// App+User only; also of an indirect reseller, which may ask for nothing else.
+    Profile,
     /// App+User only.
     User,
     /// App+User only, and the user is an Admin agent.
@@ -42,11 +45,20 @@ pub(super) fn authenticate(state: &State, request: &Request, needs: Needs) -> Re
     if claims.tid != state.partner.tenant_id || claims.appid != state.partner.application.client_id {
         return Err(unauthorized("400", "Access denied"));
     }
+    if state.partner.kind == PartnerType::IndirectReseller && needs != Needs::Profile {
+        // "API access to Partner Center for indirect resellers isn't supported":
+        // https://learn.microsoft.com/en-us/partner-center/developer/get-started. The code is this simulator's choice.
+        return Err(fault(
+            StatusCode::FORBIDDEN,
+            "900149",
+            "The program of the partner account is not active for this API.",
+        ));
+    }
     let application = claims.appid.to_string();
     let Some(upn) = &claims.upn else {
         return match needs {
             Needs::AnyToken => Ok(Caller { user: None, application }),
-            Needs::User | Needs::AdminAgent => Err(fault(
+            Needs::Profile | Needs::User | Needs::AdminAgent => Err(fault(
                 StatusCode::FORBIDDEN,
                 "900329",
                 "This resource does not support application-only authentication.",
@@ -59,10 +71,19 @@ pub(super) fn authenticate(state: &State, request: &Request, needs: Needs) -> Re
     if !claims.has_mfa() {
         return Err(without_mfa(state.settings.mfa_refusal));
     }
-    if needs == Needs::AdminAgent && !user.roles.contains(&PartnerRole::Admin) {
+    if needs == Needs::AdminAgent && !has_role(&state.partner, user, PartnerRole::Admin) {
         return Err(wrong_role(state.settings.wrong_role));
     }
     Ok(Caller { user: Some(user.upn.clone()), application })
+}
+
+/// Says whether the token of a request would satisfy the demand for MFA, when the request asks for that.
+pub(super) fn with_mfa_report(answer: Answer, request: &Request) -> Answer {
+    let is_asked = request.header("ValidateMfa").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    match request.bearer().and_then(tokens::decode) {
+        Some(claims) if is_asked => answer.with_header("isMfaCompliant", claims.has_mfa().to_string()),
+        _ => answer,
+    }
 }
 
 fn unauthorized(code: &str, description: &str) -> Answer {

@@ -8,10 +8,12 @@ mod audit_records;
 mod caller;
 mod collection;
 mod customers;
+mod partners;
 mod policies;
 mod profiles;
 mod refusal;
 pub(crate) mod replay;
+mod roles;
 mod subscriptions;
 
 use axum::http::StatusCode;
@@ -30,7 +32,6 @@ pub(crate) fn answer(state: &mut State, request: &Request, route: &Route) -> Ans
 
 fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
     match route {
-        Route::GetOrganizationProfile => profiles::organization(state, request),
         Route::ListCustomers => customers::list(state, request),
         Route::GetCustomer { customer } => customers::get(state, request, customer),
         Route::ListSubscriptions { customer } => subscriptions::list(state, request, customer),
@@ -52,12 +53,19 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         }
         Route::ListAuditRecords => audit_records::list(state, request),
         Route::GetAuditRecord { id } => audit_records::get(state, request, id),
+        Route::ListRelationships => partners::list_relationships(state, request),
+        Route::ListCustomerRelationships { customer } => partners::of_customer(state, request, customer),
+        Route::GetProfile { name } => profiles::get(state, request, name),
+        Route::ListRoles => roles::list(state, request),
+        Route::ListRoleMembers { role } => roles::members(state, request, role),
+        Route::GetMfaAdoption => roles::mfa_adoption(state, request),
         Route::MethodNotAllowed(_) => Err(Answer::empty(StatusCode::METHOD_NOT_ALLOWED)),
         Route::Token { .. }
         | Route::Authorize { .. }
         | Route::DeviceCode { .. }
         | Route::DevicePage
-        | Route::ListRoleAssignments { .. }
+        | Route::Azure(_)
+        | Route::Graph(_)
         | Route::Unknown(_) => Err(fault(StatusCode::NOT_FOUND, "1000", "Not found")),
     }
 }
@@ -66,6 +74,7 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
 pub(crate) fn with_response_headers(answer: Answer, request: &Request) -> Answer {
     let echo = |name: &str| request.header(name).map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let vector = Uuid::new_v4().simple().to_string();
+    let answer = caller::with_mfa_report(answer, request);
     answer
         .with_header("MS-RequestId", echo("MS-RequestId"))
         .with_header("MS-CorrelationId", echo("MS-CorrelationId"))

@@ -8,8 +8,11 @@ mod customers;
 mod documentation;
 mod entra;
 mod faults;
+mod graph;
 mod interactive;
+mod partners;
 mod policies;
+mod role_assignments;
 mod spoilt_answers;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};

@@ -1,5 +1,6 @@
 //! The part of a world that Azure holds: subscriptions and who has which role on them.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -38,12 +39,26 @@ pub(crate) struct RoleAssignment {
     pub(crate) scope: Option<Scope>,
     #[serde(default)]
     pub(crate) condition: Option<String>,
+    /// The name it was created under; one made from its content when absent.
+    #[serde(default)]
+    pub(crate) name: Option<Uuid>,
+    /// Until then lists do not show it.
+    #[serde(skip)]
+    pub(crate) visible_at: Option<Timestamp>,
 }
 
 impl RoleAssignment {
     /// Owner of the whole subscription.
     pub(crate) fn owner(principal_id: Uuid, principal_type: PrincipalType) -> Self {
-        Self { principal_id, principal_type, role: RoleDefinition::OWNER, scope: None, condition: None }
+        Self {
+            principal_id,
+            principal_type,
+            role: RoleDefinition::OWNER,
+            scope: None,
+            condition: None,
+            name: None,
+            visible_at: None,
+        }
     }
 }
 

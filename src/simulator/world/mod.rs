@@ -4,6 +4,7 @@
 //! nobody else meets an id that is used twice. Never found here: what happens to the world later, and its wire form.
 
 mod azure;
+mod directory;
 
 use std::collections::HashSet;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub(crate) use azure::{AzureSubscription, PrincipalType, RoleAssignment, RoleDefinition, Scope};
+pub(crate) use directory::{Access, Group, PartnerType, RelatedPartner, TenantUser, UserType, graph_scopes};
 
 /// The one user of the default partner.
 pub const DEFAULT_USER: &str = "operator@contosopartner.onmicrosoft.com";
@@ -87,8 +89,16 @@ fn generated_customer(index: u32) -> Customer {
                 role_assignments: vec![RoleAssignment::owner(id(0xd000_0000), PrincipalType::User)],
             }],
         }],
+        users: vec![TenantUser {
+            upn: format!("owner@customer{index}.onmicrosoft.com"),
+            object_id: id(0xd000_0000),
+            user_type: UserType::Member,
+            account_enabled: true,
+            created_at: None,
+        }],
         groups: Vec::new(),
         permissions: Vec::new(),
+        access: Access::default(),
     }
 }
 
@@ -109,6 +119,17 @@ pub(crate) struct Partner {
     pub(crate) users: Vec<User>,
     /// The security group that appears as `ForeignGroup` Owner on every CSP subscription.
     pub(crate) admin_agents_group_id: Uuid,
+    pub(crate) helpdesk_agents_group_id: Uuid,
+    pub(crate) sales_agents_group_id: Uuid,
+    /// Groups beside those of the roles; nested in them where `memberOf` says so.
+    pub(crate) groups: Vec<Group>,
+    #[serde(rename = "type")]
+    pub(crate) kind: PartnerType,
+    pub(crate) mpn_id: String,
+    /// The indirect resellers of an indirect provider, or the indirect providers of an indirect reseller.
+    pub(crate) related_partners: Vec<RelatedPartner>,
+    /// The scopes of Graph that the partner has consented to; none at all means no token. Absent means all.
+    pub(crate) graph: Option<Vec<String>>,
 }
 
 impl Default for Partner {
@@ -126,11 +147,27 @@ impl Default for Partner {
                 refresh_token: Some(DEFAULT_REFRESH_TOKEN.to_owned()),
             }],
             admin_agents_group_id: Uuid::from_u128(0xaaaa_0000_5555_4e55_9e55_0000_0000_0005),
+            helpdesk_agents_group_id: Uuid::from_u128(0xaaaa_0000_5555_4e55_9e55_0000_0000_0006),
+            sales_agents_group_id: Uuid::from_u128(0xaaaa_0000_5555_4e55_9e55_0000_0000_0007),
+            groups: Vec::new(),
+            kind: PartnerType::DirectBill,
+            mpn_id: "1234567".to_owned(),
+            related_partners: Vec::new(),
+            graph: None,
         }
     }
 }
 
 impl Partner {
+    /// The group of Entra that stands behind a role.
+    pub(crate) fn role_group(&self, role: PartnerRole) -> Uuid {
+        match role {
+            PartnerRole::Admin => self.admin_agents_group_id,
+            PartnerRole::Helpdesk => self.helpdesk_agents_group_id,
+            PartnerRole::Sales => self.sales_agents_group_id,
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         let mut names = HashSet::new();
         let mut tokens = HashSet::new();
@@ -225,6 +262,19 @@ pub(crate) enum PartnerRole {
     Helpdesk,
 }
 
+impl PartnerRole {
+    pub(crate) const ALL: [Self; 3] = [Self::Admin, Self::Helpdesk, Self::Sales];
+
+    /// The name of the role's group.
+    pub(crate) fn group_name(self) -> &'static str {
+        match self {
+            Self::Admin => "AdminAgents",
+            Self::Helpdesk => "HelpdeskAgents",
+            Self::Sales => "SalesAgents",
+        }
+    }
+}
+
 /// A customer tenant of the partner.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -238,7 +288,11 @@ pub(crate) struct Customer {
     #[serde(default)]
     pub(crate) subscriptions: Vec<Subscription>,
     #[serde(default)]
+    pub(crate) users: Vec<TenantUser>,
+    #[serde(default)]
     pub(crate) groups: Vec<Group>,
+    #[serde(default)]
+    pub(crate) access: Access,
     /// The resources whose purchase is permitted at the start.
     #[serde(default)]
     pub(crate) permissions: Vec<String>,
@@ -272,16 +326,6 @@ pub(crate) enum Relationship {
     Advisor,
     Syndication,
     MicrosoftSupport,
-}
-
-/// A security group of a customer tenant.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Group {
-    pub(crate) id: Uuid,
-    /// Users, service principals or other groups.
-    #[serde(default)]
-    pub(crate) members: Vec<Uuid>,
 }
 
 /// A subscription as Partner Center lists it.
@@ -344,8 +388,15 @@ impl Customer {
         std::iter::once(self.tenant_id).chain(self.subscriptions.iter().flat_map(Subscription::ids))
     }
 
-    /// What the types cannot say about its subscriptions.
+    /// What the types cannot say about its users and subscriptions.
     pub(crate) fn check(&self) -> Result<(), String> {
+        let mut names = HashSet::new();
+        let mut ids = HashSet::new();
+        for user in &self.users {
+            if !names.insert(user.upn.to_lowercase()) || !ids.insert(user.object_id) {
+                return Err(format!("customer `{}`: the user `{}` is listed twice", self.name, user.upn));
+            }
+        }
         self.subscriptions
             .iter()
             .try_for_each(Subscription::check)
