@@ -167,6 +167,11 @@ pub struct RunArgs {
     )]
     pub partner_center_calls_per_minute: NonZeroU16,
 
+    /// PEM file with certificate authorities to trust for the URLs above, beside the usual ones: that of a proxy, or of
+    /// csp-simulator. It is read at start.
+    #[arg(long, env = "CSP_CA_FILE", value_name = "FILE", help_heading = "Microsoft")]
+    pub ca_file: Option<PathBuf>,
+
     /// How long one request may take that reads.
     #[arg(
         long,

@@ -1,12 +1,13 @@
 //! Options that have been checked, each by itself and with one another.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, RunArgs};
-use crate::remote::{Allowance, EndpointError, Endpoints, Limits, PlainHttp};
+use crate::remote::{Allowance, EndpointError, Endpoints, ExtraRoots, Limits, PlainHttp, RootsError};
 
 /// Everything `csp-operator run` needs to know. There is no way to have one that makes no sense.
 #[derive(Debug, Clone)]
@@ -115,6 +116,22 @@ pub enum SettingsError {
         "--login-url, --partner-center-url, --azure-url or --graph-url cannot be used (--allow-insecure-http allows plain http)"
     )]
     Endpoints(#[source] EndpointError),
+    /// The file with certificate authorities cannot be read.
+    #[error("--ca-file {path} cannot be read: {why}")]
+    UnreadableCaFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        why: String,
+    },
+    /// It is read, and is not what it should be.
+    #[error("--ca-file {path} cannot be used: {why}")]
+    BadCaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: RootsError,
+    },
     /// Not in the syntax of `RUST_LOG`.
     #[error("--log-filter \"{filter}\" cannot be read ({why}): write it like info or warn,csp_operator=debug")]
     BadLogFilter {
@@ -160,6 +177,10 @@ impl Settings {
         let endpoints =
             Endpoints::new(args.login_url, args.partner_center_url, args.azure_url, args.graph_url, plain_http)
                 .map_err(SettingsError::Endpoints)?;
+        let endpoints = match &args.ca_file {
+            Some(path) => endpoints.trusting(extra_roots(path)?),
+            None => endpoints,
+        };
         let limits = Limits {
             request_timeout: args.request_timeout,
             write_timeout: args.write_timeout,
@@ -237,6 +258,12 @@ impl Settings {
     }
 }
 
+fn extra_roots(path: &Path) -> Result<ExtraRoots, SettingsError> {
+    let bundle = std::fs::read(path)
+        .map_err(|error| SettingsError::UnreadableCaFile { path: path.to_owned(), why: error.to_string() })?;
+    ExtraRoots::from_pem(&bundle).map_err(|why| SettingsError::BadCaFile { path: path.to_owned(), why })
+}
+
 /// Whether Kubernetes takes `name` for an RFC 1123 label.
 fn is_label(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -309,6 +336,8 @@ mod tests {
                 "--login-url=http://login.example",
                 "(--allow-insecure-http allows plain http): http://login.example/ would",
             ),
+            ("--ca-file=/nonexistent/ca.pem", "--ca-file /nonexistent/ca.pem cannot be read: No such file"),
+            ("--ca-file=Cargo.toml", "--ca-file Cargo.toml cannot be used: it holds no certificate: expected PEM"),
             ("--log-filter=csp_operator=loud", "--log-filter \"csp_operator=loud\" cannot be read"),
         ] {
             let error = settings(&[option]).unwrap_err();

@@ -1,8 +1,8 @@
-//! Where the services are.
+//! Where the services are, and how they prove to be there.
 
 use url::{Host, Url};
 
-use super::Service;
+use super::{ExtraRoots, Service};
 
 /// Base addresses of the four services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub struct Endpoints {
     partner_center: Url,
     azure: Url,
     graph: Url,
+    extra_roots: ExtraRoots,
 }
 
 /// Where requests, which carry tokens, may go without TLS.
@@ -67,7 +68,7 @@ impl Endpoints {
         for url in [&login, &partner_center, &azure, &graph] {
             check(url, plain_http)?;
         }
-        Ok(Self { login, partner_center, azure, graph })
+        Ok(Self { login, partner_center, azure, graph, extra_roots: ExtraRoots::default() })
     }
 
     /// The same from text.
@@ -84,6 +85,17 @@ impl Endpoints {
     /// Microsoft's global cloud, where nearly every partner is.
     pub fn global() -> Result<Self, EndpointError> {
         Self::parse(Self::LOGIN, Self::PARTNER_CENTER, Self::AZURE, Self::GRAPH, PlainHttp::ToLoopback)
+    }
+
+    /// The same, where these authorities may vouch for the services too: a proxy's, or a simulator's.
+    #[must_use]
+    pub fn trusting(self, extra_roots: ExtraRoots) -> Self {
+        Self { extra_roots, ..self }
+    }
+
+    /// Authorities that may vouch for the services beside the usual ones.
+    pub(super) fn extra_roots(&self) -> &ExtraRoots {
+        &self.extra_roots
     }
 
     /// Microsoft Entra's sign-in.

@@ -72,7 +72,7 @@ pub struct Interactive {
 impl Interactive {
     /// At these addresses. Nothing is sent yet.
     pub fn new(endpoints: Endpoints, limits: Limits) -> Result<Self, SetupError> {
-        let transport = Transport::new(limits, Arc::new(Unfenced), Calls::default())?;
+        let transport = Transport::new(limits, endpoints.extra_roots(), Arc::new(Unfenced), Calls::default())?;
         Ok(Self { endpoints, transport })
     }
 

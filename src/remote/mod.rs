@@ -29,6 +29,7 @@ mod page;
 mod partner_center;
 mod refusal;
 mod retry_after;
+mod roots;
 mod send;
 mod server_clock;
 mod token;
@@ -54,6 +55,7 @@ pub(crate) use limits::PARTNER_CENTER_CALLS_PER_MINUTE;
 pub use operation::{Operation, Service};
 pub use partner_center::PartnerCenter;
 pub use refusal::Refusal;
+pub use roots::{ExtraRoots, RootsError};
 pub use server_clock::ServerClock;
 pub use token::TokenDefect;
 
@@ -99,7 +101,7 @@ impl Remote {
         calls: Calls,
     ) -> Result<Self, SetupError> {
         let clock = calls.clock().clone();
-        let transport = Transport::new(limits, fence, calls)?;
+        let transport = Transport::new(limits, endpoints.extra_roots(), fence, calls)?;
         let sender = Arc::new(Sender::new(transport, credentials, endpoints));
         Ok(Self {
             partner_center: PartnerCenter::new(Arc::clone(&sender), endpoints.partner_center().clone()),

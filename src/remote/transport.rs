@@ -16,7 +16,7 @@ use crate::model::TenantId;
 
 use super::budget::{About, Budgets};
 use super::fault::Fault;
-use super::{Calls, Cause, Errand, Fence, Limits, Operation, SetupError};
+use super::{Calls, Cause, Errand, ExtraRoots, Fence, Limits, Operation, SetupError};
 
 /// A request, complete but for its token.
 #[derive(Debug)]
@@ -117,13 +117,19 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(limits: Limits, fence: Arc<dyn Fence>, calls: Calls) -> Result<Self, SetupError> {
+    pub(super) fn new(
+        limits: Limits,
+        extra_roots: &ExtraRoots,
+        fence: Arc<dyn Fence>,
+        calls: Calls,
+    ) -> Result<Self, SetupError> {
         // Without one the HTTP client would panic instead of failing.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(SetupError::NoCryptoProvider);
         }
         let client = Client::builder()
             .redirect(redirect::Policy::none())
+            .tls_certs_merge(extra_roots.certificates().map_err(SetupError::Http)?)
             // Its own retries would not ask the fence.
             .retry(reqwest::retry::never())
             .connect_timeout(limits.connect_timeout)

@@ -1,21 +1,34 @@
-//! Connections that the simulator can end without an answer, as a failing network does.
+//! Connections, plain or with TLS, that the simulator can end without an answer, as a failing network does.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::issued::Sent;
 
+/// How long a client may take to agree on TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Connections that agree on TLS at the same time, at most; further ones wait.
+const HANDSHAKES_MAX: usize = 1_000;
+
 /// One client's connection, as a handler sees it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Connection {
+    scheme: &'static str,
     cut: Arc<AtomicBool>,
     is_reset: Arc<AtomicBool>,
     /// Who waits for an answer that is on its way out.
@@ -23,6 +36,15 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    fn new(scheme: &'static str) -> Self {
+        Self { scheme, cut: Arc::default(), is_reset: Arc::default(), leaving: Arc::default() }
+    }
+
+    /// How its client came: `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
     /// From now on nothing more is sent: whatever the handler answers, the client sees the connection end.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
@@ -52,6 +74,12 @@ impl Connected<IncomingStream<'_, Accept>> for Connection {
     }
 }
 
+impl Connected<IncomingStream<'_, AcceptTls>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, AcceptTls>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
 /// Accepts connections that can be cut.
 #[derive(Debug)]
 pub(crate) struct Accept(pub(crate) TcpListener);
@@ -62,17 +90,83 @@ impl Listener for Accept {
     type Addr = Connection;
 
     async fn accept(&mut self) -> (Stream, Connection) {
-        let (inner, _) = Listener::accept(&mut self.0).await;
-        if let Err(error) = inner.set_nodelay(true) {
-            tracing::debug!(%error, "small answers may be late on this connection");
-        }
-        let connection = Connection::default();
-        (Stream { inner, connection: connection.clone() }, connection)
+        let stream = accept(&mut self.0, Connection::new("http")).await;
+        let connection = stream.connection.clone();
+        (stream, connection)
     }
 
     fn local_addr(&self) -> io::Result<Connection> {
-        Ok(Connection::default())
+        Ok(Connection::new("http"))
     }
+}
+
+/// The same, with TLS. A client that is slow to agree keeps nobody else waiting.
+#[derive(Debug)]
+pub(crate) struct AcceptTls {
+    listener: TcpListener,
+    acceptor: Acceptor,
+    handshakes: JoinSet<Option<(TlsStream<Stream>, Connection)>>,
+}
+
+/// The library's own has no `Debug`.
+#[derive(Clone)]
+struct Acceptor(TlsAcceptor);
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor")
+    }
+}
+
+impl AcceptTls {
+    pub(crate) fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Self {
+        Self { listener, acceptor: Acceptor(acceptor), handshakes: JoinSet::new() }
+    }
+
+    fn begin(&mut self, stream: Stream) {
+        let Acceptor(acceptor) = self.acceptor.clone();
+        self.handshakes.spawn(async move {
+            let connection = stream.connection.clone();
+            match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => return Some((stream, connection)),
+                // Most often a client that does not trust the authority, and it says so itself.
+                Ok(Err(error)) => tracing::info!(%error, "a client did not agree on TLS: does it trust ca.pem?"),
+                Err(_) => tracing::info!("a client took too long to agree on TLS"),
+            }
+            None
+        });
+    }
+}
+
+impl Listener for AcceptTls {
+    type Io = TlsStream<Stream>;
+    type Addr = Connection;
+
+    async fn accept(&mut self) -> (TlsStream<Stream>, Connection) {
+        loop {
+            let has_room = self.handshakes.len() < HANDSHAKES_MAX;
+            tokio::select! {
+                Some(done) = self.handshakes.join_next() => {
+                    if let Ok(Some(accepted)) = done {
+                        return accepted;
+                    }
+                }
+                stream = accept(&mut self.listener, Connection::new("https")), if has_room => self.begin(stream),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Connection> {
+        Ok(Connection::new("https"))
+    }
+}
+
+async fn accept(listener: &mut TcpListener, connection: Connection) -> Stream {
+    let (inner, _) = Listener::accept(listener).await;
+    if let Err(error) = inner.set_nodelay(true) {
+        tracing::debug!(%error, "small answers may be late on this connection");
+    }
+    Stream { inner, connection }
 }
 
 /// The bytes of a connection.

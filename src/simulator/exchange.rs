@@ -14,6 +14,8 @@ use super::issued::Sent;
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) at: Timestamp,
+    /// How it came: `http` or `https`.
+    pub(crate) scheme: &'static str,
     pub(crate) method: Method,
     /// As sent, without the query.
     pub(crate) path: String,
@@ -70,7 +72,7 @@ impl Request {
 
     /// Scheme and host under which the caller reached the simulator.
     pub(crate) fn base_url(&self) -> String {
-        format!("http://{}", self.header("host").unwrap_or("localhost"))
+        format!("{}://{}", self.scheme, self.header("host").unwrap_or("localhost"))
     }
 
     /// The body as JSON; `None` when it is not.

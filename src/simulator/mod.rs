@@ -4,7 +4,8 @@
 //! portal, settings and faults, and the log of what was asked. Written from Microsoft's documentation and from what its
 //! published clients send.
 //!
-//! Who may come in: the binary `csp-simulator` and tests, through [`World`], [`Simulator`] and [`serve`].
+//! Who may come in: the binary `csp-simulator` and tests, through [`World`], [`Simulator`], [`serve`]
+//! and [`serve_tls`].
 //!
 //! What is never found here: anything of the operator. The simulator shares no code with the client it tests, so that a
 //! wrong belief about the wire is not on both sides.
@@ -37,8 +38,10 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tokens;
 mod world;
 
-pub use server::{Simulator, serve};
+pub use server::{Simulator, serve, serve_tls};
+pub use tls::{Tls, TlsError};
 pub use world::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, World, WorldError};

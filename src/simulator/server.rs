@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::connection::{Accept, Connection};
+use super::connection::{Accept, AcceptTls, Connection};
 use super::control;
 use super::delivery::response;
 use super::exchange::{Answer, Delivery, Request};
@@ -23,6 +23,7 @@ use super::request_log::Entry;
 use super::routes::{Api, Route};
 use super::settings::Settings;
 use super::state::State;
+use super::tls::Tls;
 use super::tokens;
 use super::world::World;
 use super::{arm, entra, graph, interactive, partner_center};
@@ -60,9 +61,19 @@ impl Simulator {
 
 /// Serves a simulator until the future is dropped.
 pub async fn serve(listener: TcpListener, simulator: Simulator) -> io::Result<()> {
-    let router = Router::new().fallback(handle).with_state(simulator);
-    let service = router.into_make_service_with_connect_info::<Connection>();
+    let service = router(simulator).into_make_service_with_connect_info::<Connection>();
     axum::serve(Accept(listener), service).await
+}
+
+/// Serves a simulator with TLS until the future is dropped. It may be served without at the same time, at another
+/// address.
+pub async fn serve_tls(listener: TcpListener, simulator: Simulator, tls: &Tls) -> io::Result<()> {
+    let service = router(simulator).into_make_service_with_connect_info::<Connection>();
+    axum::serve(AcceptTls::new(listener, tls.acceptor()), service).await
+}
+
+fn router(simulator: Simulator) -> Router {
+    Router::new().fallback(handle).with_state(simulator)
 }
 
 async fn handle(
@@ -70,7 +81,7 @@ async fn handle(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: axum::extract::Request,
 ) -> Response {
-    let Ok(mut request) = read(request).await else {
+    let Ok(mut request) = read(request, connection.scheme()).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     if request.segments().first().is_some_and(|first| first.eq_ignore_ascii_case(control::PREFIX)) {
@@ -93,11 +104,12 @@ async fn handle(
     response(answer, &connection)
 }
 
-async fn read(request: axum::extract::Request) -> Result<Request, axum::Error> {
+async fn read(request: axum::extract::Request, scheme: &'static str) -> Result<Request, axum::Error> {
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
     Ok(Request {
         at: Timestamp::now(),
+        scheme,
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
@@ -250,6 +262,7 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
 fn control_request(call: &ControlCall, at: Timestamp) -> Request {
     Request {
         at,
+        scheme: "http",
         method: call.method(),
         path: format!("/{}/{}", control::PREFIX, call.path()),
         query: Vec::new(),

@@ -80,6 +80,7 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     check(&["run", "--partner-center-url", "http://partner.example"], 1, "--allow-insecure-http");
     check(&["run", "--tokens-secret", "csp-operator-credentials"], 1, "name two");
     check(&["run", "--namespace", "No Such"], 1, "\"No Such\" is no name");
+    check(&["run", "--ca-file", "/nonexistent.pem"], 1, "--ca-file /nonexistent.pem cannot be read: No such file");
     check(&["run", "--activity-interval", "soon"], 2, "write it like 90s, 1m30s or 24h");
     check(&["run", "--concurrency", "0"], 2, "0 is not in 1..=1000");
     check(&["run", "--no-such-option"], 2, "unexpected argument '--no-such-option'");

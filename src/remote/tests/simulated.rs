@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{ActivityOperation, ActivityRecord, ObjectId, Relationship, SubscriptionId};
-use crate::remote::Error;
-use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, Simulator, World, serve};
+use crate::remote::{Cause, Error, ExtraRoots};
+use crate::simulator::{
+    DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, Simulator, Tls, World, serve, serve_tls,
+};
 
 /// A simulator and the clients that talk to it.
 pub(super) struct Simulated {
@@ -45,6 +47,22 @@ impl Simulated {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, Simulator::new(world)));
+        Self::at(address, limits, ExtraRoots::default())
+    }
+
+    /// The clients of a simulator with TLS that trust `authority`; `None`: the one that has signed its certificate.
+    async fn with_tls(authority: Option<&Tls>) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let tls = Tls::generate(&[]).unwrap();
+        let trusted = authority.unwrap_or(&tls).authority_pem().to_owned();
+        let simulator = Simulator::new(World::generated(2));
+        tokio::spawn(async move { serve_tls(listener, simulator, &tls).await });
+        Self::at(address, Limits::default(), ExtraRoots::from_pem(trusted.as_bytes()).unwrap())
+    }
+
+    fn at(address: String, limits: Limits, extra_roots: ExtraRoots) -> Self {
         let secrets = Arc::new(Secrets {
             credentials: Mutex::new(Credentials {
                 partner_tenant: partner(),
@@ -57,6 +75,7 @@ impl Simulated {
             broken: Mutex::new(false),
         });
         let endpoints = Endpoints::parse(&address, &address, &address, &address, PlainHttp::ToLoopback).unwrap();
+        let endpoints = endpoints.trusting(extra_roots);
         let source = Arc::clone(&secrets) as Arc<dyn CredentialSource>;
         let remote = Remote::new(&endpoints, limits, source, Arc::new(Unfenced), Calls::default()).unwrap();
         Self { remote, address, secrets }
@@ -121,6 +140,23 @@ async fn customers_their_azure_and_its_owners_are_read() {
         simulated.remote.azure.owners(tenant(7), azure(7), &BTreeSet::from([owner(7), owner(8)])).await.unwrap();
     assert_eq!(owners.direct, BTreeSet::from([owner(7)]), "and not the partner's own group");
     assert_eq!((owners.holds(owner(7)), owners.holds(owner(8))), (Some(true), Some(false)));
+}
+
+#[tokio::test]
+async fn a_service_whose_authority_is_trusted_by_name_is_spoken_to_over_tls() {
+    let simulated = Simulated::with_tls(None).await;
+    assert_eq!(simulated.remote.partner_center.customers().await.unwrap().len(), 2);
+    simulated.create(0).await.unwrap();
+    let owners = simulated.remote.azure.owners(tenant(0), azure(0), &BTreeSet::from([owner(0)])).await.unwrap();
+    assert_eq!(owners.direct, BTreeSet::from([owner(0)]));
+}
+
+#[tokio::test]
+async fn a_service_that_another_authority_vouches_for_gets_no_secret() {
+    let other = Tls::generate(&[]).unwrap();
+    let simulated = Simulated::with_tls(Some(&other)).await;
+    let error = simulated.remote.partner_center.customers().await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::Unreachable(_)), "{error:?}");
 }
 
 #[tokio::test]

@@ -45,9 +45,11 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Answer {
     Answer::json(status, &json!({ "error": { "code": code, "message": message } }))
 }
 
-fn authenticate(state: &State, request: &Request) -> Result<Claims, Answer> {
+fn authenticate(state: &State, request: &Request, subscription: &str) -> Result<Claims, Answer> {
     let unauthorized = |code: &str, message: &str| {
-        let tenant = state.partner.tenant_id;
+        // Azure tells strangers which tenant a subscription is of: so a client learns where to sign in.
+        let tenant = Uuid::try_parse(subscription).ok().and_then(|id| state.tenant_of_azure(id));
+        let tenant = tenant.unwrap_or(state.partner.tenant_id);
         refuse(StatusCode::UNAUTHORIZED, code, message).with_header(
             "WWW-Authenticate",
             format!(

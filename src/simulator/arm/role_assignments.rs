@@ -113,7 +113,7 @@ fn open<'a>(
     subscription: &str,
     action: Action,
 ) -> Result<(&'a Customer, &'a AzureSubscription), Answer> {
-    let claims = authenticate(state, request)?;
+    let claims = authenticate(state, request, subscription)?;
     let (customer, azure) = find(state, subscription)?;
     check_tenant(request, &claims, customer.about.tenant_id)?;
     if !may(state, &claims, customer, azure, action) {

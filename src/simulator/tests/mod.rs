@@ -14,6 +14,7 @@ mod partners;
 mod policies;
 mod role_assignments;
 mod spoilt_answers;
+mod tls;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
