@@ -141,8 +141,8 @@ pub struct RunArgs {
     )]
     pub azure_url: Url,
 
-    /// Microsoft Graph's API, without the version. It is optional: with consent for it (User.Read), the operator knows
-    /// whether its user is an Admin agent before it tries to write.
+    /// Microsoft Graph's API, without the version. It is optional: with consent for it (User.Read and
+    /// GroupMember.Read.All), the operator knows whether its user is an Admin agent before it tries to write.
     #[arg(
         long,
         env = "CSP_GRAPH_URL",

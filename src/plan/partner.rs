@@ -85,18 +85,23 @@ impl PartnerFacts {
 
     /// What follows from the facts. The strongest comes first: what has happened to a write, then what was asked.
     pub fn authorization(&self, now: Timestamp) -> PartnerAuthorization {
-        if let Some(Refused { denial, at }) = self.refused(now) {
-            return PartnerAuthorization::Denied { denial: denial.clone(), until: after(*at, ROLES_ARRIVE_WITHIN) };
+        let denied = |Refused { denial, at }: &Refused| PartnerAuthorization::Denied {
+            denial: denial.clone(),
+            until: after(*at, ROLES_ARRIVE_WITHIN),
+        };
+        if let Some(refused) = still_counts(self.sign_in_refused.as_ref(), now) {
+            return denied(refused);
         }
         if self.is_clock_off {
             // The feed asks all the time, and so finds out when it is right again.
             return PartnerAuthorization::Denied { denial: clock(), until: after(now, CLOCK_LOOKED_AT_AGAIN) };
         }
-        match (&self.kind, self.accepted_at) {
-            (Fact::Known { value: PartnerKind::IndirectReseller, at }, None) => {
-                return PartnerAuthorization::Denied { denial: reseller(), until: after(*at, RESELLER_AGE_MAX) };
-            }
-            (Fact::Known { .. } | Fact::Unknown { .. }, _) => {}
+        if let (Fact::Known { value: PartnerKind::IndirectReseller, at }, None) = (&self.kind, self.accepted_at) {
+            // Also where something was refused: this says why.
+            return PartnerAuthorization::Denied { denial: reseller(), until: after(*at, RESELLER_AGE_MAX) };
+        }
+        if let Some(refused) = still_counts(self.write_refused.as_ref(), now) {
+            return denied(refused);
         }
         match (&self.is_admin_agent, self.accepted_at) {
             // The role may have been taken away since; what was asked earlier says less than the write.
@@ -115,27 +120,21 @@ impl PartnerFacts {
     /// What to ask before a grant. `is_asked_anew`: a person wants everything read that is not from this very pass.
     pub(super) fn needs(&self, now: Timestamp, is_asked_anew: bool) -> BTreeSet<Need> {
         let is_accepted_lately = self.accepted_at.is_some_and(|at| now < after(at, ROLES_ARRIVE_WITHIN));
-        if self.refused(now).is_some() || self.is_clock_off || is_accepted_lately {
+        let is_refused = [&self.sign_in_refused, &self.write_refused]
+            .into_iter()
+            .any(|refused| still_counts(refused.as_ref(), now).is_some());
+        if is_refused || self.is_clock_off || is_accepted_lately {
             return BTreeSet::new();
         }
-        let is_due = |at: Timestamp, age_max| if is_asked_anew { at < now } else { after(at, age_max) <= now };
-        let is_kind_due = match &self.kind {
-            // Whose writes are accepted is of the right kind.
-            _ if self.accepted_at.is_some() => false,
-            Fact::Known { value: PartnerKind::IndirectReseller, at } => {
-                if !is_due(*at, RESELLER_AGE_MAX) {
-                    return BTreeSet::new();
-                }
-                true
-            }
-            Fact::Known { value: PartnerKind::DirectBill | PartnerKind::IndirectProvider, at } => {
-                is_due(*at, KIND_AGE_MAX)
-            }
-            Fact::Unknown { .. } => self.kind.is_unread(),
-        };
+        // Whose writes are accepted is of the right kind.
+        let is_kind_due = self.accepted_at.is_none() && self.is_kind_due(now, is_asked_anew);
+        let is_reseller = matches!(self.kind, Fact::Known { value: PartnerKind::IndirectReseller, .. });
+        if is_reseller && !is_kind_due {
+            return BTreeSet::new();
+        }
         let is_membership_due = match &self.is_admin_agent {
-            Fact::Known { value: true, at } => is_due(*at, ROLES_ARRIVE_WITHIN),
-            Fact::Known { value: false, at } => is_due(*at, NO_ADMIN_AGENT_AGE_MAX),
+            Fact::Known { value: true, at } => is_due(*at, ROLES_ARRIVE_WITHIN, now, is_asked_anew),
+            Fact::Known { value: false, at } => is_due(*at, NO_ADMIN_AGENT_AGE_MAX, now, is_asked_anew),
             Fact::Unknown { .. } => self.is_admin_agent.is_unread(),
         };
         [(is_kind_due, Need::PartnerKind), (is_membership_due, Need::AdminAgents)]
@@ -144,12 +143,24 @@ impl PartnerFacts {
             .collect()
     }
 
-    /// The refusal that still counts.
-    fn refused(&self, now: Timestamp) -> Option<&Refused> {
-        [&self.sign_in_refused, &self.write_refused]
-            .into_iter()
-            .flatten()
-            .find(|refused| now < after(refused.at, ROLES_ARRIVE_WITHIN))
+    /// What to ask to tell people why everything is refused: an indirect reseller gets nothing from Partner Center, and
+    /// no refusal says that this is why.
+    pub(super) fn needs_to_explain(&self, now: Timestamp, is_asked_anew: bool) -> Option<Need> {
+        let is_puzzling =
+            still_counts(self.write_refused.as_ref(), now).is_some_and(|it| it.denial.reason == "ProgramNotActive");
+        (is_puzzling && self.is_kind_due(now, is_asked_anew)).then_some(Need::PartnerKind)
+    }
+
+    fn is_kind_due(&self, now: Timestamp, is_asked_anew: bool) -> bool {
+        match &self.kind {
+            Fact::Known { value: PartnerKind::IndirectReseller, at } => {
+                is_due(*at, RESELLER_AGE_MAX, now, is_asked_anew)
+            }
+            Fact::Known { value: PartnerKind::DirectBill | PartnerKind::IndirectProvider, at } => {
+                is_due(*at, KIND_AGE_MAX, now, is_asked_anew)
+            }
+            Fact::Unknown { .. } => self.kind.is_unread(),
+        }
     }
 
     fn unverified(&self) -> String {
@@ -183,6 +194,15 @@ impl PartnerAuthorization {
             Self::Denied { denial, .. } => denied(denial),
         }
     }
+}
+
+/// Whether what was read at `at` must be read again.
+fn is_due(at: Timestamp, age_max: SignedDuration, now: Timestamp, is_asked_anew: bool) -> bool {
+    if is_asked_anew { at < now } else { after(at, age_max) <= now }
+}
+
+fn still_counts(refused: Option<&Refused>, now: Timestamp) -> Option<&Refused> {
+    refused.filter(|refused| now < after(refused.at, ROLES_ARRIVE_WITHIN))
 }
 
 /// What is said of a denial of the partner as a whole.

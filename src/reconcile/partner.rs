@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::inventory::Reading;
-use crate::model::{Denial, Fact, Ignorance, PartnerKind};
+use crate::model::{Denial, Fact, Group, Ignorance, PartnerKind};
 use crate::plan::Need;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::remote::{Error as RemoteError, Remote};
@@ -84,10 +84,8 @@ impl Partner {
                 error
             }
             Need::AdminAgents => {
-                let groups = remote.graph.own_groups().await;
-                let is_member =
-                    groups.map(|groups| groups.iter().any(|group| group.name.as_deref() == Some(ADMIN_AGENTS)));
-                let (answer, error) = split(is_member);
+                let (groups, error) = split(remote.graph.own_groups().await);
+                let answer = groups.and_then(|groups| is_admin_agent(&groups));
                 self.change(|state| state.put(at, |state| state.is_admin_agent = Some(Reading::new(answer, at))));
                 error
             }
@@ -216,9 +214,82 @@ fn fact<T: Clone>(reading: Option<&Reading<Answer<T>>>, failures_since: Timestam
     }
 }
 
+/// Whether one of the user's groups is that of the Admin agents, if their names may be read.
+fn is_admin_agent(groups: &[Group]) -> Answer<bool> {
+    if groups.iter().any(|group| group.name.as_deref() == Some(ADMIN_AGENTS)) {
+        return Ok(true);
+    }
+    // Graph hides what the application may not see, instead of refusing: one of these may be it.
+    if groups.iter().any(|group| group.name.is_none()) {
+        let message = "Cannot read the names of the groups of the signed-in user: add Microsoft Graph's delegated permission GroupMember.Read.All to the application and consent to it in the partner's tenant";
+        return Err(("GroupNamesHidden", message.to_owned()));
+    }
+    Ok(false)
+}
+
 fn split<T>(answer: Result<T, RemoteError>) -> (Answer<T>, Option<RemoteError>) {
     match answer {
         Ok(value) => (Ok(value), None),
         Err(error) => (Err((error.reason(), error.message())), Some(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(names: &[Option<&str>], expected: Result<bool, &'static str>) {
+        let id = "f0000000-0000-4000-8000-000000000001".parse().unwrap();
+        let groups: Vec<_> = names.iter().map(|name| Group { id, name: name.map(Into::into) }).collect();
+        assert_eq!(is_admin_agent(&groups).map_err(|(reason, _)| reason), expected, "{names:?}");
+    }
+
+    #[test]
+    fn only_the_group_of_exactly_that_name_makes_an_admin_agent() {
+        check(&[Some("Staff"), Some("AdminAgents")], Ok(true));
+        check(&[], Ok(false));
+        check(&[Some("HelpdeskAgents"), Some("SalesAgents")], Ok(false));
+        check(&[Some("adminagents"), Some("AdminAgents "), Some("My AdminAgents")], Ok(false));
+    }
+
+    #[test]
+    fn a_group_whose_name_is_hidden_may_be_the_one() {
+        check(&[None], Err("GroupNamesHidden"));
+        check(&[Some("Staff"), None], Err("GroupNamesHidden"));
+        check(&[None, Some("AdminAgents")], Ok(true));
+    }
+
+    #[test]
+    fn an_answer_to_the_sign_in_of_before_is_not_kept() {
+        let partner = Partner::default();
+        let before = Timestamp::now() - SignedDuration::from_secs(5);
+        partner.write_accepted(before);
+        partner.sign_in_changed();
+        partner.write_accepted(before);
+        assert_eq!(partner.facts(Timestamp::now(), false), PartnerFacts::UNKNOWN);
+        partner.write_accepted(Timestamp::now());
+        assert!(partner.facts(Timestamp::now(), false).accepted_at.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_grant_goes_first_and_the_others_wait_for_what_comes_of_it() {
+        let partner = Partner::default();
+        let first = partner.trial().await;
+        let waits = async {
+            let _second = partner.trial().await;
+            partner.facts(Timestamp::now(), false).accepted_at
+        };
+        let goes = async {
+            tokio::task::yield_now().await;
+            partner.write_accepted(Timestamp::now());
+            drop(first);
+        };
+        assert!(futures::join!(waits, goes).0.is_some());
+        // From then on nobody waits, and never for longer than for one whose outcome is long in coming.
+        let _untested = (partner.trial().await, partner.trial().await);
+        partner.sign_in_changed();
+        let begun = tokio::time::Instant::now();
+        let _two = (partner.trial().await, partner.trial().await);
+        assert_eq!(begun.elapsed(), TRIAL_MAX);
     }
 }

@@ -140,8 +140,8 @@ impl Fault {
                 "graph_not_consented",
                 "GraphNotConsented",
                 AwaitChange,
-                "the application has no consent for Microsoft Graph: add the delegated permission User.Read to it and \
-                 consent in the partner's tenant",
+                "the application has no consent for Microsoft Graph: add the delegated permissions User.Read and \
+                 GroupMember.Read.All to it and consent in the partner's tenant",
             ),
             Self::Throttled => (
                 "throttled",

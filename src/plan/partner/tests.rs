@@ -144,3 +144,22 @@ fn a_sign_in_that_does_not_work_goes_before_everything() {
         assert!(facts.authorization(now()).denial().is_some_and(|denial| denial.reason == reason));
     }
 }
+
+#[test]
+fn an_indirect_reseller_to_whom_everything_is_refused_is_told_why() {
+    let refused = PartnerFacts { write_refused: Some(refused("ProgramNotActive", 0)), ..PartnerFacts::UNKNOWN };
+    check(&refused, "False/ProgramNotActive", &[]);
+    let explained = |facts: &PartnerFacts| facts.needs_to_explain(now(), false);
+    assert_eq!(explained(&refused), Some(Kind));
+    for (kind, shown, asked) in [
+        (known(PartnerKind::IndirectReseller, 0), "False/IndirectReseller", None),
+        (known(PartnerKind::IndirectReseller, 60), "False/IndirectReseller", Some(Kind)),
+        (known(PartnerKind::DirectBill, 0), "False/ProgramNotActive", None),
+        (failed(), "False/ProgramNotActive", None),
+    ] {
+        let facts = PartnerFacts { kind, ..refused.clone() };
+        check(&facts, shown, &[]);
+        assert_eq!(explained(&facts), asked, "{facts:?}");
+    }
+    assert_eq!(explained(&PartnerFacts::UNKNOWN), None);
+}

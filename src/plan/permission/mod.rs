@@ -273,6 +273,9 @@ impl Pass<'_> {
         let may_grant = is_grant_decided && partner.denial().is_none();
 
         let mut needs = assessment.needs.clone();
+        if wants_grant {
+            needs.extend(self.facts.partner.needs_to_explain(self.now, self.is_asked_anew()));
+        }
         if is_grant_decided {
             // Last of all, and only here: the partner is asked about when nothing else stands in the way of a grant.
             needs.extend(self.facts.partner.needs(self.now, self.is_asked_anew()));

@@ -178,6 +178,24 @@ fn the_partner_is_asked_about_only_when_a_grant_is_about_to_be_decided() {
 }
 
 #[test]
+fn what_kind_of_partner_it_is_is_asked_where_everything_is_refused() {
+    let case = Case::new(Allow, Deny).with(|case| {
+        case.facts.prerequisites.profile = failed("ProgramNotActive");
+        let mut refused = role_refused(case.now);
+        refused.denial.reason = "ProgramNotActive";
+        case.facts.partner = PartnerFacts { write_refused: Some(refused), ..PartnerFacts::UNKNOWN };
+    });
+    assert_eq!(case.does(), "read partner");
+    let told = case.clone().with(|case| {
+        case.facts.partner.kind = known(case.now, PartnerKind::IndirectReseller);
+        case.facts.prerequisites.estate = failed("ProgramNotActive");
+    });
+    assert_eq!((told.does().as_str(), told.shows("Ready").as_str()), ("", "False/IndirectReseller"));
+    let nothing_to_grant = case.with(|case| case.desired.wishes.reservations = Deny);
+    assert_eq!(nothing_to_grant.does(), "");
+}
+
+#[test]
 fn a_known_denial_of_the_partner_stops_a_grant_before_it_is_sent_and_no_revoke() {
     let case = |facts: fn(&Case) -> PartnerFacts| {
         Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| case.facts.partner = facts(case))
