@@ -20,6 +20,7 @@ pub mod prerequisites;
 mod recheck;
 pub mod schedule;
 pub mod summary;
+pub mod urgency;
 
 use std::collections::BTreeSet;
 use std::fmt;

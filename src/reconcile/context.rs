@@ -14,8 +14,9 @@ use super::index::Index;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
 use super::objects::Objects;
+use super::slots::Slots;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
-use crate::model::{Installation, TenantId};
+use crate::model::{Installation, TenantId, Urgency};
 use crate::plan::Need;
 use crate::plan::schedule::Intervals;
 use crate::remote::Remote;
@@ -38,6 +39,10 @@ pub(super) struct Context {
     pub(super) customers: Objects<Customer>,
     pub(super) subscriptions: Objects<AzureSubscription>,
     pub(super) permissions: Objects<CustomerPurchasePermission>,
+    /// Places for the passes of each kind.
+    pub(super) customer_slots: Slots,
+    pub(super) subscription_slots: Slots,
+    pub(super) permission_slots: Slots,
     pub(super) index: Mutex<Index>,
     pub(super) tenants: TenantLocks,
 }
@@ -74,6 +79,22 @@ impl Context {
         for name in &subscriptions {
             self.subscriptions.wake(name);
         }
+    }
+
+    /// Makes all passes over permissions that mean `tenant` urgent: one that is behind them is.
+    pub(super) fn hurry_permissions_of(&self, tenant: TenantId, urgency: Urgency) {
+        let names = self.index().permissions_of_tenant(tenant);
+        for name in &names {
+            self.permission_slots.hurry(name, urgency);
+        }
+    }
+
+    /// Lets no pass begin any more, and none wait for its turn to call.
+    pub(super) fn stop_waiting(&self) {
+        for slots in [&self.customer_slots, &self.subscription_slots, &self.permission_slots] {
+            slots.close();
+        }
+        self.remote.stop_waiting();
     }
 
     /// Has every permission that means `tenant` looked at soon.

@@ -7,9 +7,11 @@ use super::context::Context;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
+use super::slots::Slots;
 use crate::api::{self, CustomerStatus};
-use crate::model::{Fact, TenantId};
+use crate::model::{Fact, TenantId, Urgency};
 use crate::plan::customer::{Facts, NoAction, plan};
+use crate::plan::urgency::urgency;
 use crate::plan::{CustomerRef, Identity, Need, Plan};
 
 /// The kind.
@@ -35,6 +37,18 @@ impl Kind for Customer {
 
     fn handled_request(status: &CustomerStatus) -> Option<&str> {
         status.last_handled_reconcile_at.as_deref()
+    }
+
+    fn slots(context: &Context) -> &Slots {
+        &context.customer_slots
+    }
+
+    fn urgency(object: &Self::Object) -> Urgency {
+        let status = object.status.clone().unwrap_or_default();
+        let request = status.last_handled_reconcile_at.as_deref();
+        Identity::of(&object.metadata).map_or(Urgency::Drift, |identity| {
+            urgency(&identity, status.observed_generation, request, &status.conditions)
+        })
     }
 
     fn tenant(_: &Context, _: &Self::Object) -> Option<TenantId> {

@@ -13,17 +13,19 @@ use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::context::Context;
 use super::error::Error;
 use super::objects::Objects;
 use super::patches::apply_status;
-use crate::model::{Ignorance, TenantId};
+use super::slots::Slots;
+use crate::model::{Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Failure};
-use crate::plan::{Event, Need, Plan, Wait, summary};
-use crate::remote::Advice;
+use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
+use crate::remote::{Advice, Errand, Remote};
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
 const ROUNDS_MAX: usize = 12;
@@ -51,6 +53,10 @@ pub(super) trait Kind: Send + Sync + 'static {
     fn conditions(status: &Self::Status) -> &[Condition];
     /// The newest request in a status to have everything read anew.
     fn handled_request(status: &Self::Status) -> Option<&str>;
+    /// The places for its passes.
+    fn slots(context: &Context) -> &Slots;
+    /// How urgent it is to look at an object.
+    fn urgency(object: &Self::Object) -> Urgency;
     /// The tenant whose other objects must wait while this one's pass runs.
     fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId>;
     /// Observes and plans.
@@ -75,6 +81,8 @@ pub(super) enum Progress {
 /// One pass over one object.
 pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) context: &'a Context,
+    /// The clients, for this pass's errand.
+    pub(super) remote: Remote,
     /// The object, as new as we know it.
     pub(super) object: Arc<K::Object>,
     /// The time of this pass; it does not go on while the pass runs, so that all its rounds plan alike.
@@ -93,13 +101,13 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
     let timeout = context.reconcile_timeout;
     let name = (object.namespace(), object.name_any());
     let uid = object.uid().unwrap_or_default();
+    let Some(place) = object_name(object.as_ref()) else { return Err(Error::Anonymous) };
+    let errand = Errand::new(K::urgency(&K::objects(&context).newest(Arc::clone(&object))));
+    let Some(_slot) = K::slots(&context).enter(&place, &errand).await else { return Ok(Requeue::await_change()) };
     let began = std::time::Instant::now();
     let handle = tokio::spawn({
         let context = Arc::clone(&context);
-        async move {
-            tokio::time::timeout(timeout, pass::<K>(&context, object)).await.unwrap_or(Err(Error::TimedOut(timeout)))
-        }
-        .instrument(span)
+        async move { within(timeout, &errand, pass::<K>(&context, object, &errand)).await }.instrument(span)
     });
     let result = handle.await.unwrap_or_else(|panic| Err(Error::Panicked(panic)));
     let label = result.as_ref().map_or_else(Error::category, |_| "ok");
@@ -107,8 +115,8 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
     match &result {
         Ok(_) => context.backoff.forget(&uid),
         // Somebody has changed the object meanwhile; the next pass sees why.
-        Err(error) if error.category() == "conflict" => {
-            tracing::debug!(kind = %K::Object::kind(&()), "{error}: it has changed");
+        Err(error) if error.is_no_failure() => {
+            tracing::debug!(kind = %K::Object::kind(&()), namespace = name.0, name = name.1, "{error}");
         }
         Err(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
@@ -121,16 +129,49 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Cont
 /// How long an object waits after a pass that failed.
 pub(super) fn error_policy<K: Kind>(object: &K::Object, error: &Error, context: &Context) -> Requeue {
     // What has changed meanwhile is seen at once; only the watch may be a moment behind.
-    if error.category() == "conflict" {
-        return Requeue::requeue(Duration::from_millis(200));
+    match error {
+        Error::Deferred(wait) => {
+            // What waited together does not come back together.
+            return Requeue::requeue(wait.mul_f64(1.0 + fastrand::f64() / 4.0));
+        }
+        error if error.is_no_failure() => return Requeue::requeue(Duration::from_millis(200)),
+        _ => {}
     }
     Requeue::requeue(context.backoff.failed(&object.uid().unwrap_or_default(), error.advice()))
 }
 
-async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requeue, Error> {
+/// Gives a pass so much time. What it waits for its turns does not count.
+async fn within<T>(limit: Duration, errand: &Errand, pass: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    /// Between two looks at a pass that waits.
+    const LOOK: Duration = Duration::from_secs(1);
+    let began = Instant::now();
+    let mut pass = std::pin::pin!(pass);
+    loop {
+        let left = (limit + errand.waited()).saturating_sub(began.elapsed());
+        if left.is_zero() && !errand.is_waiting() {
+            return Err(Error::TimedOut(limit));
+        }
+        if let Ok(result) = tokio::time::timeout(left.max(LOOK), &mut pass).await {
+            return result;
+        }
+    }
+}
+
+fn object_name<K: Resource>(object: &K) -> Option<ObjectName> {
+    let meta = object.meta();
+    Some(ObjectName { namespace: meta.namespace.clone()?, name: meta.name.clone()? })
+}
+
+async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Errand) -> Result<Requeue, Error> {
     let object = K::objects(context).newest(object);
     let _turn = match K::tenant(context, &object) {
-        Some(tenant) => Some(context.tenants.lock(tenant).await),
+        Some(tenant) => {
+            if errand.urgency() == Urgency::Revoke {
+                context.hurry_permissions_of(tenant, Urgency::Revoke);
+            }
+            let _wait = errand.wait();
+            Some(context.tenants.lock(tenant).await)
+        }
         None => None,
     };
     // While this pass waited for its turn, another may have written.
@@ -138,6 +179,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
     let start = K::status(&object).cloned().unwrap_or_default();
     let mut pass = Pass::<K> {
         context,
+        remote: context.remote.on(errand),
         object,
         now: Timestamp::now(),
         failures: BTreeMap::new(),
@@ -153,7 +195,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
         let plan = K::plan(&pass, &before)?;
         let untried: Vec<_> = plan.needs.difference(&tried).cloned().collect();
         if !untried.is_empty() {
-            pass.read(&untried, K::handled_request(&start), &mut first_error).await;
+            pass.read(&untried, K::handled_request(&start), &mut first_error).await?;
             tried.extend(untried);
             continue;
         }
@@ -177,6 +219,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
                     pass.publish(&events).await;
                     return finish(first_error, Wait::ForChange, pass.now);
                 }
+                Err(Error::Remote(error)) if is_worth_no_word(&error) => return Err(deferred(&error)),
                 Err(error @ Error::Remote(_)) => {
                     // What follows is shown, not tried: the next pass will see the truth.
                     first_error.get_or_insert(error);
@@ -187,6 +230,16 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>) -> Result<Requ
         }
     }
     Err(Error::Endless { rounds: ROUNDS_MAX, needs: tried.into_iter().collect() })
+}
+
+/// Whether an object need not tell of a pause that a service has asked for, because it will soon be over.
+fn is_worth_no_word(error: &crate::remote::Error) -> bool {
+    const SOON: Duration = Duration::from_mins(2);
+    error.is_paused_for().is_some_and(|wait| wait <= SOON)
+}
+
+fn deferred(error: &crate::remote::Error) -> Error {
+    Error::Deferred(error.is_paused_for().unwrap_or_default())
 }
 
 fn has_drifted<K: Kind>(status: &K::Status) -> bool {
@@ -209,21 +262,34 @@ fn finish(first_error: Option<Error>, next: Wait, now: Timestamp) -> Result<Requ
 
 impl<K: Kind> Pass<'_, K> {
     /// Reads facts side by side.
-    async fn read(&mut self, needs: &[Need], handled_request: Option<&str>, first_error: &mut Option<Error>) {
+    async fn read(
+        &mut self,
+        needs: &[Need],
+        handled_request: Option<&str>,
+        first_error: &mut Option<Error>,
+    ) -> Result<(), Error> {
         // Who asks for a new look does not want what somebody else has just read.
         let is_strict = self.asks_anew(handled_request);
-        let context = self.context;
-        let readings = needs.iter().map(|need| context.inventory.read(&context.remote, need, self.now, is_strict));
+        let (context, remote) = (self.context, &self.remote);
+        let readings = needs.iter().map(|need| context.inventory.read(remote, need, self.now, is_strict));
         for (need, result) in needs.iter().zip(join_all(readings).await) {
             match result {
                 Ok(true) => context.wake_those_who_show(need),
                 Ok(false) => {}
+                // What has been read is known to the next pass.
+                Err(failed) if is_worth_no_word(&failed.error) => return Err(deferred(&failed.error)),
                 Err(failed) => {
                     self.failures.insert(need.clone(), failed.why);
                     first_error.get_or_insert(Error::Remote(failed.error));
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What this pass is about: how urgent it is, and how long it has waited.
+    pub(super) fn errand(&self) -> &Errand {
+        self.remote.errand()
     }
 
     /// Whether a person asks for everything to be read anew, by a request that the status does not tell of.
@@ -283,5 +349,43 @@ impl<K: Kind> Pass<'_, K> {
             );
             self.context.events.publish(self.object.as_ref(), event).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_that_takes_too_long_is_given_up() {
+        let (errand, began) = (Errand::new(Urgency::Sweep), Instant::now());
+        let ended = within::<()>(LIMIT, &errand, pending()).await;
+        assert!(matches!(ended, Err(Error::TimedOut(LIMIT))));
+        assert!(began.elapsed() < LIMIT * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_pass_waits_for_its_turns_does_not_count() {
+        let errand = Errand::new(Urgency::Sweep);
+        let pass = async {
+            let wait = errand.wait();
+            tokio::time::sleep(LIMIT * 50).await;
+            drop(wait);
+            tokio::time::sleep(LIMIT / 2).await;
+            Ok(())
+        };
+        within(LIMIT, &errand, pass).await.unwrap();
+        let pass = async {
+            let wait = errand.wait();
+            tokio::time::sleep(LIMIT).await;
+            drop(wait);
+            pending::<Result<(), _>>().await
+        };
+        let ended = within(LIMIT, &errand, pass).await;
+        assert!(matches!(ended, Err(Error::TimedOut(LIMIT))), "but only that");
     }
 }

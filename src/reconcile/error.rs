@@ -26,6 +26,12 @@ pub enum Error {
     /// The object has changed since it was planned with.
     #[error("the object has changed since the watch showed it; nothing was granted")]
     Outdated,
+    /// A grant waited so long for its turn that what it was planned with is to be looked at again.
+    #[error("the pass waited too long for its turn; nothing was granted, and its facts are looked at again")]
+    Late,
+    /// A service wants nothing to be sent for a while. Nothing is wrong with the object.
+    #[error("nothing is sent for {} s, as the service has asked", .0.as_secs())]
+    Deferred(Duration),
     /// The pass took too long.
     #[error("the pass took longer than {} s and was given up", .0.as_secs())]
     TimedOut(Duration),
@@ -53,6 +59,8 @@ impl Error {
             Self::Kubernetes { source, .. } if is_conflict(source) => "conflict",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Outdated => "conflict",
+            Self::Late => "late",
+            Self::Deferred(_) => "deferred",
             Self::SuccessorGone(_) => "successor_gone",
             Self::TimedOut(_) => "timed_out",
             Self::Endless { .. } => "endless",
@@ -61,13 +69,20 @@ impl Error {
         }
     }
 
+    /// Whether nothing went wrong: the next pass begins afresh.
+    pub(super) fn is_no_failure(&self) -> bool {
+        matches!(self.category(), "conflict" | "late" | "deferred")
+    }
+
     /// What the next attempt should wait for.
     pub fn advice(&self) -> Advice {
         match self {
             Self::Remote(error) => error.advice(),
+            Self::Deferred(wait) => Advice::RetryAfter(*wait),
             Self::Anonymous => Advice::AwaitChange,
             Self::Kubernetes { .. }
             | Self::Outdated
+            | Self::Late
             | Self::SuccessorGone(_)
             | Self::TimedOut(_)
             | Self::Endless { .. }

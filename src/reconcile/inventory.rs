@@ -176,7 +176,7 @@ impl Inventory {
         let earliest = if is_strict { since } else { since.saturating_sub(JUST_READ).unwrap_or(Timestamp::MIN) };
         let _waiting = matches!(need, Need::Customer(_)).then(|| Waiting::begin(&self.waiting_for_profiles));
         let turn = self.turn(need);
-        let _turn = turn.lock().await;
+        let _turn = in_turn(remote, &turn).await;
         if self.is_read(need, if matches!(need, Need::Policy(_)) { since } else { earliest }) {
             return Ok(false);
         }
@@ -227,7 +227,7 @@ impl Inventory {
         if self.waiting_for_profiles.load(Ordering::Relaxed) >= READ_BY_THE_PAGE_FROM {
             // One list for all who wait; a customer that hangs by itself holds up nobody else.
             let turn = self.turn_of(TurnKey::Profiles);
-            let _turn = turn.lock().await;
+            let _turn = in_turn(remote, &turn).await;
             if self.is_read(&Need::Customer(customer), earliest) {
                 return Ok(true);
             }
@@ -350,6 +350,12 @@ impl Inventory {
     fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits for a turn. Who holds it may wait long for its call, which is no fault of whoever is behind.
+async fn in_turn<'a>(remote: &Remote, turn: &'a tokio::sync::Mutex<()>) -> tokio::sync::MutexGuard<'a, ()> {
+    let _wait = remote.errand().wait();
+    turn.lock().await
 }
 
 /// Counts a waiting pass for as long as it lives, also when the pass is dropped.

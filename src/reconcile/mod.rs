@@ -23,6 +23,7 @@ mod past;
 mod patches;
 mod permission;
 mod run;
+mod slots;
 mod subscription;
 mod watch;
 mod watermark;

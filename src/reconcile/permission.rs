@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
@@ -12,19 +12,24 @@ use super::customer::reference;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
+use super::partner::Trial;
 use super::patches;
+use super::slots::Slots;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
-use crate::model::{Fact, PolicyState, TenantId};
+use crate::model::{Fact, PolicyState, TenantId, Urgency};
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
     Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts, Successor, Write,
-    plan, successor,
+    plan, successor, urgency,
 };
 use crate::plan::{CustomerRef, Need, ObjectName};
 
 /// A grant that has waited for longer than this has the API server asked once more whether the object is the same.
 const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Longest time from the beginning of a pass to a grant. The facts behind it were recent when the pass began.
+const GRANT_PASS_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// The kind.
 #[derive(Debug)]
@@ -51,6 +56,15 @@ impl Kind for Permission {
         status.last_handled_reconcile_at.as_deref()
     }
 
+    fn slots(context: &Context) -> &Slots {
+        &context.permission_slots
+    }
+
+    fn urgency(object: &Self::Object) -> Urgency {
+        let status = object.status.clone().unwrap_or_default();
+        Desired::of(object).map_or(Urgency::Drift, |desired| urgency(&desired, &status))
+    }
+
     fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId> {
         tenant(context, &Desired::of(object)?)
     }
@@ -71,14 +85,14 @@ impl Kind for Permission {
                 }
                 Action::Write { tenant, write, is_grant } => {
                     let began = Instant::now();
-                    let trial = if *is_grant { Some(pass.context.inventory.partner.trial().await) } else { None };
+                    let trial = if *is_grant { Some(trial(pass).await) } else { None };
+                    await_turn(pass, *tenant, *is_grant).await?;
                     if *is_grant && partner(pass).authorization(pass.now).denial().is_some() {
                         // One that went before was refused, as this one would be: that is shown without trying.
                         return Ok(Progress::LookAgain);
                     }
-                    // A claim made in this pass has asked already.
-                    if *is_grant && (!pass.is_confirmed || began.elapsed() > LOOKED_AT_AGAIN_AFTER) {
-                        confirm_object(pass).await?;
+                    if *is_grant {
+                        make_sure(pass, began).await?;
                     }
                     let progress = send(pass, *tenant, write).await;
                     drop(trial);
@@ -201,6 +215,33 @@ fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Conten
     (contenders, heir)
 }
 
+/// Waits until the write may be sent.
+async fn await_turn(pass: &mut Pass<'_, Permission>, tenant: TenantId, is_grant: bool) -> Result<(), Error> {
+    if !is_grant {
+        pass.errand().raise(Urgency::Revoke);
+    }
+    if let Err(error) = pass.remote.partner_center.await_turn(tenant).await {
+        pass.failed(&error);
+        return Err(Error::Remote(error));
+    }
+    Ok(())
+}
+
+/// Makes sure of a grant that has waited since `began`: meanwhile it may have been taken back.
+async fn make_sure(pass: &Pass<'_, Permission>, began: Instant) -> Result<(), Error> {
+    if Timestamp::now().duration_since(pass.now) > GRANT_PASS_MAX {
+        return Err(Error::Late);
+    }
+    // A claim made in this pass has asked already, unless that is a while ago.
+    if pass.is_confirmed && began.elapsed() <= LOOKED_AT_AGAIN_AFTER { Ok(()) } else { confirm_object(pass).await }
+}
+
+/// Waits until no other grant finds out for the first time whether grants are accepted. It may itself wait for its turn.
+async fn trial<'a>(pass: &Pass<'a, Permission>) -> Trial<'a> {
+    let _wait = pass.errand().wait();
+    pass.context.inventory.partner.trial().await
+}
+
 /// Asks the API server whether the object is still as it was planned with: a watch may stall, and a grant that was taken
 /// back meanwhile must not go out. A revoke does not wait for this.
 async fn confirm_object(pass: &Pass<'_, Permission>) -> Result<(), Error> {
@@ -228,7 +269,7 @@ async fn pass_on(context: &Context, name: &ObjectName, uid: &str, tenant: Tenant
 async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
     let context = pass.context;
     let correlation = context.installation.correlation_id(tenant, std::array::from_fn(|_| fastrand::u8(..)));
-    let partner_center = &context.remote.partner_center;
+    let partner_center = pass.remote.partner_center.clone();
     let at = Timestamp::now();
     // Whatever becomes of this pass, what Partner Center holds is unknown until the answer is there.
     let before = context.inventory.write_begins(tenant);

@@ -25,12 +25,13 @@ use super::metrics::Metrics;
 use super::objects::Objects;
 use super::outage::{self, Operator, Polls};
 use super::permission::Permission;
+use super::slots::Slots;
 use super::subscription::Subscription;
 use super::watch::{Watched, follow};
 use super::watermark::Memory;
-use crate::model::{Installation, Origin, TenantId};
+use crate::model::{Installation, Origin, TenantId, Urgency};
 use crate::plan::schedule::Intervals;
-use crate::remote::Remote;
+use crate::remote::{Errand, Remote};
 
 /// How long the first poll of the activity feed may hold everything up. Without it, the feed is not trusted yet.
 const FIRST_POLL_MAX: Duration = Duration::from_secs(10);
@@ -91,6 +92,9 @@ pub async fn run(
         customers: customers.objects,
         subscriptions: subscriptions.objects,
         permissions: permissions.objects,
+        customer_slots: Slots::new(settings.concurrency),
+        subscription_slots: Slots::new(settings.concurrency),
+        permission_slots: Slots::new(settings.concurrency),
         index: std::sync::Mutex::default(),
         tenants: TenantLocks::default(),
         remote,
@@ -157,18 +161,25 @@ pub async fn run(
                 }
             }
         }),
+        tokio::spawn(stop_waiting(Arc::clone(&context), shutdown.clone())),
     ];
 
-    let concurrency = settings.concurrency;
     futures::join!(
-        control::<Customer>(customers.store, customers.wakes, &context, concurrency, shutdown.clone()),
-        control::<Subscription>(subscriptions.store, subscriptions.wakes, &context, concurrency, shutdown.clone()),
-        control::<Permission>(permissions.store, permissions.wakes, &context, concurrency, shutdown),
+        control::<Customer>(customers.store, customers.wakes, &context, shutdown.clone()),
+        control::<Subscription>(subscriptions.store, subscriptions.wakes, &context, shutdown.clone()),
+        control::<Permission>(permissions.store, permissions.wakes, &context, shutdown),
     );
     for task in followers.into_iter().chain(background) {
         task.abort();
     }
     Ok(())
+}
+
+/// Ends all waits when no new work shall be begun.
+async fn stop_waiting(context: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
+    // An error means that the process has gone on without us: end as well.
+    let _ = shutdown.wait_for(|is_down| *is_down).await;
+    context.stop_waiting();
 }
 
 type Wakes<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
@@ -195,12 +206,11 @@ where
     }
 }
 
-/// Runs the passes of one kind: never two of one object, at most `concurrency` at once, each in its own task.
+/// Runs the passes of one kind: never two of one object, as many at once as there are places, each in its own task.
 async fn control<K: Watched>(
     store: Store<K::Object>,
     wakes: Wakes<K::Object>,
     context: &Arc<Context>,
-    concurrency: u16,
     mut shutdown: watch::Receiver<bool>,
 ) where
     K::Object: kube::Resource<DynamicType = ()>,
@@ -216,7 +226,8 @@ async fn control<K: Watched>(
         Arc::clone(context),
         store,
         queue,
-        Config::default().concurrency(concurrency),
+        // Without a limit, which is what 0 means: passes wait for their places by urgency, not by arrival.
+        Config::default().concurrency(0),
     )
     .for_each(|result| async move {
         match result {
@@ -255,7 +266,10 @@ async fn follow_feed(
 async fn poll(context: &Context, operator: &Operator, polls: &mut Polls) -> HashSet<TenantId> {
     let at = Timestamp::now();
     let (from, to) = context.feed.window(at);
-    let result = context.remote.partner_center.activity(from, to).await;
+    // It finds what is to be revoked, and while it is trusted nothing else needs to be read. No other call waits for more
+    // than one of it, since it makes them one after the other.
+    let remote = context.remote.on(&Errand::new(Urgency::Revoke));
+    let result = remote.partner_center.activity(from, to).await;
     let touched = match result {
         Ok(records) => {
             context.inventory.partner.signed_in();

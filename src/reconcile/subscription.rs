@@ -8,11 +8,13 @@ use super::customer::reference;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
+use super::slots::Slots;
 use crate::api::{self, AzureSubscriptionStatus};
-use crate::model::{Fact, OwnerHolders, TenantId};
+use crate::model::{Fact, OwnerHolders, TenantId, Urgency};
 use crate::plan::azure_subscription::{Facts, plan};
 use crate::plan::customer::NoAction;
 use crate::plan::prerequisites::SubscriptionWish;
+use crate::plan::urgency::urgency;
 use crate::plan::{CustomerRef, Identity, Need, ObjectName, Plan};
 
 /// The kind.
@@ -38,6 +40,18 @@ impl Kind for Subscription {
 
     fn handled_request(status: &AzureSubscriptionStatus) -> Option<&str> {
         status.last_handled_reconcile_at.as_deref()
+    }
+
+    fn slots(context: &Context) -> &Slots {
+        &context.subscription_slots
+    }
+
+    fn urgency(object: &Self::Object) -> Urgency {
+        let status = object.status.clone().unwrap_or_default();
+        let request = status.last_handled_reconcile_at.as_deref();
+        Identity::of(&object.metadata).map_or(Urgency::Drift, |identity| {
+            urgency(&identity, status.observed_generation, request, &status.conditions)
+        })
     }
 
     fn tenant(_: &Context, _: &Self::Object) -> Option<TenantId> {

@@ -179,6 +179,8 @@ pub(super) async fn follow<K: Watched>(
                 }
                 K::note(&context, &name, Some(&object));
                 if K::objects(&context).is_news(&object) {
+                    // Its pass may wait already, less urgent than the object is by now.
+                    K::slots(&context).hurry(&name, K::urgency(&object));
                     K::objects(&context).wake(&name);
                 }
                 if concerns_others {

@@ -18,6 +18,7 @@ mod stages;
 
 mod architecture;
 mod behind;
+mod budget;
 mod claims;
 mod command_line;
 mod crash;

@@ -15,6 +15,7 @@ mod report;
 mod target;
 #[cfg(test)]
 mod tests;
+mod urgency;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -33,6 +34,7 @@ pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
 pub use desired::{Desired, Wishes};
 pub use ownership::{Contender, Ownership, ownership, successor};
+pub use urgency::urgency;
 
 use assessment::{Assessment, assess};
 use held::Held;

@@ -6,4 +6,5 @@ mod grants;
 mod held;
 mod modes;
 mod support;
+mod urgency;
 mod world;

@@ -1,0 +1,32 @@
+//! How urgent a permission is.
+
+use super::Desired;
+use super::held::state;
+use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode, PurchaseSwitch, SwitchState};
+use crate::model::{Switch, Urgency};
+
+/// How urgent it is to look at `desired`, as far as it and its status tell. What only Partner Center tells is not in it:
+/// a write that revokes is urgent whatever this says.
+pub fn urgency(desired: &Desired, before: &CustomerPurchasePermissionStatus) -> Urgency {
+    if may_revoke(desired, before) {
+        return Urgency::Revoke;
+    }
+    crate::plan::urgency::urgency(
+        &desired.identity,
+        before.observed_generation,
+        before.last_handled_reconcile_at.as_deref(),
+        &before.conditions,
+    )
+}
+
+fn may_revoke(desired: &Desired, before: &CustomerPurchasePermissionStatus) -> bool {
+    if desired.mode != Mode::Enforce || desired.is_abandoned {
+        return false;
+    }
+    if desired.is_deleting {
+        return desired.has_finalizer && desired.deletion_policy == DeletionPolicy::Revoke;
+    }
+    let is_allowed =
+        |switch| before.effective.as_ref().and_then(|effective| state(effective, switch)) == Some(SwitchState::Allow);
+    Switch::ALL.into_iter().any(|switch| desired.wishes.of(switch) == PurchaseSwitch::Deny && is_allowed(switch))
+}
