@@ -61,6 +61,8 @@ pub(crate) struct Measurement {
     pub(crate) activity: Phase,
     /// The first minute after a restart.
     pub(crate) restart: Phase,
+    /// Requests that Partner Center is sent in a minute by default.
+    pub(crate) calls_per_minute: u16,
     /// Remote calls of that minute that were due anyway, restart or not.
     pub(crate) restart_timetable: usize,
     /// Events by the kind they are about, until nothing more was to be done.
@@ -130,6 +132,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Measurement, Failure> {
         first,
         activity,
         restart,
+        calls_per_minute: defaults.partner_center_calls_per_minute.get(),
         restart_timetable,
         first_events,
         all_events,
@@ -161,7 +164,9 @@ impl Bench {
 
     fn start_operator(&mut self) -> Result<(), Failure> {
         let concurrency = self.concurrency.map(|concurrency| concurrency.to_string());
-        let arguments: Vec<_> = concurrency.iter().flat_map(|count| ["--concurrency", count]).collect();
+        // Else the budget would be measured, and not the machine.
+        let mut arguments = vec!["--partner-center-calls-per-minute", "60000"];
+        arguments.extend(concurrency.iter().flat_map(|count| ["--concurrency", count]));
         Ok(self.stage.operator.start_with_defaults(&arguments)?)
     }
 

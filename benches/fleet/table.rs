@@ -77,6 +77,15 @@ pub(crate) fn report(measured: &Measurement, options: &Options) -> String {
         table.row(numbers(format!("  {operation}"), counts));
     }
 
+    let budget = Budget::of(measured);
+    table.section(
+        "by the default budget of Partner Center",
+        [format!("{} a minute", measured.calls_per_minute).as_str()],
+    );
+    table.row(["calls to Partner Center for a permission", &per(budget.calls, options.objects)]);
+    table.row(["permissions in a minute, after the first", &whole(budget.permissions_a_minute(options.objects))]);
+    table.row(["minutes until all are permitted", &budget.minutes().to_string()]);
+
     table.rows.push(Vec::new());
     table.row(numbers("Kubernetes requests".to_owned(), phases.map(|phase| phase.kubernetes.total())));
     let by_kind = phases.map(|phase| by_verb_and_resource(&phase.kubernetes));
@@ -123,6 +132,33 @@ pub(crate) fn report(measured: &Measurement, options: &Options) -> String {
          * measured elsewhere on 2 cores, for the bare job: no prerequisites, events or activity log.\n  \
          Go: controller-runtime with 16 workers. provider-http: Crossplane's.\n"
     )
+}
+
+/// What the default budget makes of the counts.
+struct Budget {
+    /// Calls to Partner Center until everything was `Ready`.
+    calls: u64,
+    /// Calls that may be made at once: a fifth of what is allowed in a minute. The rest flows in.
+    at_once: u64,
+    a_minute: u64,
+}
+
+impl Budget {
+    fn of(measured: &Measurement) -> Self {
+        let to_others = ["token", "list_role_assignments"];
+        let calls = measured.first.remote.iter().filter(|(operation, _)| !to_others.contains(&operation.as_str()));
+        let allowed = u64::from(measured.calls_per_minute);
+        Self { calls: calls.map(|(_, count)| count).sum(), at_once: allowed / 5, a_minute: allowed - allowed / 5 }
+    }
+
+    fn permissions_a_minute(&self, objects: u32) -> u64 {
+        self.a_minute * u64::from(objects) / self.calls.max(1)
+    }
+
+    /// Rounded up.
+    fn minutes(&self) -> u64 {
+        self.calls.saturating_sub(self.at_once).div_ceil(self.a_minute.max(1))
+    }
 }
 
 /// Requests by verb and resource, whatever namespace they were for; refused and conflicting ones apart.
