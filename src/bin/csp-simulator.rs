@@ -51,6 +51,11 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "World")]
     customers: u32,
 
+    /// Make all that looks random (ids, etags, tokens) from this number: the same requests get the same answers again,
+    /// but for the time, which PUT /simulator/clock can freeze.
+    #[arg(long, value_name = "N", help_heading = "Behaviour")]
+    seed: Option<u64>,
+
     /// Delay every answer of the simulated APIs.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0, help_heading = "Behaviour")]
     latency_ms: u64,
@@ -112,7 +117,10 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         Some(path) => read_world(path)?,
         None => World::generated(arguments.customers),
     };
-    let simulator = Simulator::new(world);
+    let simulator = match arguments.seed {
+        Some(seed) => Simulator::seeded(world, seed),
+        None => Simulator::new(world),
+    };
     simulator.set_latency_ms(arguments.latency_ms);
     simulator.set_audit_delay_ms(arguments.audit_delay_ms);
 

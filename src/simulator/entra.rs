@@ -9,15 +9,17 @@ use std::collections::{HashMap, VecDeque};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::audit::operation_date;
 use super::client_proof;
 use super::consent;
 use super::exchange::{Answer, Outcome, Request};
 use super::interactive;
+use super::random::Random;
 use super::state::State;
 use super::tokens::{self, Audience, Claims};
 use super::world::{Partner, User};
@@ -27,6 +29,10 @@ const ROTATED_TOKENS_MAX: usize = 10_000;
 
 /// How every issued refresh token begins, so that one is recognised wherever it turns up.
 const REFRESH_TOKEN_MARK: &str = "0.SimRefresh-";
+
+/// How long a refresh token can be redeemed:
+/// <https://learn.microsoft.com/en-us/entra/identity-platform/refresh-tokens#token-lifetime>.
+const REFRESH_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The resource of a redemption that names none.
 pub(crate) const DEFAULT_RESOURCE: &str = "https://api.partnercenter.microsoft.com";
@@ -50,6 +56,8 @@ pub(crate) struct RefreshTokens {
 struct Grant {
     upn: String,
     resource: String,
+    /// Of a seed: when it was first redeemed.
+    issued_at: Option<Timestamp>,
     spent: bool,
     /// The administrator has signed the user out everywhere since.
     revoked: bool,
@@ -63,16 +71,16 @@ impl RefreshTokens {
         let mut tokens = Self::default();
         for user in &partner.users {
             if let Some(token) = &user.refresh_token {
-                tokens.owners.insert(token.clone(), Grant::new(&user.upn, DEFAULT_RESOURCE, false));
+                tokens.owners.insert(token.clone(), Grant::new(&user.upn, DEFAULT_RESOURCE, None, false));
             }
         }
         tokens
     }
 
     /// A new token for this user.
-    fn issue(&mut self, upn: &str, resource: &str, public: bool) -> String {
-        let token = format!("{REFRESH_TOKEN_MARK}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        self.owners.insert(token.clone(), Grant::new(upn, resource, public));
+    fn issue(&mut self, random: &Random, upn: &str, resource: &str, now: Timestamp, public: bool) -> String {
+        let token = format!("{REFRESH_TOKEN_MARK}{}", random.word(2));
+        self.owners.insert(token.clone(), Grant::new(upn, resource, Some(now), public));
         self.rotated.push_back(token.clone());
         if self.rotated.len() > ROTATED_TOKENS_MAX
             && let Some(oldest) = self.rotated.pop_front()
@@ -87,7 +95,7 @@ impl RefreshTokens {
         if self.owners.get(&token).is_some_and(|grant| !grant.upn.eq_ignore_ascii_case(upn)) {
             return Err("the refresh token belongs to another user".to_owned());
         }
-        self.owners.insert(token, Grant::new(upn, DEFAULT_RESOURCE, false));
+        self.owners.insert(token, Grant::new(upn, DEFAULT_RESOURCE, None, false));
         Ok(())
     }
 
@@ -100,8 +108,9 @@ impl RefreshTokens {
 }
 
 impl Grant {
-    fn new(upn: &str, resource: &str, public: bool) -> Self {
-        Self { upn: upn.to_owned(), resource: resource.to_owned(), spent: false, revoked: false, public }
+    fn new(upn: &str, resource: &str, issued_at: Option<Timestamp>, public: bool) -> Self {
+        let (upn, resource) = (upn.to_owned(), resource.to_owned());
+        Self { upn, resource, issued_at, spent: false, revoked: false, public }
     }
 }
 
@@ -236,9 +245,20 @@ pub(crate) fn known_client(state: &State, request: &Request, client: &str) -> Re
 fn redeem(state: &mut State, request: &Request, form: &Form, tenant: Uuid, version: Version) -> Outcome {
     let presented = form.required(request, "refresh_token")?.to_owned();
     let invalid_grant = |code, text: &str| refuse(request, StatusCode::BAD_REQUEST, "invalid_grant", code, text);
-    let Some(grant) = state.refresh_tokens.owners.get(&presented).cloned() else {
+    let Some(grant) = state.refresh_tokens.owners.get_mut(&presented) else {
         return Err(invalid_grant(9_002_313, "Invalid request. Request is malformed or invalid."));
     };
+    let issued_at = *grant.issued_at.get_or_insert(request.at);
+    let grant = grant.clone();
+    if request.at.duration_since(issued_at) >= REFRESH_TOKEN_LIFETIME {
+        return Err(invalid_grant(
+            700_082,
+            &format!(
+                "The refresh token has expired due to inactivity. The token was issued on {} and was inactive for 90.00:00:00.",
+                operation_date(issued_at)
+            ),
+        ));
+    }
     if state.settings.revoke_refresh_tokens || grant.revoked {
         return Err(invalid_grant(
             50173,
@@ -296,7 +316,7 @@ pub(crate) fn issue_to(
     let mut body = token_body(state, &claims, version);
     let mut sent = None;
     if wanted.refresh_token {
-        let refresh_token = state.refresh_tokens.issue(&user.upn, resource, wanted.public);
+        let refresh_token = state.refresh_tokens.issue(&request.random, &user.upn, resource, request.at, wanted.public);
         sent = Some(state.issued.add(&refresh_token, &user.upn, tenant, request.at, &claims.uti));
         body["refresh_token"] = json!(refresh_token);
     }
@@ -401,7 +421,7 @@ fn app_claims(state: &State, now: Timestamp, tenant: Uuid, resource: &str, versi
         name: None,
         amr: Vec::new(),
         scp: None,
-        uti: Uuid::new_v4().simple().to_string(),
+        uti: state.random.word(1),
         ver: match version {
             Version::V1 => "1.0".to_owned(),
             Version::V2 => "2.0".to_owned(),
@@ -457,7 +477,8 @@ fn id_token(claims: &Claims, nonce: Option<&str>) -> String {
 
 /// Somebody signs in with a browser: a refresh token that is issued outside any request of an application.
 pub(crate) fn sign_in(state: &mut State, user: &str) -> String {
-    state.refresh_tokens.issue(user, DEFAULT_RESOURCE, false)
+    let now = state.clock.now();
+    state.refresh_tokens.issue(&state.random, user, DEFAULT_RESOURCE, now, false)
 }
 
 fn success(body: &Value) -> Answer {
@@ -466,8 +487,9 @@ fn success(body: &Value) -> Answer {
 
 /// A refusal in Entra's shape.
 pub(crate) fn refuse(request: &Request, status: StatusCode, error: &str, code: u32, text: &str) -> Answer {
-    let trace = Uuid::new_v4();
-    let correlation = request.header("client-request-id").map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+    let trace = request.random.uuid();
+    let correlation =
+        request.header("client-request-id").map_or_else(|| request.random.uuid().to_string(), str::to_owned);
     let timestamp = request.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     Answer::json(
         status,
@@ -500,10 +522,11 @@ mod tests {
 
     #[test]
     fn the_oldest_rotated_tokens_are_forgotten_and_seeds_are_not() {
+        let random = Random::new(None);
         let mut tokens = RefreshTokens::seeded(&Partner::default());
-        let first = tokens.issue("ada@contoso.com", DEFAULT_RESOURCE, false);
+        let first = tokens.issue(&random, "ada@contoso.com", DEFAULT_RESOURCE, Timestamp::UNIX_EPOCH, false);
         for _ in 0..ROTATED_TOKENS_MAX {
-            tokens.issue("ada@contoso.com", DEFAULT_RESOURCE, false);
+            tokens.issue(&random, "ada@contoso.com", DEFAULT_RESOURCE, Timestamp::UNIX_EPOCH, false);
         }
         assert!(!tokens.owners.contains_key(&first));
         assert!(tokens.owners.contains_key(super::super::world::DEFAULT_REFRESH_TOKEN));

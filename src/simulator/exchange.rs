@@ -9,11 +9,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::issued::Sent;
+use super::random::Random;
 
 /// A request, read completely.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) at: Timestamp,
+    /// Where the ids of its answer come from.
+    pub(crate) random: Random,
     /// How it came: `http` or `https`.
     pub(crate) scheme: &'static str,
     pub(crate) method: Method,

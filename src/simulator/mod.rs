@@ -17,6 +17,7 @@
 mod arm;
 mod audit;
 mod client_proof;
+mod clock;
 mod connection;
 mod consent;
 mod control;
@@ -30,6 +31,7 @@ mod interactive;
 mod issued;
 mod partner_center;
 mod policy;
+mod random;
 mod rate_limit;
 mod request_log;
 mod routes;

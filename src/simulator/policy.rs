@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::audit::{self, Record};
+use super::random::Random;
 use super::state::State;
 
 /// The resources whose purchase can be permitted: <https://learn.microsoft.com/en-us/partner-center/developer/self-serve-policy-resources>.
@@ -32,14 +33,15 @@ pub(crate) struct Permission {
 
 impl Policy {
     /// A policy with these permissions and an etag nobody has seen; none when there are no permissions.
-    pub(crate) fn new(permissions: Vec<Permission>) -> Option<Self> {
+    pub(crate) fn new(random: &Random, permissions: Vec<Permission>) -> Option<Self> {
         // The etag's own quote marks are part of its value.
-        (!permissions.is_empty()).then(|| Self { permissions, etag: format!("\"{}\"", Uuid::new_v4()) })
+        (!permissions.is_empty()).then(|| Self { permissions, etag: format!("\"{}\"", random.uuid()) })
     }
 
     /// A policy that permits the purchase of these resources.
-    pub(crate) fn permitting(resources: &[String]) -> Option<Self> {
+    pub(crate) fn permitting(random: &Random, resources: &[String]) -> Option<Self> {
         Self::new(
+            random,
             resources
                 .iter()
                 .map(|resource| Permission { resource: resource.clone(), action: PURCHASE.to_owned() })
@@ -109,7 +111,7 @@ pub(crate) fn write(
     let partner = state.partner.tenant_id;
     let customer = state.customers.get_mut(&tenant)?;
     let old = customer.policy.take();
-    customer.policy = Policy::new(permissions);
+    customer.policy = Policy::new(&state.random, permissions);
     let operation = match (&old, &customer.policy) {
         (None, None) => return None,
         (None, Some(_)) => "create_self_serve_policy",

@@ -17,8 +17,9 @@ use uuid::Uuid;
 use super::connection::{Accept, AcceptTls, Connection};
 use super::control;
 use super::delivery::response;
-use super::exchange::{Answer, Delivery, Request};
+use super::exchange::{Answer, Delivery, Request, http_date};
 use super::faults::{ControlCall, CutHow, FaultAnswer};
+use super::random::Random;
 use super::request_log::Entry;
 use super::routes::{Api, Route};
 use super::settings::Settings;
@@ -40,7 +41,17 @@ pub struct Simulator {
 impl Simulator {
     /// A simulator of this world, with the default settings.
     pub fn new(world: World) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(world, Settings::default()))) }
+        Self::with(world, Random::new(None))
+    }
+
+    /// The same, where all that looks random (ids, etags, tokens) is the same for the same seed and the same requests in
+    /// the same order.
+    pub fn seeded(world: World, seed: u64) -> Self {
+        Self::with(world, Random::new(Some(seed)))
+    }
+
+    fn with(world: World, random: Random) -> Self {
+        Self { state: Arc::new(Mutex::new(State::new(world, Settings::default(), random))) }
     }
 
     /// Delays every answer of the simulated APIs by so many milliseconds.
@@ -51,6 +62,11 @@ impl Simulator {
     /// Delays the audit record of every write by so many milliseconds.
     pub fn set_audit_delay_ms(&self, audit_delay_ms: u64) {
         self.lock().settings.audit_delay_ms = audit_delay_ms;
+    }
+
+    /// What the simulated clock shows.
+    fn now(&self) -> Timestamp {
+        self.lock().clock.now()
     }
 
     /// No handler leaves the state half changed when it panics, so a poisoned lock is as good as any.
@@ -81,16 +97,16 @@ async fn handle(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: axum::extract::Request,
 ) -> Response {
-    let Ok(mut request) = read(request, connection.scheme()).await else {
+    let Ok(mut request) = read(&simulator, request, connection.scheme()).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     if request.segments().first().is_some_and(|first| first.eq_ignore_ascii_case(control::PREFIX)) {
         let answer = control::answer(&mut simulator.lock(), &request);
-        return response(answer, &connection);
+        return dated(answer, &simulator, &connection);
     }
     let arrival = arrive(&simulator, &request);
     sleep(arrival.latency).await;
-    request.at = Timestamp::now();
+    request.at = simulator.now();
     let answer = answer_with_fault(&simulator, &mut request, &arrival).await;
     let Some(answer) = answer else {
         connection.cut();
@@ -101,20 +117,37 @@ async fn handle(
     if let Some(sent) = answer.sent.clone().filter(|_| answer.delivery == Delivery::Whole) {
         connection.tell(sent);
     }
-    response(answer, &connection)
+    dated(answer, &simulator, &connection)
 }
 
-async fn read(request: axum::extract::Request, scheme: &'static str) -> Result<Request, axum::Error> {
+/// The response, with the time of the simulated clock, unless the answer has another.
+fn dated(answer: Answer, simulator: &Simulator, connection: &Connection) -> Response {
+    let has_date = answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date"));
+    let answer = if has_date { answer } else { answer.with_header("date", http_date(simulator.now())) };
+    response(answer, connection)
+}
+
+async fn read(
+    simulator: &Simulator,
+    request: axum::extract::Request,
+    scheme: &'static str,
+) -> Result<Request, axum::Error> {
     let (parts, body) = request.into_parts();
+    let body = to_bytes(body, BODY_BYTES_MAX).await?.to_vec();
+    let (at, random) = {
+        let state = simulator.lock();
+        (state.clock.now(), state.random.clone())
+    };
     let query = parts.uri.query().unwrap_or_default();
     Ok(Request {
-        at: Timestamp::now(),
+        at,
+        random,
         scheme,
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         headers: parts.headers,
-        body: to_bytes(body, BODY_BYTES_MAX).await?.to_vec(),
+        body,
     })
 }
 
@@ -203,7 +236,7 @@ async fn answer_with_fault(simulator: &Simulator, request: &mut Request, arrival
         Some(FaultAnswer::Delay { delay_ms, applied: false }) => {
             // When the client gives up meanwhile, the server drops this future, and the request has no effect.
             sleep(Duration::from_millis(*delay_ms)).await;
-            request.at = Timestamp::now();
+            request.at = simulator.now();
             Some(take_effect(simulator, request, arrival))
         }
         Some(FaultAnswer::Late { delay_ms }) => {
@@ -216,7 +249,7 @@ async fn answer_with_fault(simulator: &Simulator, request: &mut Request, arrival
 
 async fn carry_out_later(simulator: Simulator, mut request: Request, arrival: Arrival, delay_ms: u64) -> Answer {
     sleep(Duration::from_millis(delay_ms)).await;
-    request.at = Timestamp::now();
+    request.at = simulator.now();
     take_effect(&simulator, &request, &arrival)
 }
 
@@ -251,7 +284,7 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
         state.log.took_effect(arrival.seq, route.operation());
     }
     for call in calls {
-        let answer = control::answer(&mut state, &control_request(call, request.at));
+        let answer = control::answer(&mut state, &control_request(call, request.at, request.random.clone()));
         if !answer.status.is_success() {
             tracing::warn!(path = call.path(), status = %answer.status, body = answer.body, "a fault's call was refused");
         }
@@ -259,9 +292,10 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
     with_response_headers(answer, route.api(), request)
 }
 
-fn control_request(call: &ControlCall, at: Timestamp) -> Request {
+fn control_request(call: &ControlCall, at: Timestamp, random: Random) -> Request {
     Request {
         at,
+        random,
         scheme: "http",
         method: call.method(),
         path: format!("/{}/{}", control::PREFIX, call.path()),
@@ -274,8 +308,8 @@ fn control_request(call: &ControlCall, at: Timestamp) -> Request {
 fn with_response_headers(answer: Answer, api: Api, request: &Request) -> Answer {
     match api {
         Api::PartnerCenter => partner_center::with_response_headers(answer, request),
-        Api::ResourceManager => answer.with_header("x-ms-request-id", Uuid::new_v4().to_string()),
-        Api::Graph => answer.with_header("request-id", Uuid::new_v4().to_string()),
+        Api::ResourceManager => answer.with_header("x-ms-request-id", request.random.uuid().to_string()),
+        Api::Graph => answer.with_header("request-id", request.random.uuid().to_string()),
         Api::Entra => answer,
     }
 }

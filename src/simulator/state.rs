@@ -6,12 +6,14 @@ use uuid::Uuid;
 
 use super::audit::Trail;
 use super::client_proof::UsedStatements;
+use super::clock::Clock;
 use super::entra::RefreshTokens;
 use super::faults::Faults;
 use super::interactive::SignIns;
 use super::issued::Issued;
 use super::partner_center::replay::Replays;
 use super::policy::Policy;
+use super::random::Random;
 use super::rate_limit::Limiter;
 use super::request_log::RequestLog;
 use super::settings::Settings;
@@ -20,6 +22,8 @@ use super::world::{self, Partner, PrincipalType, RoleAssignment, User, World};
 /// The state behind the server's lock.
 #[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
     pub(crate) partner: Partner,
     pub(crate) customers: BTreeMap<Uuid, Customer>,
     /// The tenant of every Azure subscription, so that Azure's calls need not search.
@@ -48,10 +52,12 @@ pub(crate) struct Customer {
 }
 
 impl State {
-    pub(crate) fn new(world: World, settings: Settings) -> Self {
+    pub(crate) fn new(world: World, settings: Settings, random: Random) -> Self {
         let World { partner, customers } = world;
         let refresh_tokens = RefreshTokens::seeded(&partner);
         let mut state = Self {
+            clock: Clock::default(),
+            random,
             partner,
             customers: BTreeMap::new(),
             azure_tenants: HashMap::new(),
@@ -78,7 +84,7 @@ impl State {
         for subscription in &mut about.subscriptions {
             self.open(tenant, subscription);
         }
-        let policy = Policy::permitting(&about.permissions);
+        let policy = Policy::permitting(&self.random, &about.permissions);
         self.customers.insert(tenant, Customer { about, policy, policy_writes: 0, portal_writes: 0 });
     }
 

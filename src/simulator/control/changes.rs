@@ -25,6 +25,11 @@ pub(super) fn settings(state: &mut State, request: &Request) -> Outcome {
     Ok(super::views::settings(state))
 }
 
+pub(super) fn clock(state: &mut State, request: &Request) -> Outcome {
+    state.clock = state.clock.changed(&body(request)?).map_err(|text| refuse(&text))?;
+    Ok(super::views::clock(state))
+}
+
 /// Someone turns a switch in the portal.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -52,7 +57,7 @@ pub(super) fn portal_permission(state: &mut State, request: &Request) -> Outcome
     let author = Author {
         user: Some(user),
         application: PORTAL.to_owned(),
-        correlation_id: Uuid::new_v4().to_string(),
+        correlation_id: state.random.uuid().to_string(),
         through: Through::Portal,
     };
     let operation = policy::write(state, tenant, permissions, author, request.at);
@@ -69,7 +74,7 @@ struct RawPolicy {
 pub(super) fn policy(state: &mut State, request: &Request, tenant: Uuid) -> Outcome {
     let RawPolicy { permissions } = body(request)?;
     let customer = state.customers.get_mut(&tenant).ok_or_else(|| unknown("customer", tenant))?;
-    customer.policy = Policy::new(permissions);
+    customer.policy = Policy::new(&state.random, permissions);
     Ok(done())
 }
 
@@ -200,7 +205,7 @@ pub(super) fn audit_record(state: &mut State, request: &Request) -> Outcome {
         status: new.status.unwrap_or_else(|| "succeeded".to_owned()),
         old_value: None,
         new_value: None,
-        correlation_id: new.correlation_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+        correlation_id: new.correlation_id.unwrap_or_else(|| state.random.uuid().to_string()),
         at,
         visible_at: later(request.at, new.delay_ms),
     });

@@ -37,6 +37,8 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         }
         (Method::GET, ["settings"]) => Ok(views::settings(state)),
         (Method::PATCH, ["settings"]) => changes::settings(state, request),
+        (Method::GET, ["clock"]) => Ok(views::clock(state)),
+        (Method::PUT, ["clock"]) => changes::clock(state, request),
         (Method::GET, ["faults"]) => Ok(views::faults(state)),
         (Method::POST, ["faults"]) => {
             state.faults.add(body(request)?).map_err(|text| refuse(&text))?;

@@ -67,6 +67,10 @@ pub(super) fn refresh_tokens(state: &State) -> Answer {
     Answer::ok(&state.issued.told())
 }
 
+pub(super) fn clock(state: &State) -> Answer {
+    Answer::ok(&json!(state.clock.shown()))
+}
+
 pub(super) fn faults(state: &State) -> Answer {
     Answer::ok(&json!({ "faults": state.faults.waiting() }))
 }

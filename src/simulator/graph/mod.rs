@@ -37,7 +37,7 @@ pub(crate) fn answer(state: &State, request: &Request, route: &routes::Route) ->
 
 /// A refusal in Graph's shape.
 pub(crate) fn refuse(request: &Request, status: StatusCode, code: &str, message: &str) -> Answer {
-    let id = Uuid::new_v4();
+    let id = request.random.uuid();
     let client = request.header("client-request-id").map_or_else(|| id.to_string(), str::to_owned);
     let date = request.at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let inner = json!({ "date": date, "request-id": id, "client-request-id": client });

@@ -180,20 +180,23 @@ fn sign_in(
     };
     set_refusal(state, request)?;
     let client_info = (params.get("client_info") == Some("1")).then(|| entra::client_info(state, &user));
-    let code = state.sign_ins.add_code(Code {
-        value: String::new(),
-        tenant,
-        upn: user.upn,
-        resource,
-        scope: params.owned("scope").unwrap_or_default(),
-        redirect_uri: reply.sent.clone(),
-        challenge,
-        nonce: params.owned("nonce"),
-        public: reply.public,
-        issued_at: request.at,
-        redeemed: false,
-    });
-    let session = Uuid::new_v4().to_string();
+    let code = state.sign_ins.add_code(
+        &request.random,
+        Code {
+            value: String::new(),
+            tenant,
+            upn: user.upn,
+            resource,
+            scope: params.owned("scope").unwrap_or_default(),
+            redirect_uri: reply.sent.clone(),
+            challenge,
+            nonce: params.owned("nonce"),
+            public: reply.public,
+            issued_at: request.at,
+            redeemed: false,
+        },
+    );
+    let session = request.random.uuid().to_string();
     let mut answer = vec![("code", code.as_str()), ("session_state", session.as_str())];
     answer.extend(client_info.as_deref().map(|info| ("client_info", info)));
     Ok(reply.with(params, &answer))

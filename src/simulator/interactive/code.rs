@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{SignIns, keep};
 use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted, has_scope};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::random::Random;
 use crate::simulator::state::State;
 
 /// How long a code can be redeemed.
@@ -50,8 +51,8 @@ impl Challenge {
 
 impl SignIns {
     /// Keeps a code under a new value, which it returns.
-    pub(super) fn add_code(&mut self, code: Code) -> String {
-        let value = format!("0.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    pub(super) fn add_code(&mut self, random: &Random, code: Code) -> String {
+        let value = format!("0.{}", random.word(2));
         keep(&mut self.codes, Code { value: value.clone(), ..code });
         value
     }

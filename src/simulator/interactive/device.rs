@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{SignIns, keep, page, set_refusal};
 use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted, has_scope};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::random::Random;
 use crate::simulator::settings::DeviceCodeApproval;
 use crate::simulator::state::State;
 
@@ -83,8 +84,8 @@ fn begin(state: &mut State, request: &Request, tenant: &str, version: Version) -
     let seconds = state.settings.device_code_seconds;
     let expires_at = request.at.saturating_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX);
     let device = Device {
-        user_code: user_code(),
-        secret: format!("D{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()),
+        user_code: user_code(&request.random),
+        secret: format!("D{}", request.random.word(2)),
         tenant,
         resource: resource.unwrap_or_else(|| DEFAULT_RESOURCE.to_owned()),
         scope: form.get("scope").unwrap_or_default().to_owned(),
@@ -116,9 +117,9 @@ fn begin(state: &mut State, request: &Request, tenant: &str, version: Version) -
 }
 
 /// Nine letters that nobody confuses, as Entra's have.
-fn user_code() -> String {
+fn user_code(random: &Random) -> String {
     const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-    let random = Uuid::new_v4();
+    let random = random.uuid();
     // The last nine bytes of a random id; that two of their bits are fixed does not matter.
     random.as_bytes()[7..].iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
 }

@@ -17,7 +17,6 @@ mod roles;
 mod subscriptions;
 
 use axum::http::StatusCode;
-use uuid::Uuid;
 
 pub(crate) use refusal::{fault, throttled};
 
@@ -72,8 +71,8 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
 
 /// Adds the headers that every answer of Partner Center carries.
 pub(crate) fn with_response_headers(answer: Answer, request: &Request) -> Answer {
-    let echo = |name: &str| request.header(name).map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-    let vector = Uuid::new_v4().simple().to_string();
+    let echo = |name: &str| request.header(name).map_or_else(|| request.random.uuid().to_string(), str::to_owned);
+    let vector = request.random.word(1);
     let answer = caller::with_mfa_report(answer, request);
     answer
         .with_header("MS-RequestId", echo("MS-RequestId"))

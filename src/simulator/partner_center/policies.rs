@@ -90,7 +90,8 @@ fn applied(
     status: StatusCode,
 ) -> Answer {
     // Audit records carry the correlation id of the call that they are about.
-    let correlation_id = request.header("MS-CorrelationId").map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+    let correlation_id =
+        request.header("MS-CorrelationId").map_or_else(|| request.random.uuid().to_string(), str::to_owned);
     let author = Author { user: caller.user, application: caller.application, correlation_id, through: Through::Api };
     policy::write(state, tenant, permissions, author, request.at);
     let answer = match stored(state, tenant) {

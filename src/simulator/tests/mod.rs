@@ -3,6 +3,7 @@
 mod arm;
 mod audit;
 mod client_proof;
+mod clock;
 mod control;
 mod customers;
 mod documentation;
@@ -50,14 +51,19 @@ type Answered = (u16, Value);
 
 impl Api {
     async fn start(world: World) -> Self {
+        let mut api = Self::start_silently(world).await;
+        api.token = api.user_token().await;
+        api
+    }
+
+    /// Without asking for a token.
+    async fn start_silently(world: World) -> Self {
         // Another test of this process may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(serve(listener, Simulator::new(world)));
-        let mut api = Self { base, client: Client::new(), token: String::new() };
-        api.token = api.user_token().await;
-        api
+        Self { base, client: Client::new(), token: String::new() }
     }
 
     /// With three generated customers.
