@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::audit::operation_date;
 use super::client_proof;
 use super::consent;
+use super::discovery;
 use super::exchange::{Answer, Outcome, Request};
 use super::interactive;
 use super::random::Random;
@@ -312,7 +313,7 @@ pub(crate) fn issue_to(
     wanted: &Wanted,
 ) -> Outcome {
     let scopes = consent::scopes(state, request, tenant, &user.upn, resource)?;
-    let claims = Claims { scp: Some(scopes), ..user_claims(state, request.at, tenant, user, resource, version) };
+    let claims = Claims { scp: Some(scopes), ..user_claims(state, request, tenant, user, resource, version) };
     let mut body = token_body(state, &claims, version);
     let mut sent = None;
     if wanted.refresh_token {
@@ -352,7 +353,7 @@ fn app_only(state: &State, request: &Request, form: &Form, tenant: Uuid, version
     }
     let resource = requested_resource(request, form, version)?.unwrap_or_else(|| DEFAULT_RESOURCE.to_owned());
     consent::check_application(state, request, tenant, &resource)?;
-    let claims = app_claims(state, request.at, tenant, &resource, version);
+    let claims = app_claims(state, request, tenant, &resource, version);
     Ok(success(&token_body(state, &claims, version)))
 }
 
@@ -392,7 +393,14 @@ fn resource_of_scope(scope: &str) -> Option<String> {
     Some(resource.to_owned()).filter(|resource| !resource.is_empty())
 }
 
-fn user_claims(state: &State, now: Timestamp, tenant: Uuid, user: &User, resource: &str, version: Version) -> Claims {
+fn user_claims(
+    state: &State,
+    request: &Request,
+    tenant: Uuid,
+    user: &User,
+    resource: &str,
+    version: Version,
+) -> Claims {
     let methods: &[&str] = if user.mfa && state.settings.mfa_in_tokens { &["pwd", "mfa"] } else { &["pwd"] };
     Claims {
         oid: user.object_id,
@@ -400,16 +408,16 @@ fn user_claims(state: &State, now: Timestamp, tenant: Uuid, user: &User, resourc
         upn: Some(user.upn.clone()),
         name: Some(user.upn.split('@').next().unwrap_or_default().to_owned()),
         amr: methods.iter().map(|&method| method.to_owned()).collect(),
-        ..app_claims(state, now, tenant, resource, version)
+        ..app_claims(state, request, tenant, resource, version)
     }
 }
 
-fn app_claims(state: &State, now: Timestamp, tenant: Uuid, resource: &str, version: Version) -> Claims {
+fn app_claims(state: &State, request: &Request, tenant: Uuid, resource: &str, version: Version) -> Claims {
     let client = state.partner.application.client_id;
-    let issued = now.as_second();
+    let issued = request.at.as_second();
     Claims {
         aud: state.settings.audience_in_tokens.clone().unwrap_or_else(|| resource.to_owned()),
-        iss: format!("https://sts.windows.net/{tenant}/"),
+        iss: discovery::issuer(request, tenant, version),
         iat: issued,
         nbf: issued,
         exp: issued + i64::from(state.settings.access_token_seconds),
@@ -421,7 +429,7 @@ fn app_claims(state: &State, now: Timestamp, tenant: Uuid, resource: &str, versi
         name: None,
         amr: Vec::new(),
         scp: None,
-        uti: state.random.word(1),
+        uti: request.random.word(1),
         ver: match version {
             Version::V1 => "1.0".to_owned(),
             Version::V2 => "2.0".to_owned(),

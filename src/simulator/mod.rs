@@ -23,6 +23,7 @@ mod consent;
 mod control;
 mod delivery;
 mod directory;
+mod discovery;
 mod entra;
 mod exchange;
 mod faults;

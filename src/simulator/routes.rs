@@ -14,6 +14,9 @@ use super::{arm, graph, tokens};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Operation {
     Token,
+    OpenidConfiguration,
+    InstanceDiscovery,
+    SigningKeys,
     Authorize,
     DeviceCode,
     DevicePage,
@@ -65,6 +68,14 @@ pub(crate) enum Route {
     Token {
         tenant: String,
         version: Version,
+    },
+    OpenidConfiguration {
+        tenant: String,
+        version: Version,
+    },
+    InstanceDiscovery,
+    SigningKeys {
+        tenant: String,
     },
     /// A browser comes to sign a user in.
     Authorize {
@@ -156,6 +167,14 @@ impl Route {
             [_, "oauth2", "devicecode"] if post => Self::DeviceCode { tenant: id(0), version: Version::V1 },
             [_, "oauth2", "v2.0", "devicecode"] if post => Self::DeviceCode { tenant: id(0), version: Version::V2 },
             ["common", "oauth2", "deviceauth"] if get || post => Self::DevicePage,
+            [_, ".well-known", "openid-configuration"] if get => {
+                Self::OpenidConfiguration { tenant: id(0), version: Version::V1 }
+            }
+            [_, "v2.0", ".well-known", "openid-configuration"] if get => {
+                Self::OpenidConfiguration { tenant: id(0), version: Version::V2 }
+            }
+            ["common", "discovery", "instance"] if get => Self::InstanceDiscovery,
+            [_, "discovery", "keys"] | [_, "discovery", "v2.0", "keys"] if get => Self::SigningKeys { tenant: id(0) },
             [_, "oauth2", "token" | "authorize" | "devicecode" | "deviceauth"]
             | [_, "oauth2", "v2.0", "token" | "authorize" | "devicecode"] => Self::MethodNotAllowed(Api::Entra),
             ["v1", "customers"] if get => Self::ListCustomers,
@@ -202,6 +221,9 @@ impl Route {
     pub(crate) fn operation(&self) -> Operation {
         match self {
             Self::Token { .. } => Operation::Token,
+            Self::OpenidConfiguration { .. } => Operation::OpenidConfiguration,
+            Self::InstanceDiscovery => Operation::InstanceDiscovery,
+            Self::SigningKeys { .. } => Operation::SigningKeys,
             Self::Authorize { .. } => Operation::Authorize,
             Self::DeviceCode { .. } => Operation::DeviceCode,
             Self::DevicePage => Operation::DevicePage,
@@ -233,7 +255,13 @@ impl Route {
 
     pub(crate) fn api(&self) -> Api {
         match self {
-            Self::Token { .. } | Self::Authorize { .. } | Self::DeviceCode { .. } | Self::DevicePage => Api::Entra,
+            Self::Token { .. }
+            | Self::OpenidConfiguration { .. }
+            | Self::InstanceDiscovery
+            | Self::SigningKeys { .. }
+            | Self::Authorize { .. }
+            | Self::DeviceCode { .. }
+            | Self::DevicePage => Api::Entra,
             Self::Azure(_) => Api::ResourceManager,
             Self::Graph(_) => Api::Graph,
             Self::MethodNotAllowed(api) | Self::Unknown(api) => *api,
@@ -245,9 +273,11 @@ impl Route {
     pub(crate) fn customer(&self, request: &Request, state: &State) -> Option<Uuid> {
         let guid = |text: &str| Uuid::try_parse(text).ok();
         match self {
-            Self::Token { tenant, .. } | Self::Authorize { tenant, .. } | Self::DeviceCode { tenant, .. } => {
-                guid(tenant).filter(|tenant| *tenant != state.partner.tenant_id)
-            }
+            Self::Token { tenant, .. }
+            | Self::OpenidConfiguration { tenant, .. }
+            | Self::SigningKeys { tenant }
+            | Self::Authorize { tenant, .. }
+            | Self::DeviceCode { tenant, .. } => guid(tenant).filter(|tenant| *tenant != state.partner.tenant_id),
             Self::GetCustomer { customer }
             | Self::ListSubscriptions { customer }
             | Self::GetSubscription { customer, .. }
@@ -264,7 +294,8 @@ impl Route {
             | Self::DeleteSelfServePolicy { id } => id.split_once('_').and_then(|(_, customer)| guid(customer)),
             Self::Azure(route) => route.subscription().and_then(|subscription| state.tenant_of_azure(subscription)),
             Self::Graph(_) => customer_of_token(request, state),
-            Self::DevicePage
+            Self::InstanceDiscovery
+            | Self::DevicePage
             | Self::ListCustomers
             | Self::ListAuditRecords
             | Self::GetAuditRecord { .. }

@@ -27,7 +27,7 @@ use super::state::State;
 use super::tls::Tls;
 use super::tokens;
 use super::world::World;
-use super::{arm, entra, graph, interactive, partner_center};
+use super::{arm, discovery, entra, graph, interactive, partner_center};
 
 /// The largest body that is read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -273,6 +273,13 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
                 .with_header("retry-after", seconds.to_string())
         }
         (_, Route::Token { tenant, version }) => entra::token(&mut state, request, tenant, *version),
+        (_, Route::OpenidConfiguration { tenant, version }) => {
+            discovery::openid_configuration(&state, request, tenant, *version).unwrap_or_else(|refusal| refusal)
+        }
+        (_, Route::InstanceDiscovery) => discovery::instance(request).unwrap_or_else(|refusal| refusal),
+        (_, Route::SigningKeys { tenant }) => {
+            discovery::keys(&state, request, tenant).unwrap_or_else(|refusal| refusal)
+        }
         (_, Route::Authorize { tenant, version }) => interactive::authorize(&mut state, request, tenant, *version),
         (_, Route::DeviceCode { tenant, version }) => interactive::device_code(&mut state, request, tenant, *version),
         (_, Route::DevicePage) => interactive::device_page(&mut state, request),

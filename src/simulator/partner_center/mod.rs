@@ -60,6 +60,9 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         Route::GetMfaAdoption => roles::mfa_adoption(state, request),
         Route::MethodNotAllowed(_) => Err(Answer::empty(StatusCode::METHOD_NOT_ALLOWED)),
         Route::Token { .. }
+        | Route::OpenidConfiguration { .. }
+        | Route::InstanceDiscovery
+        | Route::SigningKeys { .. }
         | Route::Authorize { .. }
         | Route::DeviceCode { .. }
         | Route::DevicePage

@@ -6,6 +6,7 @@ mod client_proof;
 mod clock;
 mod control;
 mod customers;
+mod discovery;
 mod documentation;
 mod entra;
 mod faults;
