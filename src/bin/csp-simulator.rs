@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use csp_operator::simulator::{Simulator, Tls, TlsError, World, WorldError, serve, serve_tls};
+use csp_operator::simulator::{Scenario, ScenarioError, Simulator, Tls, TlsError, World, WorldError, serve, serve_tls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -51,6 +51,11 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "World")]
     customers: u32,
 
+    /// Make the calls of the control API that this YAML file lists, at the start or later. They are tried beforehand: the
+    /// simulator does not start with one that would be refused.
+    #[arg(long, value_name = "FILE", help_heading = "World")]
+    scenario: Option<PathBuf>,
+
     /// Make all that looks random (ids, etags, tokens) from this number: the same requests get the same answers again,
     /// but for the time, which PUT /simulator/clock can freeze.
     #[arg(long, value_name = "N", help_heading = "Behaviour")]
@@ -88,6 +93,8 @@ enum StartError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("{path}: {source}")]
     World { path: PathBuf, source: WorldError },
+    #[error("{path}: {source}")]
+    Scenario { path: PathBuf, source: ScenarioError },
     #[error("cannot offer TLS: {0}")]
     Tls(#[from] TlsError),
     #[error("cannot listen on {address}: {source}")]
@@ -117,12 +124,26 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         Some(path) => read_world(path)?,
         None => World::generated(arguments.customers),
     };
+    let scenario = match &arguments.scenario {
+        Some(path) => Some(read_scenario(path, &world)?),
+        None => None,
+    };
     let simulator = match arguments.seed {
         Some(seed) => Simulator::seeded(world, seed),
         None => Simulator::new(world),
     };
     simulator.set_latency_ms(arguments.latency_ms);
     simulator.set_audit_delay_ms(arguments.audit_delay_ms);
+
+    if let (Some(scenario), Some(path)) = (scenario, arguments.scenario.clone()) {
+        let refused = |source| StartError::Scenario { path, source };
+        let later = simulator.begin(scenario).map_err(refused)?;
+        tokio::spawn(async move {
+            if let Err(error) = later.await {
+                tracing::error!("the scenario ends: {error}");
+            }
+        });
+    }
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -194,6 +215,14 @@ fn read_world(path: &Path) -> Result<World, StartError> {
     }
 }
 
+fn read_scenario(path: &Path, world: &World) -> Result<Scenario, StartError> {
+    let refused = |source| StartError::Scenario { path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(|source| StartError::Read { path: path.to_owned(), source })?;
+    let scenario = Scenario::from_yaml(&text).map_err(refused)?;
+    scenario.rehearse(world.clone()).map_err(refused)?;
+    Ok(scenario)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -234,6 +263,8 @@ mod tests {
                 "cannot offer TLS: `a b` is neither a DNS name nor an IP address",
             ),
             (&["--world", "no/such/world.yaml"], "cannot read no/such/world.yaml"),
+            (&["--scenario", "no/such/scenario.yaml"], "cannot read no/such/scenario.yaml"),
+            (&["--scenario", "Cargo.toml"], "Cargo.toml: the scenario is not understood"),
         ] {
             let said = refusal(arguments).await;
             assert!(said.contains(sentence), "{arguments:?}: {said}");

@@ -36,6 +36,7 @@ mod random;
 mod rate_limit;
 mod request_log;
 mod routes;
+mod scenario;
 mod server;
 mod settings;
 mod state;
@@ -45,6 +46,7 @@ mod tls;
 mod tokens;
 mod world;
 
+pub use scenario::{Scenario, ScenarioError};
 pub use server::{Simulator, serve, serve_tls};
 pub use tls::{Tls, TlsError};
 pub use world::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, World, WorldError};

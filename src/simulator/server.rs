@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, State as Shared};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -15,10 +15,10 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::connection::{Accept, AcceptTls, Connection};
-use super::control;
+use super::control::{self, ControlCall};
 use super::delivery::response;
 use super::exchange::{Answer, Delivery, Request, http_date};
-use super::faults::{ControlCall, CutHow, FaultAnswer};
+use super::faults::{CutHow, FaultAnswer};
 use super::random::Random;
 use super::request_log::Entry;
 use super::routes::{Api, Route};
@@ -64,13 +64,20 @@ impl Simulator {
         self.lock().settings.audit_delay_ms = audit_delay_ms;
     }
 
+    /// Makes a call of the control API; a sentence when it is refused.
+    pub(super) fn make(&self, call: &ControlCall) -> Result<(), String> {
+        let mut state = self.lock();
+        let now = state.clock.now();
+        call.make(&mut state, now)
+    }
+
     /// What the simulated clock shows.
     fn now(&self) -> Timestamp {
         self.lock().clock.now()
     }
 
     /// No handler leaves the state half changed when it panics, so a poisoned lock is as good as any.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,7 +108,7 @@ async fn handle(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     if request.segments().first().is_some_and(|first| first.eq_ignore_ascii_case(control::PREFIX)) {
-        let answer = control::answer(&mut simulator.lock(), &request);
+        let answer = control(&simulator, &request);
         return dated(answer, &simulator, &connection);
     }
     let arrival = arrive(&simulator, &request);
@@ -125,6 +132,16 @@ fn dated(answer: Answer, simulator: &Simulator, connection: &Connection) -> Resp
     let has_date = answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date"));
     let answer = if has_date { answer } else { answer.with_header("date", http_date(simulator.now())) };
     response(answer, connection)
+}
+
+fn control(simulator: &Simulator, request: &Request) -> Answer {
+    if request.method == Method::POST && request.segments().get(1..) == Some(&["scenario".to_owned()]) {
+        return match simulator.play(&request.body) {
+            Ok(()) => Answer::empty(StatusCode::NO_CONTENT),
+            Err(error) => control::refuse(&error.to_string()),
+        };
+    }
+    control::answer(&mut simulator.lock(), request)
 }
 
 async fn read(
@@ -291,25 +308,11 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
         state.log.took_effect(arrival.seq, route.operation());
     }
     for call in calls {
-        let answer = control::answer(&mut state, &control_request(call, request.at, request.random.clone()));
-        if !answer.status.is_success() {
-            tracing::warn!(path = call.path(), status = %answer.status, body = answer.body, "a fault's call was refused");
+        if let Err(said) = call.make(&mut state, request.at) {
+            tracing::warn!(path = call.path(), said, "a fault's call was refused");
         }
     }
     with_response_headers(answer, route.api(), request)
-}
-
-fn control_request(call: &ControlCall, at: Timestamp, random: Random) -> Request {
-    Request {
-        at,
-        random,
-        scheme: "http",
-        method: call.method(),
-        path: format!("/{}/{}", control::PREFIX, call.path()),
-        query: Vec::new(),
-        headers: HeaderMap::new(),
-        body: call.body(),
-    }
 }
 
 fn with_response_headers(answer: Answer, api: Api, request: &Request) -> Answer {

@@ -3,6 +3,7 @@
 //! Only the router comes in here, through [`answer`]. `changes` holds what alters the world, `views` what looks at it.
 //! Neither latency nor faults apply here, and the request log does not list these calls.
 
+mod call;
 mod changes;
 mod directory;
 mod views;
@@ -14,6 +15,8 @@ use uuid::Uuid;
 
 use super::exchange::{Answer, Outcome, Request};
 use super::state::State;
+
+pub(crate) use call::{ControlCall, Verb};
 
 /// The first segment of every path of this API.
 pub(crate) const PREFIX: &str = "simulator";
@@ -83,7 +86,7 @@ fn done() -> Answer {
     Answer::empty(StatusCode::NO_CONTENT)
 }
 
-fn refuse(text: &str) -> Answer {
+pub(crate) fn refuse(text: &str) -> Answer {
     Answer::json(StatusCode::BAD_REQUEST, &json!({ "error": text }))
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::edit::{Edit, NextLink};
 use super::status::StatusAnswer;
+use crate::simulator::control::ControlCall;
 
 /// What happens to a request that a fault hits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,45 +44,6 @@ pub(crate) enum CutHow {
     Chunked,
     /// The connection is reset.
     Reset,
-}
-
-/// A call of the control API, to be made later.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ControlCall {
-    method: Verb,
-    /// Below `/simulator/`.
-    path: String,
-    #[serde(default)]
-    body: Value,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum Verb {
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl ControlCall {
-    pub(crate) fn method(&self) -> Method {
-        match self.method {
-            Verb::Post => Method::POST,
-            Verb::Put => Method::PUT,
-            Verb::Patch => Method::PATCH,
-            Verb::Delete => Method::DELETE,
-        }
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        self.path.trim_start_matches('/')
-    }
-
-    pub(crate) fn body(&self) -> Vec<u8> {
-        self.body.to_string().into_bytes()
-    }
 }
 
 /// Headers by name, as a fault gives them.

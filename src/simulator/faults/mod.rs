@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::routes::Operation;
 
-pub(crate) use answer::{ControlCall, CutHow, FaultAnswer};
+pub(crate) use answer::{CutHow, FaultAnswer};
 
 /// Faults waiting at most, so that a script in a loop is noticed.
 const FAULTS_MAX: usize = 10_000;

@@ -1,6 +1,7 @@
 //! The control API: what happens outside of Microsoft's APIs.
 
 use super::*;
+use crate::simulator::Scenario;
 
 async fn toggle(api: &Api, resource: &str, allow: bool) -> Value {
     let body = json!({ "customer": CUSTOMER, "resource": resource, "allow": allow, "user": "ada@contoso.com" });
@@ -165,4 +166,50 @@ async fn wrong_calls_are_refused_with_a_sentence() {
         assert_eq!(answered, status, "{path}: {text}");
         assert!(text.contains(expected), "{path}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_scenario_makes_its_calls_at_once_and_those_with_a_delay_later() {
+    let api = Api::with_customers().await;
+    let portal = |resource: &str| json!({ "customer": CUSTOMER, "resource": resource, "allow": true, "user": USER });
+    let scenario = json!([
+        { "method": "POST", "path": "portal/permission", "body": portal(RESERVATIONS) },
+        { "method": "POST", "path": "portal/permission", "body": portal(SAVINGS), "after": "300ms" },
+    ]);
+    api.control(Method::POST, "scenario", &scenario).await;
+    assert_eq!(api.permissions(CUSTOMER).await.as_array().map(Vec::len), Some(1));
+    while api.permissions(CUSTOMER).await.as_array().map(Vec::len) != Some(2) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_scenario_that_is_wrong_is_refused_with_its_place() {
+    let api = Api::with_customers().await;
+    for (scenario, sentence) in [
+        (json!({ "method": "POST" }), "the scenario is not understood"),
+        (
+            json!([{ "method": "POST", "path": "tea" }]),
+            "POST tea: POST /simulator/tea is not a call of the control API",
+        ),
+        (json!([{ "method": "POST", "path": "scenario", "body": [] }]), "is not a call of the control API"),
+        (json!([{ "method": "PATCH", "path": "settings", "body": { "mood": 1 } }]), "unknown field `mood`"),
+    ] {
+        let (status, refused) = answered(api.request(Method::POST, "/simulator/scenario").json(&scenario)).await;
+        let said = refused["error"].as_str().unwrap_or_default();
+        assert!(status == 400 && said.contains(sentence), "{scenario}: {status} {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_scenario_ends_with_the_first_call_that_is_refused() {
+    let simulator = Simulator::new(World::generated(1));
+    let scenario = "
+- {after: 1ms, method: PATCH, path: settings, body: {latencyMs: 1}}
+- {method: DELETE, path: customers/c0000000-0000-4000-8000-000000000009}
+- {method: PATCH, path: settings, body: {latencyMs: 2}}";
+    let later = simulator.begin(Scenario::from_yaml(scenario).expect("understood")).expect("nothing yet");
+    let said = later.await.expect_err("refused").to_string();
+    assert!(said.starts_with("line 3, DELETE customers/c0000000-0000-4000-8000-000000000009: there is no"), "{said}");
+    assert_eq!(simulator.lock().settings.latency_ms, 1);
 }

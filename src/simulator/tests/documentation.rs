@@ -1,17 +1,27 @@
 //! `docs/simulator.md` keeps its word.
 
 use super::*;
+use crate::simulator::Scenario;
 use crate::simulator::settings::Settings;
 
 const PAGE: &str = include_str!("../../../docs/simulator.md");
 
 #[tokio::test]
 async fn the_world_file_of_the_page_is_accepted() {
-    let (_, rest) = PAGE.split_once("```yaml\n").expect("a world file");
+    let (_, rest) = PAGE.split_once("## World file").expect("the section");
+    let (_, rest) = rest.split_once("```yaml\n").expect("a world file");
     let (yaml, _) = rest.split_once("```").expect("its end");
     let api = Api::start(World::from_yaml(yaml).expect("accepted")).await;
     let fabrikam = "c1a0c1a0-1111-4a11-8a11-000000000001";
     assert_eq!(api.permissions(fabrikam).await[0]["resource"], RESERVATIONS);
+}
+
+#[test]
+fn the_scenario_of_the_page_is_accepted() {
+    let (_, rest) = PAGE.split_once("## Scenario file").expect("the section");
+    let (_, rest) = rest.split_once("```yaml\n").expect("a scenario");
+    let (yaml, _) = rest.split_once("```").expect("its end");
+    Scenario::from_yaml(yaml).expect("understood").rehearse(World::generated(3)).expect("no call is refused");
 }
 
 #[test]
