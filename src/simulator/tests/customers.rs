@@ -137,3 +137,11 @@ async fn the_partners_own_profile_is_for_its_users() {
     api.token = api.app_token().await;
     assert_eq!(code(&api.get("/v1/profiles/organization").await), (403, "900329"));
 }
+
+#[tokio::test]
+async fn ten_thousand_customers_are_listed_by_the_page() {
+    let api = Api::start(World::generated(10_000)).await;
+    let (items, pages) = all_pages(&api, "/v1/customers?size=500").await;
+    let ids: std::collections::BTreeSet<String> = items.iter().map(|item| item["id"].to_string()).collect();
+    assert_eq!((ids.len(), items.len(), pages), (10_000, 10_000, 20));
+}
