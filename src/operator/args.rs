@@ -54,7 +54,7 @@ pub struct RunArgs {
     pub namespace: Option<String>,
 
     /// Secret with the partner's sign-in, which you own and the operator only reads. Keys: partnerTenantId, clientId,
-    /// clientSecret, refreshToken. A change is picked up without a restart.
+    /// refreshToken, and clientSecret or else tls.crt and tls.key or else --federated-token-file. A change is picked up without a restart.
     #[arg(
         long,
         env = "CSP_CREDENTIALS_SECRET",
@@ -151,6 +151,16 @@ pub struct RunArgs {
         help_heading = "Microsoft"
     )]
     pub graph_url: Url,
+
+    /// File with a token by which the application proves itself instead of a secret or certificate, such as a projected
+    /// service account token. It is read anew for every sign-in. Without it: AZURE_FEDERATED_TOKEN_FILE, if set.
+    #[arg(long, env = "CSP_FEDERATED_TOKEN_FILE", value_name = "FILE", help_heading = "Microsoft")]
+    pub federated_token_file: Option<PathBuf>,
+
+    /// Read customers, subscriptions and the activity log in the name of the application, without a user. The
+    /// application then needs rights of its own in Partner Center. Everything else is always done as the user.
+    #[arg(long, env = "CSP_APP_ONLY_READS", help_heading = "Microsoft")]
+    pub app_only_reads: bool,
 
     /// Allow http:// in the URLs above for hosts other than this one. The partner's secrets then travel unprotected.
     #[arg(long, env = "CSP_ALLOW_INSECURE_HTTP", help_heading = "Microsoft")]

@@ -23,7 +23,8 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
         calls.register(registry);
         counters.register(registry);
     });
-    let remote = Remote::new(&settings.endpoints, settings.limits.clone(), credentials.clone(), fence, calls)?;
+    let remote = Remote::new(&settings.endpoints, settings.limits.clone(), credentials.clone(), fence, calls)?
+        .with_app_only_reads(settings.app_only_reads);
     metrics.register(|registry| remote.register(registry));
 
     let (sign_in, sign_in_changes) = watch::channel(0_u64);

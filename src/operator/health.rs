@@ -19,7 +19,8 @@ use super::metrics::Metrics;
 pub enum Check {
     /// The three kinds are served.
     Crds,
-    /// The partner's sign-in is there and complete. Whether Microsoft accepts it is no matter of this process.
+    /// The partner's sign-in is there and complete. That Microsoft refuses it is noted, but no reason to be not ready:
+    /// another replica would be refused as well.
     Credentials,
     /// This replica holds the lease, or waits for its turn.
     Lease,
@@ -45,6 +46,8 @@ impl Check {
 pub enum Standing {
     /// As it should be.
     Ready,
+    /// Good enough to go on, but a person should know this.
+    Noted(String),
     /// Another replica holds the lease, and this one would take over: ready, so that a rollout goes on.
     Standby,
     /// Not yet, or no longer: what is missing and what to do about it.
@@ -72,10 +75,15 @@ impl Readiness {
         let standby = standings.get(&Check::Lease) == Some(&Standing::Standby);
         let (mut ready, mut text) = (true, String::new());
         for check in Check::ALL {
+            let noted;
             let line = match standings.get(&check) {
                 // A standby lists nothing, so there is nothing to wait for.
                 _ if standby && check == Check::Caches => continue,
                 Some(Standing::Ready) => "ok",
+                Some(Standing::Noted(what)) => {
+                    noted = format!("ok, but {what}");
+                    &noted
+                }
                 Some(Standing::Standby) => "standby: another replica holds it",
                 Some(Standing::Missing(why)) => {
                     ready = false;
@@ -154,11 +162,16 @@ mod tests {
 
     #[test]
     fn readiness_names_what_is_missing() {
-        use Standing::{Ready, Standby};
+        use Standing::{Noted, Ready, Standby};
         let all = |crds, credentials, lease, caches| {
             [(Check::Crds, crds), (Check::Credentials, credentials), (Check::Lease, lease), (Check::Caches, caches)]
         };
         for (standings, ready, text) in [
+            (
+                all(Ready, Noted("it ends soon".to_owned()), Ready, Ready),
+                true,
+                "crds: ok\ncredentials: ok, but it ends soon\nlease: ok\ncaches: ok\n",
+            ),
             (all(Ready, Ready, Ready, Ready), true, "crds: ok\ncredentials: ok\nlease: ok\ncaches: ok\n"),
             (
                 all(Ready, Ready, Standby, missing("listing")),

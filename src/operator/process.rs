@@ -112,7 +112,7 @@ where
     let lease_client = cluster::client(&config)?;
 
     let settings = Arc::new(settings);
-    let credentials = SecretStore::open(client.clone(), &settings, readiness.clone());
+    let credentials = SecretStore::open(client.clone(), &settings, readiness.clone(), &metrics);
     let prepared = async {
         cluster::wait_for_kinds(&client, &readiness).await;
         cluster::installation(&client, &settings.namespace, &readiness).await

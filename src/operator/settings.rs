@@ -29,6 +29,10 @@ pub struct Settings {
     pub lease_duration: Duration,
     /// Where Microsoft's services are.
     pub endpoints: Endpoints,
+    /// File with the token by which the application proves itself, if it is not in the Secret that the user owns.
+    pub federated_token_file: Option<PathBuf>,
+    /// Whether Partner Center is read without a user where it allows that.
+    pub app_only_reads: bool,
     /// Bounds on requests to them.
     pub limits: Limits,
     /// How often the activity log is read.
@@ -58,6 +62,8 @@ pub struct Surroundings {
     pub hostname: Option<String>,
     /// Name of the machine.
     pub machine: Option<String>,
+    /// `AZURE_FEDERATED_TOKEN_FILE`: set in pods by the webhook of Azure workload identity.
+    pub federated_token_file: Option<PathBuf>,
     /// Id of the process.
     pub pid: u32,
 }
@@ -155,6 +161,9 @@ impl Surroundings {
             pod_namespace: file(NAMESPACE_FILE),
             hostname: std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()),
             machine: file("/proc/sys/kernel/hostname"),
+            federated_token_file: std::env::var_os("AZURE_FEDERATED_TOKEN_FILE")
+                .filter(|path| !path.is_empty())
+                .map(Into::into),
             pid: std::process::id(),
         }
     }
@@ -199,6 +208,8 @@ impl Settings {
             lease_name: args.lease_name,
             lease_duration: args.lease_duration,
             endpoints,
+            federated_token_file: args.federated_token_file.or_else(|| surroundings.federated_token_file.clone()),
+            app_only_reads: args.app_only_reads,
             limits,
             activity_interval: args.activity_interval,
             resync: args.resync,
@@ -305,11 +316,15 @@ mod tests {
             pod_namespace: Some("partner".to_owned()),
             hostname: Some("csp-operator-0".to_owned()),
             machine: Some("node".to_owned()),
+            federated_token_file: Some("/var/run/azure".into()),
             pid: 1,
         };
         let found = settings_in(&pod, &[]).unwrap();
         assert_eq!((found.namespace.as_str(), found.identity.as_str()), ("partner", "csp-operator-0"));
-        let given = settings_in(&pod, &["--namespace", "other", "--identity", "me"]).unwrap();
+        assert_eq!(found.federated_token_file, Some("/var/run/azure".into()));
+        let options = ["--namespace", "other", "--identity", "me", "--federated-token-file", "/token"];
+        let given = settings_in(&pod, &options).unwrap();
+        assert_eq!(given.federated_token_file, Some("/token".into()));
         assert_eq!((given.namespace.as_str(), given.identity.as_str()), ("other", "me"));
         let machine = settings_in(&Surroundings { hostname: None, ..pod }, &[]).unwrap();
         assert_eq!(machine.identity, "1@node");

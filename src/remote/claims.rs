@@ -17,6 +17,10 @@ pub(super) struct Claims {
     pub(super) amr: Option<Vec<String>>,
     /// Delegated permissions; only tokens with a user have them.
     pub(super) scp: Option<String>,
+    /// From when it is valid, in Unix seconds.
+    pub(super) nbf: Option<i64>,
+    /// When it expires, in Unix seconds.
+    pub(super) exp: Option<i64>,
 }
 
 impl Claims {

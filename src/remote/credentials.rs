@@ -8,6 +8,8 @@ use secrecy::SecretString;
 
 use crate::model::TenantId;
 
+use super::Proof;
+
 /// What the partner signs in with (Microsoft's Secure Application Model).
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -15,8 +17,8 @@ pub struct Credentials {
     pub partner_tenant: TenantId,
     /// Id of the application registered there.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
+    /// What it proves itself with.
+    pub proof: Proof,
     /// Refresh token of a user who signed in with MFA: the newest one known.
     pub refresh_token: SecretString,
     /// Changes whenever a person has changed the credentials, so that access tokens of the old ones are dropped.
@@ -29,7 +31,8 @@ pub trait CredentialSource: Send + Sync + Debug {
     /// The credentials as they are now. Asked before every request: answer from memory.
     fn current(&self) -> BoxFuture<'_, Result<Credentials, CredentialError>>;
 
-    /// Keeps the refresh token that came with an access token, in place of `used`.
+    /// Keeps the refresh token that came with an access token, in place of the one in `used`, whichever tenant issued it:
+    /// a refresh token belongs to the user and the application, and the one it was exchanged for may have been spent.
     ///
     /// The access token is handed out only after this has succeeded: else the partner could be locked out after 90 days
     /// although every sign-in worked.
@@ -38,6 +41,12 @@ pub trait CredentialSource: Send + Sync + Debug {
         used: &'a Credentials,
         refresh_token: SecretString,
     ) -> BoxFuture<'a, Result<(), CredentialError>>;
+
+    /// Hears how a sign-in in the partner's tenant ended with these credentials: well, or refused for this reason, which
+    /// stays until somebody acts. A sign-in that failed for a passing reason is not told of.
+    fn judged(&self, used: &Credentials, refusal: Option<&str>) {
+        let _ = (used, refusal);
+    }
 }
 
 /// The credentials cannot be had, or not be kept.

@@ -1,8 +1,13 @@
 //! Microsoft Entra's words: the redemption of a refresh token, its answer and its refusals.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
@@ -15,7 +20,7 @@ use super::refusal::word;
 use super::retry_after::retry_after;
 use super::transport::Answer;
 use super::wire::without_mark;
-use super::{Cause, Credentials, Service};
+use super::{Cause, ClientCertificate, CredentialError, Credentials, Proof, Service};
 
 /// Microsoft Entra refused to issue a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +40,12 @@ impl SignInRefusal {
 
     pub(super) fn fault(&self) -> Fault {
         self.fault
+    }
+
+    /// Whether it is the refresh token itself that is not accepted: a newer one may be.
+    pub(super) fn is_about_refresh_token(&self) -> bool {
+        self.error.as_deref() == Some("invalid_grant")
+            && matches!(self.code, None | Some(50_173 | 70_000 | 70_008 | 700_082 | 700_084 | 9_002_313))
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
@@ -81,17 +92,93 @@ pub(super) fn token_url(login: &Url, tenant: TenantId) -> Url {
     below(login, &[&tenant.to_string(), "oauth2", "token"])
 }
 
-/// Form by which `credentials` are redeemed for an access token of `resource`.
-pub(super) fn redemption(credentials: &Credentials, resource: &str) -> SecretString {
-    form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "refresh_token")
-        .append_pair("client_id", &credentials.client_id)
-        .append_pair("client_secret", credentials.client_secret.expose_secret())
-        .append_pair("refresh_token", credentials.refresh_token.expose_secret())
-        .append_pair("resource", resource)
-        .append_pair("scope", "openid")
-        .finish()
-        .into()
+/// What the application proves itself with in one sign-in.
+pub(super) enum Presented {
+    Secret(SecretString),
+    Certificate(Arc<ClientCertificate>),
+    /// A token that was read just now.
+    Federated(SecretString),
+}
+
+/// The longest federated token that is read, in bytes; a service account's has about one thousand.
+const FEDERATED_BYTES_MAX: u64 = 64 << 10;
+
+/// What `proof` has to present now.
+pub(super) async fn present(proof: &Proof) -> Result<Presented, Cause> {
+    match proof {
+        Proof::Secret(secret) => Ok(Presented::Secret(secret.clone())),
+        Proof::Certificate(certificate) => Ok(Presented::Certificate(Arc::clone(certificate))),
+        Proof::Federated(path) => {
+            let path = path.clone();
+            let read = tokio::task::spawn_blocking(move || federated(&path)).await;
+            let token = read.map_err(|error| Cause::Credentials(CredentialError::Unavailable(Box::new(error))))?;
+            token.map(Presented::Federated).map_err(|message| Cause::Credentials(CredentialError::Invalid { message }))
+        }
+    }
+}
+
+/// The token in the file; what is wrong otherwise.
+fn federated(path: &Path) -> Result<SecretString, String> {
+    let shown = path.display();
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(FEDERATED_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| format!("the federated token file {shown} cannot be read: {}", error.kind()))?;
+    let token = text.trim();
+    let looks_like_one = token.split('.').count() == 3 && !token.contains(|letter: char| !letter.is_ascii_graphic());
+    if !looks_like_one {
+        return Err(format!("the federated token file {shown} does not hold a token (a JWT)"));
+    }
+    Ok(token.into())
+}
+
+/// In whose name a token is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The user whose refresh token the credentials hold.
+    User,
+    /// The application itself.
+    Application,
+}
+
+/// Form by which `credentials` are redeemed for an access token of `resource`. A statement in it serves only once, so it
+/// is made anew for every send.
+pub(super) fn redemption(
+    credentials: &Credentials,
+    presented: &Presented,
+    subject: Subject,
+    resource: &str,
+    token_url: &Url,
+) -> Result<SecretString, Cause> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let grant_type = match subject {
+        Subject::User => "refresh_token",
+        Subject::Application => "client_credentials",
+    };
+    form.append_pair("grant_type", grant_type).append_pair("client_id", &credentials.client_id);
+    let mut assert = |statement: &SecretString| {
+        form.append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+            .append_pair("client_assertion", statement.expose_secret());
+    };
+    match presented {
+        Presented::Secret(secret) => {
+            form.append_pair("client_secret", secret.expose_secret());
+        }
+        Presented::Federated(token) => assert(token),
+        Presented::Certificate(certificate) => {
+            let statement = certificate.statement(&credentials.client_id, token_url.as_str(), Timestamp::now());
+            let unsigned = || CredentialError::Unavailable("the system offers no randomness to sign with".into());
+            assert(&statement.ok_or_else(|| Cause::Credentials(unsigned()))?);
+        }
+    }
+    if subject == Subject::User {
+        form.append_pair("refresh_token", credentials.refresh_token.expose_secret());
+    }
+    form.append_pair("resource", resource);
+    if subject == Subject::User {
+        form.append_pair("scope", "openid");
+    }
+    Ok(form.finish().into())
 }
 
 /// A granted token.
@@ -161,7 +248,7 @@ pub(super) fn refused(tenancy: Tenancy, service: Service, answer: &Answer) -> Ca
         (500.., _) | (_, Some("temporarily_unavailable" | "server_error")) => Fault::ServerError,
         // An answer that is not Entra's, as a proxy or a wrong address would give: it says nothing of the credentials.
         (_, None) => return Cause::UnexpectedAnswer(format!("sign-in: status {}", answer.status.as_u16())),
-        (_, Some(_)) => by_code(tenancy, service, code),
+        (_, Some(_)) => by_code(tenancy, service, wire.error.as_deref(), code),
     };
     Cause::SignIn(SignInRefusal {
         fault,
@@ -173,19 +260,25 @@ pub(super) fn refused(tenancy: Tenancy, service: Service, answer: &Answer) -> Ca
 }
 
 /// What a refused redemption says of the partner or of the customer, by Microsoft's `AADSTS` numbers.
-fn by_code(tenancy: Tenancy, service: Service, code: Option<u32>) -> Fault {
+fn by_code(tenancy: Tenancy, service: Service, error: Option<&str>, code: Option<u32>) -> Fault {
     match (tenancy, code) {
         // Graph is optional: that nobody has consented to it says nothing of the sign-in.
         (Tenancy::Partner, Some(65_001 | 65_004 | 650_057 | 500_011)) if service == Service::Graph => {
             Fault::GraphNotConsented
         }
-        // A wrong or expired client secret is wrong in every tenant.
-        (_, Some(7_000_215 | 7_000_222)) => Fault::CredentialsInvalid,
+        // A wrong or expired secret, certificate or federated credential is wrong in every tenant.
+        (_, Some(7_000_215 | 7_000_222 | 700_021..=700_027 | 700_211..=700_213 | 50_013 | 50_027)) => {
+            Fault::ApplicationRefused
+        }
         // A customer's tenant has its own consents, policies and relationships.
         (Tenancy::Customer, _) => Fault::CustomerSignInRefused,
         (Tenancy::Partner, Some(50_072 | 50_074 | 50_076 | 50_079)) => Fault::MfaRequired,
         (Tenancy::Partner, Some(53_000..=53_003)) => Fault::ConditionalAccess,
-        (Tenancy::Partner, _) => Fault::CredentialsInvalid,
+        (Tenancy::Partner, _) => match error {
+            Some("invalid_client" | "unauthorized_client") => Fault::ApplicationRefused,
+            Some("invalid_grant" | "interaction_required") => Fault::LoginNeeded,
+            _ => Fault::CredentialsInvalid,
+        },
     }
 }
 
@@ -232,9 +325,14 @@ mod tests {
             check(Tenancy::Partner, 400, "invalid_grant", code, Fault::MfaRequired);
         }
         check(Tenancy::Partner, 400, "invalid_grant", 53_003, Fault::ConditionalAccess);
-        check(Tenancy::Partner, 400, "invalid_grant", 700_082, Fault::CredentialsInvalid);
-        check(Tenancy::Partner, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
-        check(Tenancy::Partner, 400, "invalid_grant", 65_001, Fault::CredentialsInvalid);
+        check(Tenancy::Partner, 400, "invalid_grant", 700_082, Fault::LoginNeeded);
+        check(Tenancy::Partner, 401, "invalid_client", 7_000_215, Fault::ApplicationRefused);
+        check(Tenancy::Partner, 400, "invalid_grant", 65_001, Fault::LoginNeeded);
+        check(Tenancy::Partner, 400, "unauthorized_client", 700_016, Fault::ApplicationRefused);
+        check(Tenancy::Partner, 400, "invalid_resource", 500_011, Fault::CredentialsInvalid);
+        for code in [7_000_222, 700_021, 700_024, 700_027, 700_211, 700_212, 700_213, 50_013] {
+            check(Tenancy::Partner, 401, "invalid_client", code, Fault::ApplicationRefused);
+        }
     }
 
     #[test]
@@ -243,8 +341,8 @@ mod tests {
             check(Tenancy::Customer, 400, "invalid_grant", code, Fault::CustomerSignInRefused);
         }
         // Except for the client secret, which is the same everywhere.
-        check(Tenancy::Customer, 401, "invalid_client", 7_000_215, Fault::CredentialsInvalid);
-        check(Tenancy::Customer, 401, "invalid_client", 7_000_222, Fault::CredentialsInvalid);
+        check(Tenancy::Customer, 401, "invalid_client", 7_000_215, Fault::ApplicationRefused);
+        check(Tenancy::Customer, 401, "invalid_client", 7_000_222, Fault::ApplicationRefused);
     }
 
     #[test]
@@ -253,7 +351,7 @@ mod tests {
             let body = format!(r#"{{"error":"invalid_grant","error_codes":[{code}]}}"#);
             let fault = |service| refusal_of(service, Tenancy::Partner, 400, &body).fault();
             assert_eq!(fault(Service::Graph), Fault::GraphNotConsented, "{code}");
-            assert_eq!(fault(Service::PartnerCenter), Fault::CredentialsInvalid, "{code}");
+            assert_eq!(fault(Service::PartnerCenter), Fault::LoginNeeded, "{code}");
         }
     }
 

@@ -138,7 +138,9 @@ impl Error {
             Fault::ConditionalAccess => "ConditionalAccess",
             Fault::PartnerAgreementMissing => "PartnerAgreementMissing",
             Fault::ProgramNotActive => "ProgramNotActive",
-            Fault::CredentialsInvalid | Fault::WrongAudience => "CredentialsInvalid",
+            Fault::CredentialsInvalid | Fault::LoginNeeded | Fault::ApplicationRefused | Fault::WrongAudience => {
+                "CredentialsInvalid"
+            }
             // A customer's tenant may refuse a token for reasons of its own.
             Fault::Unauthorized if self.operation.service() == Service::PartnerCenter => "CredentialsInvalid",
             _ => return None,
@@ -231,7 +233,7 @@ impl Cause {
     }
 
     /// The meaning of the failure with what may be said of this one, without the last stop.
-    fn explanation(&self) -> String {
+    pub(super) fn explanation(&self) -> String {
         let general = self.fault().meaning().explanation;
         let detail = match self {
             Self::Credentials(CredentialError::Invalid { message }) => Some(message.clone()),

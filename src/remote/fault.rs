@@ -11,6 +11,9 @@ pub(super) enum Fault {
     Paused,
     CredentialsUnavailable,
     CredentialsInvalid,
+    LoginNeeded,
+    ApplicationRefused,
+    TokenExpired,
     ConditionalAccess,
     MfaRequired,
     AppOnlyToken,
@@ -87,6 +90,27 @@ impl Fault {
                 AwaitChange,
                 "the partner's credentials are not accepted: sign in again and update the credentials Secret",
             ),
+            Self::LoginNeeded => (
+                "credentials_invalid",
+                "CredentialsInvalid",
+                AwaitChange,
+                "the partner's refresh token is not accepted any more, so a user must sign in again; \
+                 run: kubectl csp login",
+            ),
+            Self::ApplicationRefused => (
+                "application_refused",
+                "CredentialsInvalid",
+                AwaitChange,
+                "Microsoft Entra does not accept what the application proves itself with: check its registration, and \
+                 update the credentials Secret with its id and a secret, certificate or federated credential that is valid",
+            ),
+            Self::TokenExpired => (
+                "token_expired",
+                "TokenExpired",
+                AwaitChange,
+                "the access token is not valid at the time it was issued: check the clocks of the cluster's nodes, and \
+                 any proxy on the way to the sign-in",
+            ),
             Self::ConditionalAccess => (
                 "conditional_access",
                 "ConditionalAccess",
@@ -98,15 +122,15 @@ impl Fault {
                 "mfa_required",
                 "MfaRequired",
                 AwaitChange,
-                "the sign-in was made without multifactor authentication: sign in again with MFA and update the \
-                 credentials Secret",
+                "the sign-in was made without multifactor authentication, so a user must sign in again, with MFA; \
+                 run: kubectl csp login",
             ),
             Self::AppOnlyToken => (
                 "app_only_token",
                 "AppOnlyToken",
                 AwaitChange,
-                "Partner Center wants a user's sign-in here, not an application's: update the credentials Secret with \
-                 the refresh token of an Admin agent who signed in with MFA",
+                "Partner Center wants a user's sign-in here, not an application's, so an Admin agent must sign in, with \
+                 MFA; run: kubectl csp login",
             ),
             Self::NotAdminAgent => (
                 "not_admin_agent",

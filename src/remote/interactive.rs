@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -13,7 +14,7 @@ use super::claims::payload;
 use super::endpoints::below;
 use super::entra::Tenancy;
 use super::refusal::refused;
-use super::token::check;
+use super::token::{Expected, check};
 use super::transport::{Call, Transport};
 use super::{Calls, Cause, Endpoints, Error, Limits, Operation, Service, SetupError, TokenDefect, Unfenced};
 
@@ -102,7 +103,8 @@ impl Interactive {
         let tenant = names.as_ref().and_then(|names| names.tid.as_deref()?.parse().ok());
         let service = Service::PartnerCenter;
         if let Some(tenant) = expected.or(tenant) {
-            check(token, tenant, service, Tenancy::Partner, self.endpoints.resource(service))?;
+            let resource = self.endpoints.resource(service);
+            check(token, &Expected { tenant, service, tenancy: Tenancy::Partner, resource }, Timestamp::now())?;
         }
         let user = names.and_then(|names| names.upn.or(names.unique_name).or(names.preferred_username));
         Ok(SignedIn { tenant, user })

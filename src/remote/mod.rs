@@ -27,6 +27,7 @@ mod limits;
 mod operation;
 mod page;
 mod partner_center;
+mod proof;
 mod refusal;
 mod retry_after;
 mod roots;
@@ -54,6 +55,7 @@ pub use limits::Limits;
 pub(crate) use limits::PARTNER_CENTER_CALLS_PER_MINUTE;
 pub use operation::{Operation, Service};
 pub use partner_center::PartnerCenter;
+pub use proof::{CertificateDefect, ClientCertificate, Proof};
 pub use refusal::Refusal;
 pub use roots::{ExtraRoots, RootsError};
 pub use server_clock::ServerClock;
@@ -138,5 +140,13 @@ impl Remote {
     /// Lets no call wait for its turn any more: those that would have to fail. For the end of the process.
     pub fn stop_waiting(&self) {
         self.sender.budgets().close();
+    }
+
+    /// The same, reading in the application's own name, without a user, what Partner Center gives to applications:
+    /// customers, subscriptions, Azure entitlements and the activity log.
+    #[must_use]
+    pub fn with_app_only_reads(mut self, app_only_reads: bool) -> Self {
+        self.partner_center.set_app_only_reads(app_only_reads);
+        self
     }
 }

@@ -120,6 +120,18 @@ impl Operation {
         matches!(self, Self::CreatePolicy(_) | Self::UpdatePolicy(_) | Self::DeletePolicy(_))
     }
 
+    /// Whether Partner Center does it for an application without a user, as the pages of these calls say.
+    pub(super) fn is_for_applications(self) -> bool {
+        matches!(
+            self,
+            Self::ListCustomers
+                | Self::ReadCustomer(_)
+                | Self::ReadSubscriptions(_)
+                | Self::ReadAzureEntitlements(_)
+                | Self::ReadActivity
+        )
+    }
+
     /// Whether its address names a customer, so that a refusal of the id is a refusal of the customer.
     pub(super) fn is_below_customer(self) -> bool {
         matches!(self, Self::ReadCustomer(_) | Self::ReadSubscriptions(_) | Self::ReadAzureEntitlements(_))

@@ -33,15 +33,29 @@ const PAGE_SIZE: &str = "500";
 pub struct PartnerCenter {
     sender: Arc<Sender>,
     base: Url,
+    app_only_reads: bool,
 }
 
 impl PartnerCenter {
     pub(super) fn new(sender: Arc<Sender>, base: Url) -> Self {
-        Self { sender, base }
+        Self { sender, base, app_only_reads: false }
+    }
+
+    pub(super) fn set_app_only_reads(&mut self, app_only_reads: bool) {
+        self.app_only_reads = app_only_reads;
+    }
+
+    /// In whose name something is asked for.
+    fn realm(&self, operation: Operation) -> Realm {
+        if self.app_only_reads && operation.is_for_applications() {
+            Realm::PartnerCenterAsApplication
+        } else {
+            Realm::PartnerCenter
+        }
     }
 
     pub(super) fn with(&self, sender: Arc<Sender>) -> Self {
-        Self { sender, base: self.base.clone() }
+        Self { sender, base: self.base.clone(), app_only_reads: self.app_only_reads }
     }
 
     /// Waits until a write to a policy of `customer` may be sent, and keeps the turn for a second, so that what must be
@@ -249,7 +263,7 @@ impl PartnerCenter {
 
     async fn read<T: DeserializeOwned>(&self, call: Call, correlation: Uuid) -> Result<T, Error> {
         let operation = call.operation;
-        let answer = self.sender.send(Realm::PartnerCenter, call, correlation).await?;
+        let answer = self.sender.send(self.realm(operation), call, correlation).await?;
         wire::read(&answer.body).map_err(unexpected(operation))
     }
 

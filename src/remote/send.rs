@@ -72,7 +72,7 @@ impl Sender {
         identify(&mut call.headers, correlation);
         call.errand = Some(self.errand.clone());
         call.customer = operation.customer().or(match realm {
-            Realm::PartnerCenter => None,
+            Realm::PartnerCenter | Realm::PartnerCenterAsApplication => None,
             Realm::Azure(tenant) | Realm::Graph(tenant) => Some(tenant),
         });
         let access = self.tokens.access(&self.transport, realm).await.map_err(failed)?;

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use reqwest::header::DATE;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::RwLock;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::model::TenantId;
 
 use super::claims::Claims;
-use super::entra::{self, Grant, Tenancy};
+use super::entra::{self, Grant, Subject, Tenancy};
 use super::fault::Fault;
-use super::transport::{Body, Call, Transport};
+use super::retry_after::http_date;
+use super::transport::{Body, Call, Form, Transport};
 use super::{Advice, Cause, CredentialSource, Credentials, Endpoints, Operation, Service};
 
 /// A token is renewed this long before it expires, so that it never expires on its way.
@@ -23,11 +27,16 @@ const REFUSAL_KEPT: Duration = Duration::from_mins(1);
 /// A failed one answers those who were waiting for it, and is then tried again.
 const FAILURE_KEPT: Duration = Duration::from_secs(1);
 
+/// How far two clocks may be apart, in seconds: what Microsoft's libraries allow.
+const CLOCK_SKEW_SECONDS: i64 = 300;
+
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Realm {
     /// Partner Center, in the partner's own tenant.
     PartnerCenter,
+    /// The same in the name of the application alone, without a user.
+    PartnerCenterAsApplication,
     /// Azure Resource Manager, in this customer's tenant.
     Azure(TenantId),
     /// Microsoft Graph, in this tenant: the partner's own or a customer's.
@@ -55,6 +64,12 @@ pub enum TokenDefect {
     /// The claim `tid` names another tenant than the customer's.
     #[error("the access token is for another tenant than the customer's")]
     NotForCustomer,
+    /// The claim `exp` is in the past.
+    #[error("the access token has expired already")]
+    Expired,
+    /// The claim `nbf` is in the future.
+    #[error("the access token is not valid yet")]
+    NotYetValid,
 }
 
 impl TokenDefect {
@@ -63,6 +78,7 @@ impl TokenDefect {
             Self::WithoutMfa => Fault::MfaRequired,
             Self::NotForPartnerCenter => Fault::WrongAudience,
             Self::NotForPartner => Fault::CredentialsInvalid,
+            Self::Expired | Self::NotYetValid => Fault::TokenExpired,
             Self::NotForAzure | Self::NotForGraph | Self::NotForCustomer => Fault::CustomerSignInRefused,
         }
     }
@@ -83,6 +99,9 @@ pub(super) struct Tokens {
     endpoints: Endpoints,
     slots: Mutex<BTreeMap<Realm, Arc<Slot>>>,
     slots_max: usize,
+    /// Redemptions go on side by side, but one whose refresh token was refused is repeated alone: then nobody else can
+    /// be about to store a newer one.
+    redeeming: RwLock<()>,
 }
 
 /// Locked during a redemption, so that the others wait for its result instead of signing in themselves.
@@ -99,7 +118,7 @@ struct Held {
 
 impl Tokens {
     pub(super) fn new(source: Arc<dyn CredentialSource>, endpoints: &Endpoints, slots_max: usize) -> Self {
-        Self { source, endpoints: endpoints.clone(), slots: Mutex::default(), slots_max }
+        Self { source, endpoints: endpoints.clone(), slots: Mutex::default(), slots_max, redeeming: RwLock::default() }
     }
 
     /// The credentials as they are now.
@@ -122,7 +141,11 @@ impl Tokens {
         let issue = slot.as_ref().map_or(0, |held| held.issue + 1);
         // Time runs from before the request: the answer may have been long under way.
         let asked = Instant::now();
-        let (outcome, kept) = match self.redeem(transport, realm, &credentials).await {
+        let (granted, credentials) = self.redeem(transport, realm, credentials).await;
+        if realm == Realm::PartnerCenter {
+            self.tell(&credentials, granted.as_ref().err());
+        }
+        let (outcome, kept) = match granted {
             Ok(grant) => (Ok(Access { token: grant.access_token, issue }), Some(kept_for(grant.lifetime))),
             Err(cause) => {
                 let kept = match cause.advice() {
@@ -151,29 +174,86 @@ impl Tokens {
         }
     }
 
-    async fn redeem(&self, transport: &Transport, realm: Realm, credentials: &Credentials) -> Result<Grant, Cause> {
+    /// Lets the keeper of the credentials know how they were received.
+    fn tell(&self, credentials: &Credentials, failure: Option<&Cause>) {
+        match failure {
+            None => self.source.judged(credentials, None),
+            // The keeper knows what it said itself.
+            Some(Cause::Credentials(_)) => {}
+            Some(cause) if cause.advice() == Advice::AwaitChange => {
+                self.source.judged(credentials, Some(&cause.explanation()));
+            }
+            Some(_) => {}
+        }
+    }
+
+    async fn redeem(
+        &self,
+        transport: &Transport,
+        realm: Realm,
+        mut credentials: Credentials,
+    ) -> (Result<Grant, Cause>, Credentials) {
+        let first = {
+            let _among_others = self.redeeming.read().await;
+            self.redeem_once(transport, realm, &credentials).await
+        };
+        let Err(Cause::SignIn(refusal)) = &first else { return (first, credentials) };
+        if !refusal.is_about_refresh_token() {
+            return (first, credentials);
+        }
+        // Where a refresh token can be redeemed only once, another sign-in may have been faster.
+        let _alone = self.redeeming.write().await;
+        match self.source.current().await {
+            Ok(newest) if newest.refresh_token.expose_secret() != credentials.refresh_token.expose_secret() => {
+                credentials = newest;
+                (self.redeem_once(transport, realm, &credentials).await, credentials)
+            }
+            _ => (first, credentials),
+        }
+    }
+
+    async fn redeem_once(
+        &self,
+        transport: &Transport,
+        realm: Realm,
+        credentials: &Credentials,
+    ) -> Result<Grant, Cause> {
         let (tenant, service, tenancy) = match realm {
-            Realm::PartnerCenter => (credentials.partner_tenant, Service::PartnerCenter, Tenancy::Partner),
+            Realm::PartnerCenter | Realm::PartnerCenterAsApplication => {
+                (credentials.partner_tenant, Service::PartnerCenter, Tenancy::Partner)
+            }
             Realm::Azure(tenant) => (tenant, Service::Azure, tenancy(tenant, credentials)),
             Realm::Graph(tenant) => (tenant, Service::Graph, tenancy(tenant, credentials)),
         };
+        let subject = match realm {
+            Realm::PartnerCenterAsApplication => Subject::Application,
+            _ => Subject::User,
+        };
         let resource = self.endpoints.resource(service);
-        let call = Call::post(
-            Operation::SignIn(tenant),
-            entra::token_url(self.endpoints.login(), tenant),
-            Body::Form(entra::redemption(credentials, resource)),
-        );
+        let url = entra::token_url(self.endpoints.login(), tenant);
+        let presented = entra::present(&credentials.proof).await?;
+        let form = {
+            let (credentials, url) = (credentials.clone(), url.clone());
+            Form(Box::new(move || entra::redemption(&credentials, &presented, subject, resource, &url)))
+        };
+        let call = Call::post(Operation::SignIn(tenant), url, Body::Form(form));
         let answer = transport.deliver(&call, None, |answer| entra::refused(tenancy, service, answer));
         let answer = answer.await.map_err(|undelivered| undelivered.cause)?;
         let mut grant = entra::granted(&answer.body)?;
-        check(grant.access_token.expose_secret(), tenant, service, tenancy, resource).map_err(Cause::Token)?;
-        // Tokens that a customer's tenant issues are of no use elsewhere and are dropped with it.
+        // First of all, even if the access token turns out to be of no use: the old one may have been spent. Whichever
+        // tenant it was redeemed in, a refresh token is the user's and can be redeemed in all of them; Microsoft's own
+        // client library keeps one per user, too.
         if let Some(refresh_token) = grant.refresh_token.take()
-            && realm == Realm::PartnerCenter
+            && subject == Subject::User
             && refresh_token.expose_secret() != credentials.refresh_token.expose_secret()
         {
             self.source.rotated(credentials, refresh_token).await.map_err(Cause::Credentials)?;
         }
+        let expected = Expected { tenant, service, tenancy, resource };
+        // By Entra's clock rather than this machine's, which may be wrong: a revoke should go through all the same.
+        let now = answer.headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+        check(grant.access_token.expose_secret(), &expected, now.unwrap_or_else(Timestamp::now))
+            .map_err(Cause::Token)?;
         Ok(grant)
     }
 
@@ -208,20 +288,29 @@ fn forget_one(slots: &mut BTreeMap<Realm, Arc<Slot>>) {
     }
 }
 
+/// What a token was asked for.
+pub(super) struct Expected {
+    pub(super) tenant: TenantId,
+    pub(super) service: Service,
+    pub(super) tenancy: Tenancy,
+    pub(super) resource: &'static str,
+}
+
 /// Refuses a token of which we know already that it will be refused, with the better reason.
-pub(super) fn check(
-    token: &str,
-    tenant: TenantId,
-    service: Service,
-    tenancy: Tenancy,
-    resource: &str,
-) -> Result<(), TokenDefect> {
+pub(super) fn check(token: &str, expected: &Expected, now: Timestamp) -> Result<(), TokenDefect> {
     let Some(claims) = Claims::read(token) else { return Ok(()) };
+    let Expected { tenant, service, tenancy, resource } = *expected;
     if claims.tid.is_some_and(|tid| !tid.eq_ignore_ascii_case(&tenant.to_string())) {
         return Err(match tenancy {
             Tenancy::Partner => TokenDefect::NotForPartner,
             Tenancy::Customer => TokenDefect::NotForCustomer,
         });
+    }
+    if claims.exp.is_some_and(|end| end <= now.as_second()) {
+        return Err(TokenDefect::Expired);
+    }
+    if claims.nbf.is_some_and(|begin| begin > now.as_second() + CLOCK_SKEW_SECONDS) {
+        return Err(TokenDefect::NotYetValid);
     }
     // Only addresses can be compared: some tokens name their service by the id of an application.
     let for_another = claims.aud.is_some_and(|audience| {
@@ -270,7 +359,8 @@ mod tests {
             Service::Graph => (Tenancy::Partner, Endpoints::GRAPH),
         };
         let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
-        assert_eq!(check(&token, TENANT.parse().unwrap(), service, tenancy, resource), expected, "{claims}");
+        let asked = Expected { tenant: TENANT.parse().unwrap(), service, tenancy, resource };
+        assert_eq!(check(&token, &asked, Timestamp::from_second(1_000).unwrap()), expected, "{claims}");
     }
 
     #[test]
@@ -289,6 +379,11 @@ mod tests {
         check_claims(Graph, r#"{"aud":"00000003-0000-0000-c000-000000000000"}"#, Ok(()));
         check_claims(Graph, r#"{"aud":"https://management.azure.com/"}"#, Err(TokenDefect::NotForGraph));
         check_claims(Azure, &format!(r#"{{"tid":"{}"}}"#, TENANT.to_uppercase()), Ok(()));
+        check_claims(PartnerCenter, r#"{"nbf":900,"exp":1001}"#, Ok(()));
+        check_claims(PartnerCenter, r#"{"exp":1000}"#, Err(TokenDefect::Expired));
+        check_claims(Azure, r#"{"exp":7}"#, Err(TokenDefect::Expired));
+        check_claims(PartnerCenter, r#"{"nbf":1300}"#, Ok(()));
+        check_claims(PartnerCenter, r#"{"nbf":1301}"#, Err(TokenDefect::NotYetValid));
         let other = r#"{"tid":"bbbb0000-2222-4b22-9b22-000000000002"}"#;
         check_claims(PartnerCenter, other, Err(TokenDefect::NotForPartner));
         check_claims(Azure, other, Err(TokenDefect::NotForCustomer));

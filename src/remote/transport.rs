@@ -1,5 +1,6 @@
 //! One request on its way: budget, fence, timeout, size limit, retry, count, log. Nothing is sent anywhere else.
 
+use std::fmt;
 use std::sync::Arc;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -37,8 +38,17 @@ pub(super) struct Call {
 pub(super) enum Body {
     None,
     Json(Vec<u8>),
-    /// Carries secrets.
-    Form(SecretString),
+    /// Carries secrets, and is made anew for every send.
+    Form(Form),
+}
+
+/// Makes the form of a sign-in.
+pub(super) struct Form(pub(super) Box<dyn Fn() -> Result<SecretString, Cause> + Send + Sync>);
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Form(..)")
+    }
 }
 
 /// A request that got no success.
@@ -251,6 +261,7 @@ impl Transport {
             Body::None => request,
             Body::Json(json) => request.header(CONTENT_TYPE, "application/json").body(json.clone()),
             Body::Form(form) => {
+                let form = form.0()?;
                 request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.expose_secret().to_owned())
             }
         })

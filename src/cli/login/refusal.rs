@@ -132,6 +132,7 @@ pub(super) fn defect(defect: TokenDefect) -> String {
         TokenDefect::NotForPartnerCenter | TokenDefect::NotForAzure | TokenDefect::NotForGraph => {
             "check --partner-center-url"
         }
+        TokenDefect::Expired | TokenDefect::NotYetValid => "check the clock of this machine",
     };
     format!("{defect}: {advice}; nothing was written")
 }

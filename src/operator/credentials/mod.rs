@@ -9,8 +9,13 @@
 //! supplied by a person just now. The second Secret remembers the fingerprints of those that were seen. Another tenant
 //! or application begins anew, since a refresh token belongs to both.
 //!
+//! A refresh token lives for 90 days, and each use brings a new one. Should it ever come near its end, or a client
+//! certificate, [`outlook`] says so in a metric, in an event about the operator's Secret and in `/readyz`. When a client
+//! secret ends only Microsoft Entra knows.
+//!
 //! Only the replica that acts reads or writes the second Secret. Values are never shown, in no log and no error.
 
+mod outlook;
 mod sign_in;
 mod store;
 mod tokens;

@@ -1,9 +1,14 @@
 //! The Secret that the user owns.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use secrecy::SecretString;
 
 use crate::model::TenantId;
+use crate::remote::{CertificateDefect, ClientCertificate, Proof};
 
 /// What the user's Secret says.
 #[derive(Debug, Clone)]
@@ -12,8 +17,8 @@ pub(super) struct SignIn {
     pub(super) partner_tenant: TenantId,
     /// The application there, a GUID in lower case.
     pub(super) client_id: String,
-    /// The application's secret.
-    pub(super) client_secret: SecretString,
+    /// What the application proves itself with.
+    pub(super) proof: Proof,
     /// The refresh token of a user of the partner.
     pub(super) refresh_token: SecretString,
 }
@@ -22,7 +27,7 @@ pub(super) struct SignIn {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Defect {
     #[error(
-        "the Secret {secret} does not exist: create it with the keys partnerTenantId, clientId, clientSecret and refreshToken"
+        "the Secret {secret} does not exist: run: kubectl csp login, or create it with the keys partnerTenantId, clientId, clientSecret and refreshToken"
     )]
     Missing { secret: String },
     #[error("the Secret {secret} has no key {key}: add {what}")]
@@ -31,6 +36,24 @@ pub(super) enum Defect {
     EmptyKey { secret: String, key: &'static str, what: &'static str },
     #[error("the key {key} of the Secret {secret} is not {what}")]
     Malformed { secret: String, key: &'static str, what: &'static str },
+    #[error(
+        "the Secret {secret} has nothing by which the application proves itself: add clientSecret, or tls.crt and tls.key, or start the operator with --federated-token-file"
+    )]
+    NoProof { secret: String },
+    #[error("the Secret {secret} has both clientSecret and tls.crt: keep the one that is valid and remove the other")]
+    TwoProofs { secret: String },
+    #[error(
+        "--federated-token-file is set, and the Secret {secret} has the key {key} as well: keep one of them, so that it is clear how the application proves itself"
+    )]
+    FederatedAndOther { secret: String, key: &'static str },
+    #[error("the key {key} of the Secret {secret} {defect}")]
+    Certificate { secret: String, key: &'static str, defect: CertificateDefect },
+    #[error(
+        "the certificate in the key tls.crt of the Secret {secret} expired at {at}: put in a new one, and register it with the application"
+    )]
+    Expired { secret: String, at: Timestamp },
+    #[error("the certificate in the key tls.crt of the Secret {secret} is not valid before {at}")]
+    NotYetValid { secret: String, at: Timestamp },
 }
 
 const TENANT: (&str, &str) = ("partnerTenantId", "the id of the partner's tenant, a GUID");
@@ -38,36 +61,108 @@ const CLIENT: (&str, &str) = ("clientId", "the id of the application registered 
 const CLIENT_SECRET: (&str, &str) = ("clientSecret", "a secret of that application, one line of text");
 const REFRESH_TOKEN: (&str, &str) =
     ("refreshToken", "a refresh token of a user who signed in to that application with MFA, one line of text");
+/// As in a Secret of type `kubernetes.io/tls`, so that cert-manager can fill it.
+const CERTIFICATE: (&str, &str) = ("tls.crt", "a certificate that is registered with that application, as PEM");
+const KEY: (&str, &str) = ("tls.key", "the private key of the certificate in tls.crt, as PEM");
+
+type Field = (&'static str, &'static str);
+
+/// The user's Secret, while it is read.
+struct Reading<'a> {
+    secret: &'a Secret,
+    name: &'a str,
+}
+
+impl<'a> Reading<'a> {
+    fn has(&self, (key, _): Field) -> bool {
+        self.secret.data.as_ref().is_some_and(|data| data.contains_key(key))
+    }
+
+    /// Text of one or more lines.
+    fn lines(&self, (key, what): Field) -> Result<&'a str, Defect> {
+        let secret = || self.name.to_owned();
+        let bytes = self.secret.data.as_ref().and_then(|data| data.get(key));
+        let bytes = bytes.ok_or_else(|| Defect::MissingKey { secret: secret(), key, what })?;
+        // A newline at the end comes with many a way to fill a Secret.
+        let text = std::str::from_utf8(&bytes.0).map_err(|_| self.malformed((key, what)))?.trim();
+        if text.is_empty() { Err(Defect::EmptyKey { secret: secret(), key, what }) } else { Ok(text) }
+    }
+
+    fn line(&self, field: Field) -> Result<&'a str, Defect> {
+        let text = self.lines(field)?;
+        if text.chars().any(|char| char.is_control() || char.is_whitespace()) {
+            return Err(self.malformed(field));
+        }
+        Ok(text)
+    }
+
+    fn guid(&self, field: Field) -> Result<TenantId, Defect> {
+        self.line(field)?.parse().map_err(|_| self.malformed(field))
+    }
+
+    fn malformed(&self, (key, what): Field) -> Defect {
+        Defect::Malformed { secret: self.name.to_owned(), key, what }
+    }
+
+    /// Exactly one way to prove itself: with two, nobody could say which one is about to expire.
+    fn proof(&self, federated: Option<&Path>) -> Result<Proof, Defect> {
+        let secret = || self.name.to_owned();
+        let has_certificate = self.has(CERTIFICATE) || self.has(KEY);
+        match (federated, self.has(CLIENT_SECRET), has_certificate) {
+            (None, false, false) => Err(Defect::NoProof { secret: secret() }),
+            (None, true, true) => Err(Defect::TwoProofs { secret: secret() }),
+            (Some(_), true, _) => Err(Defect::FederatedAndOther { secret: secret(), key: CLIENT_SECRET.0 }),
+            (Some(_), false, true) => Err(Defect::FederatedAndOther { secret: secret(), key: CERTIFICATE.0 }),
+            (Some(path), false, false) => Ok(Proof::Federated(path.to_owned())),
+            (None, true, false) => Ok(Proof::Secret(self.line(CLIENT_SECRET)?.into())),
+            (None, false, true) => {
+                let (certificate, key) = (self.lines(CERTIFICATE)?, self.lines(KEY)?);
+                ClientCertificate::from_pem(certificate.as_bytes(), &key.into())
+                    .map(|certificate| Proof::Certificate(Arc::new(certificate)))
+                    .map_err(|defect| {
+                        let key = if defect == CertificateDefect::Certificate { CERTIFICATE.0 } else { KEY.0 };
+                        Defect::Certificate { secret: secret(), key, defect }
+                    })
+            }
+        }
+    }
+}
 
 impl SignIn {
-    /// Reads the Secret called `name`, absent when there is none.
-    pub(super) fn read(found: Option<&Secret>, name: &str) -> Result<Self, Defect> {
+    /// Reads the Secret called `name`, absent when there is none. `federated` is the file with the application's proof,
+    /// if it is not in the Secret.
+    pub(super) fn read(found: Option<&Secret>, name: &str, federated: Option<&Path>) -> Result<Self, Defect> {
         let secret = found.ok_or_else(|| Defect::Missing { secret: name.to_owned() })?;
-        let malformed = |(key, what)| Defect::Malformed { secret: name.to_owned(), key, what };
-        let text = |(key, what): (&'static str, &'static str)| {
-            let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| Defect::MissingKey {
-                secret: name.to_owned(),
-                key,
-                what,
-            })?;
-            // A newline at the end comes with many a way to fill a Secret.
-            let text = std::str::from_utf8(&bytes.0).map_err(|_| malformed((key, what)))?.trim();
-            if text.is_empty() {
-                return Err(Defect::EmptyKey { secret: name.to_owned(), key, what });
-            }
-            if text.chars().any(|char| char.is_control() || char.is_whitespace()) {
-                return Err(malformed((key, what)));
-            }
-            Ok(text)
-        };
-        let guid = |field| text(field)?.parse::<TenantId>().map_err(|_| malformed(field));
+        let reading = Reading { secret, name };
         Ok(Self {
-            partner_tenant: guid(TENANT)?,
+            partner_tenant: reading.guid(TENANT)?,
             // Any GUID will do, and that is what this type checks.
-            client_id: guid(CLIENT)?.to_string(),
-            client_secret: text(CLIENT_SECRET)?.into(),
-            refresh_token: text(REFRESH_TOKEN)?.into(),
+            client_id: reading.guid(CLIENT)?.to_string(),
+            proof: reading.proof(federated)?,
+            refresh_token: reading.line(REFRESH_TOKEN)?.into(),
         })
+    }
+
+    /// Whether it can be used at this time; `name` is the Secret's.
+    pub(super) fn check(&self, name: &str, now: Timestamp) -> Result<(), Defect> {
+        let Proof::Certificate(certificate) = &self.proof else { return Ok(()) };
+        let secret = || name.to_owned();
+        if certificate.not_after() <= now {
+            return Err(Defect::Expired { secret: secret(), at: certificate.not_after() });
+        }
+        if certificate.not_before() > now {
+            return Err(Defect::NotYetValid { secret: secret(), at: certificate.not_before() });
+        }
+        Ok(())
+    }
+
+    /// When the application's proof ends, if that can be known. A client secret does not tell, and a federated token is
+    /// always fresh.
+    pub(super) fn proof_ends(&self) -> Option<Timestamp> {
+        match &self.proof {
+            Proof::Certificate(certificate) => Some(certificate.not_after()),
+            Proof::Secret(_) | Proof::Federated(_) => None,
+        }
     }
 }
 
@@ -96,9 +191,11 @@ mod tests {
 
     #[test]
     fn a_complete_secret_is_read() {
-        let read = SignIn::read(Some(&secret(("clientSecret", Some(b" hush-1\n")))), "a/b").unwrap();
+        let read = SignIn::read(Some(&secret(("clientSecret", Some(b" hush-1\n")))), "a/b", None).unwrap();
         assert_eq!(read.client_id, GUID.to_lowercase());
-        assert_eq!(read.client_secret.expose_secret(), "hush-1");
+        let Proof::Secret(secret) = &read.proof else { panic!("{read:?}") };
+        assert_eq!(secret.expose_secret(), "hush-1");
+        assert_eq!(read.proof_ends(), None);
         assert!(!format!("{read:?}").contains("hush"));
     }
 
@@ -106,11 +203,19 @@ mod tests {
     fn defects_name_the_secret_the_key_and_what_to_do() {
         for (change, text) in [
             (
-                ("clientSecret", None),
-                "the Secret a/b has no key clientSecret: add a secret of that application, one line of text",
+                ("clientId", None),
+                "the Secret a/b has no key clientId: add the id of the application registered there, a GUID",
             ),
             (
-                ("refreshToken", Some(&b" \n"[..])),
+                ("clientSecret", None),
+                "the Secret a/b has nothing by which the application proves itself: add clientSecret",
+            ),
+            (
+                ("tls.crt", Some(&b"hush"[..])),
+                "the Secret a/b has both clientSecret and tls.crt: keep the one that is valid",
+            ),
+            (
+                ("refreshToken", Some(b" \n")),
                 "the key refreshToken of the Secret a/b is empty: set it to a refresh token",
             ),
             (
@@ -121,11 +226,80 @@ mod tests {
             (("clientSecret", Some(b"hush\nhush")), "the key clientSecret of the Secret a/b is not a secret of"),
             (("refreshToken", Some(b"hush\xff")), "the key refreshToken of the Secret a/b is not a refresh token"),
         ] {
-            let error = SignIn::read(Some(&secret(change)), "a/b").unwrap_err().to_string();
+            let error = SignIn::read(Some(&secret(change)), "a/b", None).unwrap_err().to_string();
             assert!(error.starts_with(text), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
-        let error = SignIn::read(None, "a/b").unwrap_err().to_string();
-        assert!(error.starts_with("the Secret a/b does not exist: create it with"), "{error}");
+        let error = SignIn::read(None, "a/b", None).unwrap_err().to_string();
+        assert!(error.starts_with("the Secret a/b does not exist: run: kubectl csp login, or create it"), "{error}");
+    }
+
+    const APPLICATION_KEY: &str = include_str!("../../../tests/keys/application.pem");
+    const STRANGERS_KEY: &str = include_str!("../../../tests/keys/stranger.pem");
+
+    /// A certificate of the application that is valid from 2001 to the beginning of this year.
+    fn certificate(year: i32) -> String {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        params.self_signed(&rcgen::KeyPair::from_pem(APPLICATION_KEY).unwrap()).unwrap().pem()
+    }
+
+    /// Reads a Secret that has a certificate instead of a client secret.
+    fn with_certificate(entries: &[(&str, &str)], federated: Option<&Path>) -> Result<SignIn, Defect> {
+        let mut secret = secret(("clientSecret", None));
+        for (key, value) in entries {
+            secret.data.as_mut().unwrap().insert((*key).to_owned(), ByteString((*value).into()));
+        }
+        SignIn::read(Some(&secret), "a/b", federated)
+    }
+
+    #[test]
+    fn a_certificate_takes_the_place_of_the_client_secret() {
+        let certificate = certificate(2040);
+        let read = with_certificate(&[("tls.crt", &certificate), ("tls.key", APPLICATION_KEY)], None).unwrap();
+        let end: Timestamp = "2040-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(read.proof_ends(), Some(end));
+        let at = |text: &str| read.check("a/b", text.parse().unwrap());
+        assert_eq!(at("2039-12-31T23:59:59Z"), Ok(()));
+        let error = at("2040-01-01T00:00:00Z").unwrap_err().to_string();
+        assert!(error.contains("of the Secret a/b expired at 2040-01-01T00:00:00Z: put in a new one"), "{error}");
+        let error = at("2000-12-31T23:59:59Z").unwrap_err().to_string();
+        assert!(error.ends_with("is not valid before 2001-01-01T00:00:00Z"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_used_is_told_with_its_key() {
+        let certificate = certificate(2040);
+        for (entries, text) in [
+            (vec![("tls.crt", certificate.as_str())], "the Secret a/b has no key tls.key: add the private key of"),
+            (vec![("tls.key", APPLICATION_KEY)], "the Secret a/b has no key tls.crt: add a certificate that"),
+            (
+                vec![("tls.crt", &certificate), ("tls.key", STRANGERS_KEY)],
+                "the key tls.key of the Secret a/b is the key of another certificate",
+            ),
+            (
+                vec![("tls.crt", "hush"), ("tls.key", APPLICATION_KEY)],
+                "the key tls.crt of the Secret a/b holds no certificate in PEM that can be read",
+            ),
+            (
+                vec![("tls.crt", &certificate), ("tls.key", "hush")],
+                "the key tls.key of the Secret a/b holds no private key in PEM",
+            ),
+        ] {
+            let error = with_certificate(&entries, None).unwrap_err().to_string();
+            assert!(error.starts_with(text) && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_federated_token_file_stands_alone() {
+        let file = Path::new("/token");
+        let read = with_certificate(&[], Some(file)).unwrap();
+        assert!(matches!(&read.proof, Proof::Federated(path) if path == file), "{read:?}");
+        let error = with_certificate(&[("tls.crt", "x")], Some(file)).unwrap_err().to_string();
+        assert!(error.starts_with("--federated-token-file is set, and the Secret a/b has the key tls.crt"), "{error}");
+        let error = SignIn::read(Some(&secret(("clientId", Some(GUID.as_bytes())))), "a/b", Some(file)).unwrap_err();
+        assert!(error.to_string().contains("has the key clientSecret as well: keep one"), "{error}");
     }
 }

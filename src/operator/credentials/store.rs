@@ -1,6 +1,7 @@
 //! The shell around [`super::tokens`]: watches one Secret, reads and writes the other.
 
-use std::sync::{Arc, Weak};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,16 +15,18 @@ use kube::runtime::watcher::{self, watch_object};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
+use super::outlook::{self, Credential, Outlook, Warning};
 use super::sign_in::{Defect, SignIn};
 use super::tokens::{self, Choice, Fingerprint, Tokens};
 use crate::operator::call::{Call, CallError, within};
 use crate::operator::health::{Check, Readiness, Standing};
+use crate::operator::metrics::Metrics;
 use crate::operator::settings::Settings;
 use crate::operator::telemetry::{Chain, Complaints};
 use crate::remote::{CredentialError, CredentialSource, Credentials};
 
 /// Limit of one request to the API server.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the first answer of the watch is waited for.
 const FIRST_READING_MAX: Duration = Duration::from_secs(10);
@@ -74,6 +77,12 @@ pub(in crate::operator) struct SecretStore {
     /// What the user's Secret was at the last reading; nothing before the first.
     user: watch::Receiver<Option<Result<SignIn, StoreError>>>,
     memory: Mutex<Memory>,
+    /// Why Microsoft refuses the sign-in, while it does, and which generation of it.
+    refusal: std::sync::Mutex<Option<(String, String)>>,
+    /// What ends soon.
+    notes: std::sync::Mutex<Vec<String>>,
+    outlook: Outlook,
+    readiness: Readiness,
 }
 
 /// What is known of the operator's Secret.
@@ -83,6 +92,8 @@ struct Memory {
     loaded: bool,
     /// Its resourceVersion, when it exists.
     version: Option<String>,
+    /// Its uid, when it exists.
+    uid: Option<String>,
     /// The newest token, written or not.
     tokens: Option<Tokens>,
     /// Whether the newest token is only here.
@@ -105,6 +116,22 @@ impl CredentialSource for SecretStore {
     ) -> BoxFuture<'a, Result<(), CredentialError>> {
         async { self.rotate(&used.refresh_token, refresh_token).await.map_err(Into::into) }.boxed()
     }
+
+    fn judged(&self, used: &Credentials, refusal: Option<&str>) {
+        let mut known = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = refusal.map(|why| (used.generation.clone(), why.to_owned()));
+        if *known == now {
+            return;
+        }
+        if let Some((_, why)) = &now {
+            tracing::warn!(error = why, "Microsoft Entra refuses the partner's sign-in");
+        } else {
+            tracing::info!("Microsoft Entra accepts the partner's sign-in again");
+        }
+        *known = now;
+        drop(known);
+        self.stand();
+    }
 }
 
 impl From<StoreError> for CredentialError {
@@ -119,7 +146,14 @@ impl From<StoreError> for CredentialError {
 impl SecretStore {
     /// Watches the user's Secret from now on, and keeps `readiness` up to date. The operator's Secret is not touched
     /// before the sign-in is asked for.
-    pub(in crate::operator) fn open(client: Client, settings: &Settings, readiness: Readiness) -> Arc<Self> {
+    pub(in crate::operator) fn open(
+        client: Client,
+        settings: &Settings,
+        readiness: Readiness,
+        metrics: &Metrics,
+    ) -> Arc<Self> {
+        let outlook =
+            Outlook::new(client.clone(), &settings.namespace, &settings.tokens_secret, &settings.identity, metrics);
         let api = Api::namespaced(client, &settings.namespace);
         let (report, user) = watch::channel(None);
         let store = Arc::new(Self {
@@ -129,22 +163,28 @@ impl SecretStore {
             tokens_secret: settings.tokens_secret.clone(),
             user,
             memory: Mutex::default(),
+            refusal: std::sync::Mutex::default(),
+            notes: std::sync::Mutex::default(),
+            outlook,
+            readiness,
         });
         let watch = Watch {
             api,
             namespace: settings.namespace.clone(),
             name: settings.credentials_secret.clone(),
+            federated: settings.federated_token_file.clone(),
             report,
-            readiness,
+            store: Arc::downgrade(&store),
             complaints: Complaints::default(),
         };
-        tokio::spawn(watch.run(Arc::downgrade(&store)));
+        tokio::spawn(watch.run());
         store
     }
 
     /// The sign-in with the newest refresh token.
     async fn sign_in(&self) -> Result<Credentials, StoreError> {
         let user = self.user().await?;
+        user.check(&self.user_name(), Timestamp::now()).map_err(|defect| StoreError::Invalid(defect.to_string()))?;
         let mut memory = self.loaded().await?;
         if let Choice::Adopt(adopted) = tokens::choose(&user, memory.tokens.as_ref(), Timestamp::now()) {
             tracing::info!("using the refresh token of the user's Secret, which is new");
@@ -154,7 +194,7 @@ impl SecretStore {
             // It can be used all the same: the user's Secret has it too.
             self.save_and_tell(&mut memory).await;
         }
-        let identity = (user.partner_tenant, user.client_id.clone(), Fingerprint::of(&user.client_secret));
+        let identity = (user.partner_tenant, user.client_id.clone(), Fingerprint::of_proof(&user.proof));
         if memory.identity.as_ref() != Some(&identity) {
             memory.identity = Some(identity);
             memory.generation += 1;
@@ -163,7 +203,7 @@ impl SecretStore {
         Ok(Credentials {
             partner_tenant: user.partner_tenant,
             client_id: user.client_id,
-            client_secret: user.client_secret,
+            proof: user.proof,
             refresh_token: newest.unwrap_or(user.refresh_token),
             generation: memory.generation.to_string(),
         })
@@ -202,7 +242,7 @@ impl SecretStore {
     async fn user(&self) -> Result<SignIn, StoreError> {
         let mut user = self.user.clone();
         let first = tokio::time::timeout(FIRST_READING_MAX, user.wait_for(Option::is_some)).await;
-        let not_read = || StoreError::NotRead { secret: format!("{}/{}", self.namespace, self.user_secret) };
+        let not_read = || StoreError::NotRead { secret: self.user_name() };
         match first {
             Ok(Ok(reading)) => reading.clone().unwrap_or_else(|| Err(not_read())),
             Ok(Err(_)) | Err(_) => Err(not_read()),
@@ -214,20 +254,19 @@ impl SecretStore {
     async fn loaded(&self) -> Result<MutexGuard<'_, Memory>, StoreError> {
         let mut memory = self.memory.lock().await;
         if !memory.loaded {
-            let (version, tokens) = self.read().await?;
-            memory.version = version;
-            memory.tokens = tokens;
+            (memory.version, memory.uid, memory.tokens) = self.read().await?;
             memory.loaded = true;
+            self.foresee(&memory);
         }
         Ok(memory)
     }
 
-    async fn read(&self) -> Result<(Option<String>, Option<Tokens>), StoreError> {
+    async fn read(&self) -> Result<(Option<String>, Option<String>, Option<Tokens>), StoreError> {
         let call = || self.call("get");
         let found = within(REQUEST_TIMEOUT, call, self.api.get_opt(&self.tokens_secret))
             .await
             .map_err(|error| self.unavailable("read", error))?;
-        let Some(secret) = found else { return Ok((None, None)) };
+        let Some(secret) = found else { return Ok((None, None, None)) };
         let tokens = tokens::decode(&secret).unwrap_or_else(|error| {
             tracing::warn!(
                 secret = self.tokens_name(),
@@ -236,7 +275,7 @@ impl SecretStore {
             );
             None
         });
-        Ok((secret.metadata.resource_version, tokens))
+        Ok((secret.metadata.resource_version, secret.metadata.uid, tokens))
     }
 
     async fn save_and_tell(&self, memory: &mut Memory) {
@@ -252,12 +291,14 @@ impl SecretStore {
             match self.write(memory.version.as_deref(), newest).await {
                 Ok(written) => {
                     memory.version = written.metadata.resource_version;
+                    memory.uid = written.metadata.uid;
                     memory.unsaved = false;
+                    self.foresee(memory);
                     return Ok(());
                 }
                 Err(error) if lost_a_race(&error, memory.version.is_some()) => {
-                    let (version, theirs) = self.read().await?;
-                    memory.version = version;
+                    let theirs;
+                    (memory.version, memory.uid, theirs) = self.read().await?;
                     memory.tokens = memory.tokens.take().map(|ours| ours.newest(theirs));
                 }
                 Err(error) => return Err(self.unavailable("write", error)),
@@ -287,6 +328,56 @@ impl SecretStore {
         Call { verb, resource: "secrets".into(), object: self.tokens_name() }
     }
 
+    /// Shows when the newest token ends.
+    fn foresee(&self, memory: &Memory) {
+        let ends = memory.tokens.as_ref().map(|tokens| outlook::refresh_token_ends(tokens.issued_at));
+        self.outlook.show(Credential::RefreshToken, ends);
+    }
+
+    /// Tells what ends soon.
+    async fn look_ahead(&self) {
+        let now = Timestamp::now();
+        let (ends, uid) = {
+            let memory = self.memory.lock().await;
+            let ends = memory.tokens.as_ref().map(|tokens| outlook::refresh_token_ends(tokens.issued_at));
+            (ends, memory.uid.clone())
+        };
+        let certificate_ends = self.user.borrow().as_ref().and_then(|user| user.as_ref().ok()?.proof_ends());
+        self.outlook.show(Credential::Certificate, certificate_ends);
+        let near = [(Credential::RefreshToken, ends), (Credential::Certificate, certificate_ends)]
+            .into_iter()
+            .filter_map(|(credential, ends)| Warning::due(credential, ends?, now));
+        let mut notes = Vec::new();
+        for warning in near {
+            self.outlook.tell(warning, uid.clone()).await;
+            notes.push(warning.sentence());
+        }
+        *self.notes.lock().unwrap_or_else(PoisonError::into_inner) = notes;
+        self.stand();
+    }
+
+    /// Has `/readyz` tell how the sign-in stands.
+    fn stand(&self) {
+        let standing = match &*self.user.borrow() {
+            None => return,
+            Some(Err(error)) => Standing::Missing(Chain(error).to_string()),
+            Some(Ok(user)) => user.check(&self.user_name(), Timestamp::now()).map_or_else(
+                |defect| Standing::Missing(defect.to_string()),
+                |()| {
+                    let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    notes.extend(refusal.as_ref().map(|(_, why)| why.clone()));
+                    if notes.is_empty() { Standing::Ready } else { Standing::Noted(notes.join("; ")) }
+                },
+            ),
+        };
+        self.readiness.set(Check::Credentials, standing);
+    }
+
+    fn user_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.user_secret)
+    }
+
     fn tokens_name(&self) -> String {
         format!("{}/{}", self.namespace, self.tokens_secret)
     }
@@ -311,14 +402,15 @@ struct Watch {
     api: Api<Secret>,
     namespace: String,
     name: String,
+    federated: Option<PathBuf>,
     report: watch::Sender<Option<Result<SignIn, StoreError>>>,
-    readiness: Readiness,
+    store: Weak<SecretStore>,
     complaints: Complaints,
 }
 
 impl Watch {
     /// Watches until the store is gone. Also writes, from time to time, what the store could not write.
-    async fn run(mut self, store: Weak<SecretStore>) {
+    async fn run(mut self) {
         let mut readings = std::pin::pin!(watch_object(self.api.clone(), &self.name).default_backoff());
         let mut save = tokio::time::interval(SAVE_EVERY);
         loop {
@@ -328,8 +420,11 @@ impl Watch {
                     Some(Err(error)) => self.failed(error),
                     None => return,
                 },
-                _ = save.tick() => match store.upgrade() {
-                    Some(store) => store.save(SAVE_EVERY).await,
+                _ = save.tick() => match self.store.upgrade() {
+                    Some(store) => {
+                        store.save(SAVE_EVERY).await;
+                        store.look_ahead().await;
+                    }
                     None => return,
                 },
             }
@@ -339,11 +434,10 @@ impl Watch {
     fn found(&mut self, secret: Option<&Secret>) {
         let name = format!("{}/{}", self.namespace, self.name);
         self.complaints.clear();
-        match SignIn::read(secret, &name) {
+        match SignIn::read(secret, &name, self.federated.as_deref()) {
             Ok(sign_in) => {
                 tracing::info!(secret = name, partner_tenant = %sign_in.partner_tenant, "read the partner's sign-in");
-                self.readiness.set(Check::Credentials, Standing::Ready);
-                self.report.send_replace(Some(Ok(sign_in)));
+                self.said(Ok(sign_in));
             }
             Err(defect) => self.unusable(&defect),
         }
@@ -352,8 +446,16 @@ impl Watch {
     fn unusable(&self, defect: &Defect) {
         let text = defect.to_string();
         tracing::warn!(error = text, "cannot sign in");
-        self.readiness.set(Check::Credentials, Standing::Missing(text.clone()));
-        self.report.send_replace(Some(Err(StoreError::Invalid(text))));
+        self.said(Err(StoreError::Invalid(text)));
+    }
+
+    fn said(&self, reading: Result<SignIn, StoreError>) {
+        self.report.send_replace(Some(reading));
+        if let Some(store) = self.store.upgrade() {
+            // Whatever was refused before was refused to another sign-in.
+            *store.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            store.stand();
+        }
     }
 
     /// The watch failed, and is tried again with growing pauses. What was read before stays in use.
@@ -376,8 +478,7 @@ impl Watch {
         }
         let never_read = !matches!(*self.report.borrow(), Some(Ok(_) | Err(StoreError::Invalid(_))));
         if never_read {
-            self.readiness.set(Check::Credentials, Standing::Missing(text));
-            self.report.send_replace(Some(Err(error)));
+            self.said(Err(error));
         }
     }
 }

@@ -18,6 +18,10 @@ fn start(server: &ApiServer, user: Option<SignIn>) -> (SecretStore, User) {
         tokens_secret: "tokens".to_owned(),
         user,
         memory: Mutex::default(),
+        refusal: std::sync::Mutex::default(),
+        notes: std::sync::Mutex::default(),
+        outlook: Outlook::new(server.client(), "csp", "tokens", "replica", &Metrics::new()),
+        readiness: Readiness::new(),
     };
     (store, report)
 }
@@ -32,7 +36,7 @@ fn user(token: &str) -> SignIn {
     ] {
         secret.data.get_or_insert_default().insert(key.to_owned(), ByteString(value.into()));
     }
-    SignIn::read(Some(&secret), "csp/user").unwrap()
+    SignIn::read(Some(&secret), "csp/user", None).unwrap()
 }
 
 async fn token(store: &SecretStore) -> String {

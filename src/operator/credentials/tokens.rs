@@ -11,8 +11,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::outlook;
 use super::sign_in::SignIn;
 use crate::model::TenantId;
+use crate::remote::Proof;
 
 /// How many tokens of the user's are remembered as seen; a Secret has room for many more.
 const SEEDS_MAX: usize = 64;
@@ -29,6 +31,17 @@ impl Fingerprint {
             let _ = write!(text, "{byte:02x}");
         }
         Self(text)
+    }
+}
+
+impl Fingerprint {
+    /// Of what an application proves itself with.
+    pub(super) fn of_proof(proof: &Proof) -> Self {
+        match proof {
+            Proof::Secret(secret) => Self::of(secret),
+            Proof::Certificate(certificate) => Self(certificate.thumbprint().to_owned()),
+            Proof::Federated(path) => Self(path.display().to_string()),
+        }
     }
 }
 
@@ -103,6 +116,8 @@ const TENANT: &str = "partnerTenantId";
 const CLIENT: &str = "clientId";
 const REFRESH_TOKEN: &str = "refreshToken";
 const ISSUED_AT: &str = "issuedAt";
+/// For people: nothing reads it.
+const EXPIRES_AT: &str = "expiresAt";
 const SEEDS: &str = "seeds";
 
 /// The key of the operator's Secret that cannot be read. Nobody but the operator should write there.
@@ -139,6 +154,7 @@ pub(super) fn encode(name: &str, version: Option<&str>, tokens: &Tokens) -> Resu
         (CLIENT, bytes(&tokens.owner.1)),
         (REFRESH_TOKEN, bytes(tokens.refresh_token.expose_secret())),
         (ISSUED_AT, bytes(&tokens.issued_at.to_string())),
+        (EXPIRES_AT, bytes(&outlook::refresh_token_ends(tokens.issued_at).to_string())),
         (SEEDS, bytes(&seeds)),
     ];
     let labels = [("app.kubernetes.io/managed-by".to_owned(), "csp-operator".to_owned())];
@@ -166,7 +182,7 @@ mod tests {
         SignIn {
             partner_tenant: "c1a0c1a0-1111-4a11-8a11-00000000000f".parse().unwrap(),
             client_id: client.to_owned(),
-            client_secret: "hush-secret".into(),
+            proof: Proof::Secret("hush-secret".into()),
             refresh_token: token.into(),
         }
     }
@@ -271,6 +287,8 @@ mod tests {
         let before = tokens("hush", 7, "u1");
         let secret = encode("name", Some("42"), &before).unwrap();
         assert_eq!(secret.metadata.resource_version.as_deref(), Some("42"));
+        let shown = secret.data.as_ref().and_then(|data| data.get("expiresAt")).unwrap();
+        assert_eq!(shown.0, b"1970-04-01T00:00:07Z", "90 days after it came");
         let after = decode(&secret).unwrap().unwrap();
         assert_eq!((&after.owner, after.issued_at, &after.seeds), (&before.owner, before.issued_at, &before.seeds));
         assert_eq!(after.refresh_token.expose_secret(), "hush");

@@ -2,7 +2,9 @@
 
 mod budget;
 mod groups;
+pub(super) mod keys;
 mod kinds;
+mod proving;
 mod reading;
 mod resending;
 mod signing_in;
@@ -27,7 +29,7 @@ use serde_json::{Value, json};
 use crate::model::{PermissionSet, Switch, TenantId};
 
 use super::{
-    Calls, CredentialError, CredentialSource, Credentials, Endpoints, Fence, Limits, PlainHttp, Remote, Unfenced,
+    Calls, CredentialError, CredentialSource, Credentials, Endpoints, Fence, Limits, PlainHttp, Proof, Remote, Unfenced,
 };
 
 const CUSTOMER: &str = "c1a0c1a0-1111-4a11-8a11-000000000001";
@@ -118,6 +120,8 @@ struct Scene {
     /// Answers still to be given to sign-ins, in order; then a good grant.
     sign_ins: VecDeque<Reply>,
     sign_ins_count: usize,
+    /// What the keeper of the credentials was told of sign-ins.
+    judgements: Vec<Option<String>>,
 }
 
 type Shared = Arc<Mutex<Scene>>;
@@ -171,12 +175,18 @@ impl CredentialSource for Secrets {
                 return Err(CredentialError::Unavailable("no API server".into()));
             }
             let mut credentials = self.credentials.lock().unwrap();
-            assert_eq!(used.refresh_token.expose_secret(), credentials.refresh_token.expose_secret());
+            if used.refresh_token.expose_secret() != credentials.refresh_token.expose_secret() {
+                return Ok(());
+            }
             self.scene.lock().unwrap().events.push(format!("stored {}", refresh_token.expose_secret()));
             credentials.refresh_token = refresh_token;
             Ok(())
         }
         .boxed()
+    }
+
+    fn judged(&self, _used: &Credentials, refusal: Option<&str>) {
+        self.scene.lock().unwrap().judgements.push(refusal.map(str::to_owned));
     }
 }
 
@@ -209,7 +219,7 @@ impl Stage {
             credentials: Mutex::new(Credentials {
                 partner_tenant: partner(),
                 client_id: "app".to_owned(),
-                client_secret: "secret-client".into(),
+                proof: Proof::Secret("secret-client".into()),
                 refresh_token: "secret-refresh-first".into(),
                 generation: "1".to_owned(),
             }),

@@ -18,18 +18,18 @@ use crate::simulator::{
 pub(super) struct Simulated {
     pub(super) remote: Remote,
     address: String,
-    secrets: Arc<Secrets>,
+    pub(super) secrets: Arc<Secrets>,
 }
 
 pub(super) fn tenant(index: u32) -> TenantId {
     format!("c0000000-0000-4000-8000-{index:012x}").parse().unwrap()
 }
 
-fn azure(index: u32) -> SubscriptionId {
+pub(super) fn azure(index: u32) -> SubscriptionId {
     format!("a0000000-0000-4000-8000-{index:012x}").parse().unwrap()
 }
 
-fn owner(index: u32) -> ObjectId {
+pub(super) fn owner(index: u32) -> ObjectId {
     format!("d0000000-0000-4000-8000-{index:012x}").parse().unwrap()
 }
 
@@ -38,7 +38,7 @@ fn both() -> PermissionSet {
 }
 
 impl Simulated {
-    async fn start(world: World) -> Self {
+    pub(super) async fn start(world: World) -> Self {
         Self::start_with(world, Limits { retry_delay_min: Duration::from_millis(1), ..Limits::default() }).await
     }
 
@@ -67,7 +67,7 @@ impl Simulated {
             credentials: Mutex::new(Credentials {
                 partner_tenant: partner(),
                 client_id: "11112222-3333-4444-8555-666677778888".to_owned(),
-                client_secret: DEFAULT_CLIENT_SECRET.into(),
+                proof: Proof::Secret(DEFAULT_CLIENT_SECRET.into()),
                 refresh_token: DEFAULT_REFRESH_TOKEN.into(),
                 generation: "1".to_owned(),
             }),
@@ -91,12 +91,12 @@ impl Simulated {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    async fn fault(&self, operation: &str, answer: Value) {
+    pub(super) async fn fault(&self, operation: &str, answer: Value) {
         let fault = json!({ "operation": operation, "times": 1, "answer": answer });
         self.control(Method::POST, "faults", fault).await;
     }
 
-    async fn setting(&self, name: &str, value: Value) {
+    pub(super) async fn setting(&self, name: &str, value: Value) {
         self.control(Method::PATCH, "settings", json!({ name: value })).await;
     }
 
@@ -107,7 +107,7 @@ impl Simulated {
     }
 
     /// A sign-in anew, as after a change of the Secret.
-    fn renew_credentials(&self) {
+    pub(super) fn renew_credentials(&self) {
         self.secrets.credentials.lock().unwrap().generation.push('x');
     }
 
@@ -335,10 +335,10 @@ async fn every_defect_of_the_sign_in_has_its_reason() {
     assert_eq!(denied().await, "CredentialsInvalid");
     simulated.setting("revokeRefreshTokens", json!(false)).await;
 
-    simulated.secrets.credentials.lock().unwrap().client_secret = "wrong".into();
+    simulated.secrets.credentials.lock().unwrap().proof = Proof::Secret("wrong".into());
     simulated.renew_credentials();
     assert_eq!(denied().await, "CredentialsInvalid");
-    simulated.secrets.credentials.lock().unwrap().client_secret = DEFAULT_CLIENT_SECRET.into();
+    simulated.secrets.credentials.lock().unwrap().proof = Proof::Secret(DEFAULT_CLIENT_SECRET.into());
 
     simulated.renew_credentials();
     simulated.remote.partner_center.customers().await.unwrap();
@@ -353,11 +353,9 @@ async fn a_token_that_is_refused_before_its_time_is_renewed() {
     assert_eq!(simulated.counted("token").await.0, 2);
 
     simulated.setting("singleUseRefreshTokens", json!(true)).await;
-    simulated.setting("accessTokenSeconds", json!(1)).await;
-    simulated.renew_credentials();
     for _ in 0..3 {
+        simulated.renew_credentials();
         simulated.remote.partner_center.customers().await.unwrap();
-        tokio::time::sleep(Duration::from_millis(600)).await;
     }
     assert_eq!(simulated.counted("token").await.0, 5, "each with the token that the one before has left");
 }
