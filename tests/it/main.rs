@@ -32,3 +32,4 @@ mod ownership;
 mod references;
 mod refusals;
 mod restart;
+mod who_may;

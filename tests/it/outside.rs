@@ -209,7 +209,7 @@ fn secrets(view: &View) -> Api<Secret> {
 }
 
 /// Applies the credentials with this change; without one, as they should be.
-fn credentials(exclusive: &Exclusive, from: &str, to: &str) {
+pub(crate) fn credentials(exclusive: &Exclusive, from: &str, to: &str) {
     let right = stage::credentials("simulated-refresh-token");
     assert!(from.is_empty() || right.contains(from), "{from}");
     let secrets = secrets(&exclusive.view);

@@ -163,6 +163,11 @@ impl Exclusive {
                 "refreshToken": "simulated-refresh-token",
             });
             self.view.simulator.post("partner/user", agent).await.unwrap();
+            let partner = json!({
+                "type": "DirectBill", "relatedPartners": [], "groups": [],
+                "graph": ["User.Read", "User.Read.All", "GroupMember.Read.All"],
+            });
+            self.view.simulator.call(Method::PATCH, "partner", Some(partner)).await.unwrap();
         });
     }
 }

@@ -49,6 +49,12 @@ impl Assessment {
         self.first_failing().is_none()
     }
 
+    /// Whether all that is missing is to know the owners, who could not be read.
+    pub(super) fn misses_only_unreadable_owners(&self) -> bool {
+        let all_else_holds = self.customer.holds() && self.subscriptions.holds();
+        all_else_holds && self.owners.truth == Truth::Unknown && self.needs.is_empty()
+    }
+
     /// The one to put right first.
     pub(super) fn first_failing(&self) -> Option<&Verdict> {
         [&self.customer, &self.subscriptions, &self.owners].into_iter().find(|verdict| !verdict.holds())

@@ -278,8 +278,10 @@ impl Pass<'_> {
         if wants_grant {
             needs.extend(self.facts.partner.needs_to_explain(self.now, self.is_asked_anew()));
         }
-        if is_grant_decided {
-            // Last of all, and only here: the partner is asked about when nothing else stands in the way of a grant.
+        let may_role_explain = wants_grant && !is_tenant_changed && assessment.misses_only_unreadable_owners();
+        if is_grant_decided || may_role_explain {
+            // Last of all, and only here: the partner is asked about when nothing else stands in the way of a grant, or
+            // what does may be the role of the signed-in user, which Azure goes by too.
             needs.extend(self.facts.partner.needs(self.now, self.is_asked_anew()));
         }
         needs.extend(self.need_before_a_claim(tenant));

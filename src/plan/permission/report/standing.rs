@@ -92,6 +92,13 @@ impl Pass<'_> {
         // Only withheld grants are left: the first thing to put right is what Ready tells.
         let failing = report.assessment.as_ref().and_then(Assessment::first_failing);
         match (failing, denial) {
+            // What could not be read may well be for the very reason that is known.
+            (Some(failing), Some(denial)) if failing.truth == Truth::Unknown => Standing {
+                synced: Some(synced),
+                situation: Situation::PersonMustAct,
+                reason: denial.reason,
+                message: denial.message.clone(),
+            },
             (Some(failing), _) => Standing {
                 synced: Some(synced),
                 situation: Situation::InProgress,

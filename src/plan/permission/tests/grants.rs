@@ -178,6 +178,23 @@ fn the_partner_is_asked_about_only_when_a_grant_is_about_to_be_decided() {
 }
 
 #[test]
+fn owners_that_azure_does_not_show_may_be_explained_by_the_role_of_the_user() {
+    let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| {
+        case.facts.prerequisites.subscriptions[0].holders = failed("Forbidden");
+        case.facts.partner = PartnerFacts::UNKNOWN;
+    });
+    assert_eq!(case.does(), "read partner, admin agents");
+    let with = |facts: fn(&Case) -> PartnerFacts| case.clone().with(|case| case.facts.partner = facts(case));
+    let no_agent = with(|case| asked(false, case.now));
+    assert_eq!(
+        (no_agent.shows("Ready"), no_agent.shows("Stalled")),
+        ("False/NotAdminAgent".into(), "True/NotAdminAgent".into())
+    );
+    let agent = with(|case| asked(true, case.now));
+    assert_eq!((agent.does(), agent.shows("Ready")), (String::new(), "False/OwnerUnknown".into()));
+}
+
+#[test]
 fn what_kind_of_partner_it_is_is_asked_where_everything_is_refused() {
     let case = Case::new(Allow, Deny).with(|case| {
         case.facts.prerequisites.profile = failed("ProgramNotActive");
