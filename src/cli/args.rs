@@ -68,6 +68,10 @@ pub struct MicrosoftArgs {
         help_heading = "Microsoft"
     )]
     pub partner_center_url: Url,
+
+    /// PEM file with certificate authorities to trust for these URLs, beside the usual ones.
+    #[arg(long, env = "CSP_CA_FILE", value_name = "FILE", help_heading = "Microsoft")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Options of `kubectl csp login`.

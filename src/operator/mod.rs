@@ -32,6 +32,7 @@ pub use health::{Check, HealthError, Readiness, Standing};
 pub use lease::LostLease;
 pub use metrics::Metrics;
 pub use process::{ControllersError, Leading, ProcessError, run};
+pub(crate) use settings::extra_roots;
 pub use settings::{Settings, SettingsError, Surroundings};
 pub use shutdown::Shutdown;
 pub use telemetry::{Chain, TelemetryError};

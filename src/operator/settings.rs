@@ -269,7 +269,8 @@ impl Settings {
     }
 }
 
-fn extra_roots(path: &Path) -> Result<ExtraRoots, SettingsError> {
+/// Reads the authorities of a `--ca-file`.
+pub(crate) fn extra_roots(path: &Path) -> Result<ExtraRoots, SettingsError> {
     let bundle = std::fs::read(path)
         .map_err(|error| SettingsError::UnreadableCaFile { path: path.to_owned(), why: error.to_string() })?;
     ExtraRoots::from_pem(&bundle).map_err(|why| SettingsError::BadCaFile { path: path.to_owned(), why })

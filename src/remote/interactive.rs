@@ -77,6 +77,12 @@ impl Interactive {
         Ok(Self { endpoints, transport })
     }
 
+    /// The connections that everything here uses: they trust whom the endpoints trust, and follow no redirect. For the
+    /// requests of the sign-in itself, which a library words.
+    pub fn http(&self) -> reqwest::Client {
+        self.transport.client()
+    }
+
     /// The addresses of `tenant`, an id or a domain.
     pub fn authority(&self, tenant: &str) -> Authority {
         let login = self.endpoints.login();

@@ -149,6 +149,10 @@ impl Transport {
         Ok(Self { client, limits, fence, calls, budgets })
     }
 
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     pub(super) fn budgets(&self) -> &Budgets {
         &self.budgets
     }

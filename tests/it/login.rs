@@ -161,6 +161,7 @@ fn a_login_that_cannot_work_leaves_the_secret_as_it_is() {
     check(&["--client-secret-file", "/dev/null"], "/dev/null holds no application's secret");
     check(&["--client-secret-file", "/nonexistent"], "cannot read the application's secret from /nonexistent");
     check(&["--context", "elsewhere"], "cannot read the kubeconfig");
+    check(&["--ca-file", "/dev/null"], "it holds no certificate: expected PEM");
     check(&["--login-url", "http://login.example"], "would send tokens unencrypted");
     let profile =
         json!({ "operation": "get_organization_profile", "times": 1, "answer": { "kind": "status", "status": 403 } });

@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use oauth2::http::Response;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
-use reqwest::{Client, redirect};
-
-use crate::remote::SetupError;
+use reqwest::Client;
 
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,20 +29,15 @@ pub(in crate::cli) enum HttpError {
 }
 
 impl EntraHttp {
-    pub(super) fn new() -> Result<Self, SetupError> {
-        let client = Client::builder()
-            // Secrets go where they were sent, and nowhere else.
-            .redirect(redirect::Policy::none())
-            .timeout(REQUEST_TIMEOUT)
-            .user_agent(concat!("kubectl-csp/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(SetupError::Http)?;
-        Ok(Self(client))
+    /// On these connections.
+    pub(super) fn new(client: Client) -> Self {
+        Self(client)
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let unreachable = |error: reqwest::Error| HttpError::Unreachable(error.without_url());
-        let request = reqwest::Request::try_from(request).map_err(unreachable)?;
+        let mut request = reqwest::Request::try_from(request).map_err(unreachable)?;
+        *request.timeout_mut() = Some(REQUEST_TIMEOUT);
         let mut answer = self.0.execute(request).await.map_err(unreachable)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {

@@ -16,8 +16,9 @@ mod tests;
 
 use std::io::{self, Write as _};
 
-use super::args::LoginArgs;
+use super::args::{LoginArgs, MicrosoftArgs};
 use super::cluster::{self, ClusterError};
+use crate::operator::{SettingsError, extra_roots};
 use crate::remote::interactive::{Interactive, SignedIn};
 use crate::remote::{EndpointError, Endpoints, Error, Limits, PlainHttp, SetupError, TokenDefect};
 use application::{Application, ApplicationError};
@@ -30,6 +31,8 @@ use secret::{Contents, SecretError, UserSecret};
 pub(super) enum LoginError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("cannot set up the connection to Microsoft")]
     Setup(#[from] SetupError),
     #[error(transparent)]
@@ -52,10 +55,7 @@ pub(super) enum LoginError {
 pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     // Another part of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let urls = [&args.microsoft.login_url, &args.microsoft.partner_center_url].map(ToString::to_string);
-    let endpoints = Endpoints::parse(&urls[0], &urls[1], Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback)?;
-    let interactive = Interactive::new(endpoints, Limits::default())?;
-    let http = EntraHttp::new()?;
+    let (interactive, http) = microsoft(&args.microsoft)?;
 
     let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.cluster.namespace, &args.secret);
     let stored = secret.read().await?;
@@ -95,6 +95,18 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     let written = secret.write(&contents).await?;
     report(&format!("{secret} {written}: {keys}"));
     Ok(())
+}
+
+fn microsoft(args: &MicrosoftArgs) -> Result<(Interactive, EntraHttp), LoginError> {
+    let urls = [&args.login_url, &args.partner_center_url].map(ToString::to_string);
+    let endpoints = Endpoints::parse(&urls[0], &urls[1], Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback)?;
+    let endpoints = match &args.ca_file {
+        Some(path) => endpoints.trusting(extra_roots(path)?),
+        None => endpoints,
+    };
+    let interactive = Interactive::new(endpoints, Limits::default())?;
+    let http = EntraHttp::new(interactive.http());
+    Ok((interactive, http))
 }
 
 fn who(signed_in: &SignedIn, partner: Option<&str>) -> String {

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use super::flow::Issued;
 use super::*;
-use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_USER, Simulator, World, serve};
+use crate::remote::ExtraRoots;
+use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_USER, Simulator, Tls, World, serve, serve_tls};
 
 const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";
 const CLIENT: &str = "11112222-3333-4444-8555-666677778888";
@@ -28,10 +29,15 @@ impl Entra {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, Simulator::new(World::from_yaml(world).unwrap())));
+        Self::at(base, ExtraRoots::default(), reqwest::Client::new())
+    }
+
+    fn at(base: String, extra_roots: ExtraRoots, browser: reqwest::Client) -> Self {
         let endpoints =
             Endpoints::parse(&base, &base, Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback).unwrap();
-        let interactive = Interactive::new(endpoints, Limits::default()).unwrap();
-        Self { base, interactive, http: EntraHttp::new().unwrap(), browser: reqwest::Client::new() }
+        let interactive = Interactive::new(endpoints.trusting(extra_roots), Limits::default()).unwrap();
+        let http = EntraHttp::new(interactive.http());
+        Self { base, interactive, http, browser }
     }
 
     async fn set(&self, settings: Value) {
@@ -113,6 +119,24 @@ async fn a_public_client_needs_no_secret() {
     for way in [BROWSER, Way::DeviceCode] {
         assert!(entra.sign_in(&application(TENANT, None), way).await.0.is_ok());
     }
+}
+
+#[tokio::test]
+async fn over_tls_the_sign_in_and_partner_center_trust_whom_the_ca_file_names() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = Tls::generate(&[]).unwrap();
+    let pem = tls.authority_pem().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let simulator = Simulator::new(World::generated(0));
+    tokio::spawn(async move { serve_tls(listener, simulator, &tls).await });
+    let authority = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
+    let browser = reqwest::Client::builder().tls_certs_merge([authority]).build().unwrap();
+    let entra = Entra::at(base.clone(), ExtraRoots::from_pem(pem.as_bytes()).unwrap(), browser.clone());
+    let issued = entra.sign_in(&confidential(), BROWSER).await.0.unwrap();
+    assert_eq!(entra.interactive.organization(&issued.access_token).await.unwrap().name, "Contoso Partner");
+    let distrustful = Entra::at(base, ExtraRoots::default(), browser);
+    check(&distrustful, &confidential(), Way::DeviceCode, "Microsoft Entra cannot be reached").await;
 }
 
 #[tokio::test]
