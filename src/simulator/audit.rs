@@ -29,6 +29,8 @@ pub(crate) struct Record {
     pub(crate) status: String,
     pub(crate) old_value: Option<String>,
     pub(crate) new_value: Option<String>,
+    /// What `customizedData` says.
+    pub(crate) customized: Vec<(String, String)>,
     pub(crate) correlation_id: String,
     pub(crate) at: Timestamp,
     /// Until then the record cannot be read.
@@ -143,6 +145,7 @@ mod tests {
             status: "succeeded".to_owned(),
             old_value: None,
             new_value: None,
+            customized: Vec::new(),
             correlation_id: String::new(),
             at,
             visible_at: at,

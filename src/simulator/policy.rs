@@ -110,6 +110,7 @@ pub(crate) fn write(
 ) -> Option<&'static str> {
     let partner = state.partner.tenant_id;
     let customer = state.customers.get_mut(&tenant)?;
+    customer.remember(now);
     let old = customer.policy.take();
     customer.policy = Policy::new(&state.random, permissions);
     let operation = match (&old, &customer.policy) {
@@ -135,6 +136,7 @@ pub(crate) fn write(
         status: "succeeded".to_owned(),
         old_value: old.as_ref().map(value),
         new_value: customer.policy.as_ref().map(value),
+        customized: Vec::new(),
         correlation_id: author.correlation_id,
         at,
         visible_at: later(at, state.settings.audit_delay_ms),

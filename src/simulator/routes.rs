@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::entra::Version;
 use super::exchange::{Request, member, text_member};
+use super::partner_center::commerce;
 use super::state::State;
 use super::{arm, graph, tokens};
 
@@ -40,10 +41,33 @@ pub(crate) enum Operation {
     ListRoles,
     ListRoleMembers,
     GetMfaAdoption,
+    ListOrders,
+    GetOrder,
+    ListEntitlements,
+    GetArtifact,
+    ListProducts,
+    GetProduct,
+    ListSkus,
+    ListAvailabilities,
+    CreateCart,
+    GetCart,
+    UpdateCart,
+    CheckOutCart,
+    ListAgreements,
+    AcceptAgreement,
+    RegisterSubscription,
+    GetRegistrationStatus,
     ListRoleAssignments,
     GetRoleAssignment,
     CreateRoleAssignment,
     DeleteRoleAssignment,
+    ListReservations,
+    ListReservationRoleAssignments,
+    ListSavingsPlans,
+    ListBillingAccounts,
+    GetBillingPolicy,
+    UpdateBillingPolicy,
+    GetBillingOutcome,
     GetMe,
     ListMyGroups,
     CheckMyGroups,
@@ -137,6 +161,11 @@ pub(crate) enum Route {
         role: String,
     },
     GetMfaAdoption,
+    /// What is bought for a customer.
+    Commerce {
+        customer: String,
+        route: commerce::Route,
+    },
     Azure(arm::Route),
     Graph(graph::Route),
     /// The path exists, the method does not.
@@ -210,6 +239,8 @@ impl Route {
             ["v1", "roles"] if get => Self::ListRoles,
             ["v1", "roles", _, "usermembers"] if get => Self::ListRoleMembers { role: id(2) },
             ["v1", "applicationmfaadoptionstatus"] if get => Self::GetMfaAdoption,
+            ["v1", "customers", _, _, ..] => commerce::Route::of(&request.method, &segments)
+                .map_or(Self::Unknown(Api::PartnerCenter), |route| Self::Commerce { customer: id(2), route }),
             ["v1.0", ..] => graph::Route::of(&request.method, &segments).map_or(Self::Unknown(Api::Graph), Self::Graph),
             ["subscriptions" | "providers", ..] => {
                 arm::Route::of(&request.method, &segments).map_or(Self::Unknown(Api::ResourceManager), Self::Azure)
@@ -247,6 +278,7 @@ impl Route {
             Self::ListRoles => Operation::ListRoles,
             Self::ListRoleMembers { .. } => Operation::ListRoleMembers,
             Self::GetMfaAdoption => Operation::GetMfaAdoption,
+            Self::Commerce { route, .. } => route.operation(),
             Self::Azure(route) => route.operation(),
             Self::Graph(route) => route.operation(),
             Self::MethodNotAllowed(_) | Self::Unknown(_) => Operation::Unknown,
@@ -283,7 +315,8 @@ impl Route {
             | Self::GetSubscription { customer, .. }
             | Self::ListAzureEntitlements { customer, .. }
             | Self::GetAzureEntitlement { customer, .. }
-            | Self::ListCustomerRelationships { customer } => guid(customer),
+            | Self::ListCustomerRelationships { customer }
+            | Self::Commerce { customer, .. } => guid(customer),
             Self::ListSelfServePolicies => request.query("entity_id").and_then(guid),
             Self::CreateSelfServePolicy | Self::UpdateSelfServePolicy { id: None } => {
                 let body = request.json()?;
@@ -292,7 +325,10 @@ impl Route {
             Self::GetSelfServePolicy { id }
             | Self::UpdateSelfServePolicy { id: Some(id) }
             | Self::DeleteSelfServePolicy { id } => id.split_once('_').and_then(|(_, customer)| guid(customer)),
-            Self::Azure(route) => route.subscription().and_then(|subscription| state.tenant_of_azure(subscription)),
+            Self::Azure(route) => {
+                let of_subscription = route.subscription().and_then(|id| state.tenant_of_azure(id));
+                of_subscription.or_else(|| route.customer()).or_else(|| customer_of_token(request, state))
+            }
             Self::Graph(_) => customer_of_token(request, state),
             Self::InstanceDiscovery
             | Self::DevicePage

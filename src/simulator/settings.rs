@@ -53,6 +53,16 @@ pub(crate) struct Settings {
     pub(crate) default_customer_page_size: PageSize,
     /// Page size of role assignments.
     pub(crate) role_assignment_page_size: PageSize,
+    /// How long after a purchase it can be read, in milliseconds.
+    pub(crate) order_delay_ms: u64,
+    /// How long a change of a billing policy takes, in milliseconds; it is done at once when absent.
+    pub(crate) billing_policy_delay_ms: Option<u64>,
+    /// How long after a write reads of the policy answer what was before, in milliseconds.
+    pub(crate) stale_reads_ms: u64,
+    /// How long a customer who was added cannot be read, in milliseconds.
+    pub(crate) new_customer_delay_ms: u64,
+    /// Whether the pages of customers shift when one is added or removed between them.
+    pub(crate) shifting_pages: bool,
     /// Page size of Graph's collections when the request names none.
     pub(crate) graph_page_size: PageSize,
     /// How long after its creation a role assignment appears in lists, in milliseconds.
@@ -85,6 +95,11 @@ impl Default for Settings {
             default_audit_page_size: PageSize(25),
             default_customer_page_size: PageSize(25),
             role_assignment_page_size: PageSize(100),
+            order_delay_ms: 0,
+            billing_policy_delay_ms: None,
+            stale_reads_ms: 0,
+            new_customer_delay_ms: 0,
+            shifting_pages: false,
             graph_page_size: PageSize(100),
             role_assignment_delay_ms: 0,
             principal_replication_ms: 0,

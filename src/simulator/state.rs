@@ -1,18 +1,20 @@
 //! Everything a running simulator holds, and the few changes that more than one API makes to it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::audit::Trail;
 use super::client_proof::UsedStatements;
 use super::clock::Clock;
+use super::commerce::Commerce;
 use super::entra::RefreshTokens;
 use super::faults::Faults;
 use super::interactive::SignIns;
 use super::issued::Issued;
 use super::partner_center::replay::Replays;
-use super::policy::Policy;
+use super::policy::{Policy, later};
 use super::random::Random;
 use super::rate_limit::Limiter;
 use super::request_log::RequestLog;
@@ -45,10 +47,34 @@ pub(crate) struct State {
 pub(crate) struct Customer {
     pub(crate) about: world::Customer,
     pub(crate) policy: Option<Policy>,
+    /// What was before the latest writes, and when each was made.
+    pub(crate) past: VecDeque<(Timestamp, Option<Policy>)>,
+    pub(crate) commerce: Commerce,
+    /// When it was added to the running simulator; those of the world are old.
+    pub(crate) added_at: Option<Timestamp>,
     /// Creates, updates and deletes that came in through the API.
     pub(crate) policy_writes: u64,
     /// The same, done in the portal.
     pub(crate) portal_writes: u64,
+}
+
+/// Earlier states of a policy kept at most.
+const PAST_MAX: usize = 16;
+
+impl Customer {
+    /// Remembers what the policy was before a write.
+    pub(crate) fn remember(&mut self, now: Timestamp) {
+        self.past.push_back((now, self.policy.clone()));
+        if self.past.len() > PAST_MAX {
+            self.past.pop_front();
+        }
+    }
+
+    /// The policy as reads that lag behind so many milliseconds see it.
+    pub(crate) fn policy_seen(&self, now: Timestamp, lag_ms: u64) -> Option<&Policy> {
+        let unseen = self.past.iter().find(|(at, _)| later(*at, lag_ms) > now);
+        unseen.map_or(&self.policy, |(_, before)| before).as_ref()
+    }
 }
 
 impl State {
@@ -73,19 +99,28 @@ impl State {
             log: RequestLog::default(),
         };
         for customer in customers {
-            state.insert(customer);
+            state.insert(customer, None);
         }
         state
     }
 
     /// Adds a customer whose ids are known to be new.
-    fn insert(&mut self, mut about: world::Customer) {
+    fn insert(&mut self, mut about: world::Customer, added_at: Option<Timestamp>) {
         let tenant = about.tenant_id;
         for subscription in &mut about.subscriptions {
             self.open(tenant, subscription);
         }
         let policy = Policy::permitting(&self.random, &about.permissions);
-        self.customers.insert(tenant, Customer { about, policy, policy_writes: 0, portal_writes: 0 });
+        let customer = Customer {
+            about,
+            policy,
+            past: VecDeque::new(),
+            commerce: Commerce::default(),
+            added_at,
+            policy_writes: 0,
+            portal_writes: 0,
+        };
+        self.customers.insert(tenant, customer);
     }
 
     /// Makes the Azure subscriptions under `subscription` known as the tenant's.
@@ -100,10 +135,10 @@ impl State {
     }
 
     /// Adds a customer, unless one of its ids is taken.
-    pub(crate) fn add_customer(&mut self, about: world::Customer) -> Result<(), String> {
+    pub(crate) fn add_customer(&mut self, about: world::Customer, now: Timestamp) -> Result<(), String> {
         about.check()?;
         self.check_new(about.ids()).map_err(|problem| format!("customer `{}`: {problem}", about.name))?;
-        self.insert(about);
+        self.insert(about, Some(now));
         Ok(())
     }
 

@@ -1,9 +1,11 @@
-//! Azure Resource Manager: who has which role on a subscription.
+//! Azure Resource Manager: roles on subscriptions, reservations and savings plans, and what customers see of their costs.
 //!
 //! Only the router comes in here, through [`answer`]. Each file serves one resource type; what they share is the token,
 //! the api-version, the shape of a refusal and of a page.
 
+mod billing;
 mod filter;
+mod purchases;
 mod role_assignments;
 mod route;
 
@@ -37,6 +39,13 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         Route::DeleteRoleAssignment { subscription, name } => {
             role_assignments::delete(state, request, subscription, name)
         }
+        Route::ListReservations => purchases::reservations(state, request),
+        Route::ListReservationRoleAssignments { order } => purchases::order_role_assignments(state, request, order),
+        Route::ListSavingsPlans => purchases::savings_plans(state, request),
+        Route::ListBillingAccounts => billing::accounts(state, request),
+        Route::GetBillingPolicy { account, customer } => billing::get_policy(state, request, account, customer),
+        Route::UpdateBillingPolicy { account, customer } => billing::put_policy(state, request, account, customer),
+        Route::GetBillingOutcome { account, customer, id } => billing::operation(state, request, account, customer, id),
     }
 }
 

@@ -12,6 +12,13 @@ pub(crate) enum Route {
     GetRoleAssignment { subscription: String, name: String },
     CreateRoleAssignment { subscription: String, name: String },
     DeleteRoleAssignment { subscription: String, name: String },
+    ListReservations,
+    ListReservationRoleAssignments { order: String },
+    ListSavingsPlans,
+    ListBillingAccounts,
+    GetBillingPolicy { account: String, customer: String },
+    UpdateBillingPolicy { account: String, customer: String },
+    GetBillingOutcome { account: String, customer: String, id: String },
 }
 
 impl Route {
@@ -30,6 +37,45 @@ impl Route {
                     _ => None,
                 }
             }
+            (&Method::GET, ["providers", "microsoft.capacity", "reservations"]) => Some(Self::ListReservations),
+            (
+                &Method::GET,
+                [
+                    "providers",
+                    "microsoft.capacity",
+                    "reservationorders",
+                    _,
+                    "providers",
+                    "microsoft.authorization",
+                    "roleassignments",
+                ],
+            ) => Some(Self::ListReservationRoleAssignments { order: id(3) }),
+            (&Method::GET, ["providers", "microsoft.billingbenefits", "savingsplans"]) => Some(Self::ListSavingsPlans),
+            (&Method::GET, ["providers", "microsoft.billing", "billingaccounts"]) => Some(Self::ListBillingAccounts),
+            (
+                _,
+                [
+                    "providers",
+                    "microsoft.billing",
+                    "billingaccounts",
+                    _,
+                    "customers",
+                    _,
+                    "policies",
+                    "default",
+                    rest @ ..,
+                ],
+            ) => {
+                let (account, customer) = (id(3), id(5));
+                match (method, rest) {
+                    (&Method::GET, []) => Some(Self::GetBillingPolicy { account, customer }),
+                    (&Method::PUT, []) => Some(Self::UpdateBillingPolicy { account, customer }),
+                    (&Method::GET, ["operationresults", _]) => {
+                        Some(Self::GetBillingOutcome { account, customer, id: id(9) })
+                    }
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
@@ -40,6 +86,13 @@ impl Route {
             Self::GetRoleAssignment { .. } => Operation::GetRoleAssignment,
             Self::CreateRoleAssignment { .. } => Operation::CreateRoleAssignment,
             Self::DeleteRoleAssignment { .. } => Operation::DeleteRoleAssignment,
+            Self::ListReservations => Operation::ListReservations,
+            Self::ListReservationRoleAssignments { .. } => Operation::ListReservationRoleAssignments,
+            Self::ListSavingsPlans => Operation::ListSavingsPlans,
+            Self::ListBillingAccounts => Operation::ListBillingAccounts,
+            Self::GetBillingPolicy { .. } => Operation::GetBillingPolicy,
+            Self::UpdateBillingPolicy { .. } => Operation::UpdateBillingPolicy,
+            Self::GetBillingOutcome { .. } => Operation::GetBillingOutcome,
         }
     }
 
@@ -50,6 +103,17 @@ impl Route {
             | Self::GetRoleAssignment { subscription, .. }
             | Self::CreateRoleAssignment { subscription, .. }
             | Self::DeleteRoleAssignment { subscription, .. } => Uuid::try_parse(subscription).ok(),
+            _ => None,
+        }
+    }
+
+    /// The customer that the path names.
+    pub(crate) fn customer(&self) -> Option<Uuid> {
+        match self {
+            Self::GetBillingPolicy { customer, .. }
+            | Self::UpdateBillingPolicy { customer, .. }
+            | Self::GetBillingOutcome { customer, .. } => Uuid::try_parse(customer).ok(),
+            _ => None,
         }
     }
 }

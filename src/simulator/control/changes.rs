@@ -74,13 +74,14 @@ struct RawPolicy {
 pub(super) fn policy(state: &mut State, request: &Request, tenant: Uuid) -> Outcome {
     let RawPolicy { permissions } = body(request)?;
     let customer = state.customers.get_mut(&tenant).ok_or_else(|| unknown("customer", tenant))?;
+    customer.remember(request.at);
     customer.policy = Policy::new(&state.random, permissions);
     Ok(done())
 }
 
 pub(super) fn add_customer(state: &mut State, request: &Request) -> Outcome {
     let about: world::Customer = body(request)?;
-    state.add_customer(about).map_err(|text| refuse(&text))?;
+    state.add_customer(about, request.at).map_err(|text| refuse(&text))?;
     Ok(Answer::empty(StatusCode::CREATED))
 }
 
@@ -206,6 +207,7 @@ pub(super) fn audit_record(state: &mut State, request: &Request) -> Outcome {
         old_value: None,
         new_value: None,
         correlation_id: new.correlation_id.unwrap_or_else(|| state.random.uuid().to_string()),
+        customized: Vec::new(),
         at,
         visible_at: later(request.at, new.delay_ms),
     });

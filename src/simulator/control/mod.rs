@@ -6,6 +6,7 @@
 mod call;
 mod changes;
 mod directory;
+mod purchases;
 mod views;
 
 use axum::http::{Method, StatusCode};
@@ -64,6 +65,10 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         (Method::PUT, ["customers", tenant, "groups", group]) => {
             directory::group(state, request, guid(tenant)?, guid(group)?)
         }
+        (Method::POST, ["customers", tenant, "purchases"]) => purchases::buy(state, request, guid(tenant)?),
+        (Method::PUT, ["customers", tenant, "charges"]) => purchases::charges(state, request, guid(tenant)?),
+        (Method::PATCH, ["purchases", id]) => purchases::change(state, request, guid(id)?),
+        (Method::POST, ["purchases", id, "renew"]) => purchases::renew(state, request, guid(id)?),
         (Method::PATCH, ["partner"]) => directory::partner(state, request),
         (Method::POST, ["owners"]) => changes::owner(state, request),
         (Method::POST, ["subscriptions", "status"]) => changes::subscription_status(state, request),

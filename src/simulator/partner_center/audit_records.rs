@@ -127,6 +127,8 @@ fn midnight(date: Date) -> Result<Timestamp, jiff::Error> {
 }
 
 fn to_json(state: &State, record: &Record) -> Value {
+    let customized: Vec<Value> =
+        record.customized.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     let mut body = json!({
         "id": record.id,
         "partnerId": state.partner.tenant_id,
@@ -139,7 +141,7 @@ fn to_json(state: &State, record: &Record) -> Value {
         "originalCorrelationId": record.correlation_id,
         "operationDate": audit::operation_date(record.at),
         "operationStatus": record.status,
-        "customizedData": [],
+        "customizedData": customized,
         "attributes": { "objectType": "AuditRecord" },
     });
     let optional = [

@@ -11,6 +11,7 @@ use super::caller::{Needs, authenticate};
 use super::collection::{self, Filter};
 use super::refusal::{fault, invalid_property, no_relationship};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::policy::later;
 use crate::simulator::settings::PageSize;
 use crate::simulator::state::{Customer, State};
 use crate::simulator::world::Relationship;
@@ -19,6 +20,8 @@ use crate::simulator::world::Relationship;
 #[derive(Debug, Serialize, Deserialize)]
 struct Continuation {
     after: Uuid,
+    /// How many came before, for pages that shift.
+    passed: usize,
     size: PageSize,
     search: Option<Search>,
 }
@@ -39,21 +42,26 @@ impl Search {
 
 pub(super) fn list(state: &State, request: &Request) -> Outcome {
     authenticate(state, request, Needs::AnyToken)?;
-    let (after, size, search) =
-        if let Some(Continuation { after, size, search }) = collection::continuation::<Continuation>(request)? {
-            (Bound::Excluded(after), size, search)
-        } else {
-            let size = state.settings.default_customer_page_size.requested(request.query("size"));
-            (Bound::Unbounded, size.map_err(|text| invalid_property(&text))?, search_of(request)?)
-        };
+    let shifts = state.settings.shifting_pages;
+    let (after, passed, size, search) = if let Some(Continuation { after, passed, size, search }) =
+        collection::continuation::<Continuation>(request)?
+    {
+        (if shifts { Bound::Unbounded } else { Bound::Excluded(after) }, passed, size, search)
+    } else {
+        let size = state.settings.default_customer_page_size.requested(request.query("size"));
+        (Bound::Unbounded, 0, size.map_err(|text| invalid_property(&text))?, search_of(request)?)
+    };
     let mut found = state
         .customers
         .range((after, Bound::Unbounded))
-        .filter(|(_, customer)| search.as_ref().is_none_or(|search| search.finds(customer)));
+        .filter(|(_, customer)| is_readable(state, request, customer))
+        .filter(|(_, customer)| search.as_ref().is_none_or(|search| search.finds(customer)))
+        .skip(if shifts { passed } else { 0 });
     let page: Vec<(&Uuid, &Customer)> = found.by_ref().take(size.get()).collect();
     let items: Vec<Value> = page.iter().map(|(_, customer)| to_json(customer)).collect();
     let token = page.last().filter(|_| found.next().is_some()).map(|(last, _)| Continuation {
         after: **last,
+        passed: passed + page.len(),
         size,
         search: search.clone(),
     });
@@ -79,21 +87,32 @@ fn search_of(request: &Request) -> Result<Option<Search>, Answer> {
 
 pub(super) fn get(state: &State, request: &Request, customer: &str) -> Outcome {
     authenticate(state, request, Needs::AnyToken)?;
-    let mut body = to_json(related(state, customer)?);
+    let mut body = to_json(related(state, request, customer)?);
     // Only this answer has it; the list does not.
     body["allowDelegatedAccess"] = json!(true);
     Ok(Answer::ok(&body))
 }
 
 /// A customer in any relationship to the partner.
-pub(super) fn related<'a>(state: &'a State, customer: &str) -> Result<&'a Customer, Answer> {
+pub(super) fn related<'a>(state: &'a State, request: &Request, customer: &str) -> Result<&'a Customer, Answer> {
     let id = customer_id(customer)?;
-    state.customers.get(&id).ok_or_else(|| no_relationship(state.partner.tenant_id, id))
+    let found = state.customers.get(&id).ok_or_else(|| no_relationship(state.partner.tenant_id, id))?;
+    if is_readable(state, request, found) {
+        Ok(found)
+    } else {
+        Err(fault(StatusCode::NOT_FOUND, "60003", "Tenant not found."))
+    }
+}
+
+/// A customer that was just added may be unknown for a while.
+fn is_readable(state: &State, request: &Request, customer: &Customer) -> bool {
+    let delay_ms = state.settings.new_customer_delay_ms;
+    customer.added_at.is_none_or(|at| later(at, delay_ms) <= request.at)
 }
 
 /// A customer that the partner resells to; only there is commerce.
-pub(super) fn resold<'a>(state: &'a State, customer: &str) -> Result<&'a Customer, Answer> {
-    let found = related(state, customer)?;
+pub(super) fn resold<'a>(state: &'a State, request: &Request, customer: &str) -> Result<&'a Customer, Answer> {
+    let found = related(state, request, customer)?;
     if found.about.relationship == Relationship::Reseller {
         Ok(found)
     } else {

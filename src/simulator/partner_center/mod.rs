@@ -1,4 +1,4 @@
-//! Partner Center's REST API, as far as self-serve policies and their prerequisites need it.
+//! Partner Center's REST API, as far as self-serve policies, their prerequisites and what is bought under them need it.
 //!
 //! Only the router comes in here, through [`answer`]. Each file serves one resource; what they share is who the caller is
 //! (`caller`), how a refusal looks (`refusal`), how a collection is paged (`collection`) and how a repeated write is
@@ -7,6 +7,7 @@
 mod audit_records;
 mod caller;
 mod collection;
+pub(crate) mod commerce;
 mod customers;
 mod partners;
 mod policies;
@@ -58,6 +59,7 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         Route::ListRoles => roles::list(state, request),
         Route::ListRoleMembers { role } => roles::members(state, request, role),
         Route::GetMfaAdoption => roles::mfa_adoption(state, request),
+        Route::Commerce { customer, route } => commerce::answer(state, request, customer, route),
         Route::MethodNotAllowed(_) => Err(Answer::empty(StatusCode::METHOD_NOT_ALLOWED)),
         Route::Token { .. }
         | Route::OpenidConfiguration { .. }

@@ -30,7 +30,7 @@ pub(super) fn list_relationships(state: &State, request: &Request) -> Outcome {
 /// The partners that have to do with a customer: for an indirect provider its resellers.
 pub(super) fn of_customer(state: &State, request: &Request, customer: &str) -> Outcome {
     authenticate(state, request, Needs::User)?;
-    related(state, customer)?;
+    related(state, request, customer)?;
     let [(_, word, kind), _] = KINDS;
     Ok(Answer::ok(&collection::complete(&relationships(state, word, kind))))
 }

@@ -14,31 +14,34 @@ use super::refusal::{fault, invalid_property};
 use crate::simulator::exchange::{Answer, Outcome, Request, member, text_member};
 use crate::simulator::policy::{self, Author, PURCHASE, Permission, Policy, RESOURCES, Through};
 use crate::simulator::settings::StaleEtag;
-use crate::simulator::state::State;
+use crate::simulator::state::{Customer, State};
 
 pub(super) fn list(state: &State, request: &Request) -> Outcome {
     authenticate(state, request, Needs::User)?;
     let Some(entity) = request.query("entity_id") else {
         return Err(fault(StatusCode::BAD_REQUEST, "800002", "Invalid request input: entity_id is missing."));
     };
-    let customer = resold(state, entity)?;
+    let customer = resold(state, request, entity)?;
     let tenant = customer.about.tenant_id;
-    let items: Vec<Value> =
-        customer.policy.iter().map(|policy| policy.to_json(state.partner.tenant_id, tenant)).collect();
+    let items: Vec<Value> = seen(state, request, customer)
+        .into_iter()
+        .map(|policy| policy.to_json(state.partner.tenant_id, tenant))
+        .collect();
     Ok(Answer::ok(&collection::complete(&items)))
 }
 
 pub(super) fn get(state: &State, request: &Request, id: &str) -> Outcome {
     authenticate(state, request, Needs::User)?;
-    let tenant = tenant_of(state, id)?;
-    let policy = stored(state, tenant)?;
+    let tenant = tenant_of(state, request, id)?;
+    let customer = state.customers.get(&tenant).ok_or_else(not_found)?;
+    let policy = seen(state, request, customer).ok_or_else(not_found)?;
     Ok(Answer::ok(&policy.to_json(state.partner.tenant_id, tenant)))
 }
 
 pub(super) fn create(state: &mut State, request: &Request) -> Outcome {
     let caller = authenticate(state, request, Needs::AdminAgent)?;
     let body = body_of(request)?;
-    let tenant = entity_tenant(state, &body)?;
+    let tenant = entity_tenant(state, request, &body)?;
     check_grantor(state, &body)?;
     let existing = stored(state, tenant).ok();
     let permissions = permissions_of(&body, existing)?;
@@ -58,9 +61,9 @@ pub(super) fn update(state: &mut State, request: &Request, id: Option<&str>) -> 
     if !id.eq_ignore_ascii_case(body_id) {
         return Err(incorrect_id());
     }
-    let tenant = tenant_of(state, id)?;
+    let tenant = tenant_of(state, request, id)?;
     let policy = stored(state, tenant)?;
-    if entity_tenant(state, &body)? != tenant {
+    if entity_tenant(state, request, &body)? != tenant {
         return Err(incorrect_id());
     }
     check_grantor(state, &body)?;
@@ -75,7 +78,7 @@ pub(super) fn update(state: &mut State, request: &Request, id: Option<&str>) -> 
 
 pub(super) fn delete(state: &mut State, request: &Request, id: &str) -> Outcome {
     let caller = authenticate(state, request, Needs::AdminAgent)?;
-    let tenant = tenant_of(state, id)?;
+    let tenant = tenant_of(state, request, id)?;
     stored(state, tenant)?;
     Ok(applied(state, request, caller, tenant, Vec::new(), StatusCode::NO_CONTENT))
 }
@@ -102,19 +105,24 @@ fn applied(
 }
 
 /// The customer whose policy this id can be: ids are `{partner}_{customer}`.
-fn tenant_of(state: &State, id: &str) -> Result<Uuid, Answer> {
+fn tenant_of(state: &State, request: &Request, id: &str) -> Result<Uuid, Answer> {
     let (partner, customer) = id.split_once('_').ok_or_else(incorrect_id)?;
     let partner = Uuid::try_parse(partner).map_err(|_| incorrect_id())?;
     let tenant = Uuid::try_parse(customer).map_err(|_| incorrect_id())?;
     if partner != state.partner.tenant_id {
         return Err(not_found());
     }
-    resold(state, customer)?;
+    resold(state, request, customer)?;
     Ok(tenant)
 }
 
 fn stored(state: &State, tenant: Uuid) -> Result<&Policy, Answer> {
     state.customers.get(&tenant).and_then(|customer| customer.policy.as_ref()).ok_or_else(not_found)
+}
+
+/// The policy as a read sees it, which may lag behind the writes.
+fn seen<'a>(state: &State, request: &Request, customer: &'a Customer) -> Option<&'a Policy> {
+    customer.policy_seen(request.at, state.settings.stale_reads_ms)
 }
 
 fn not_found() -> Answer {
@@ -140,12 +148,12 @@ fn body_of(request: &Request) -> Result<Value, Answer> {
 }
 
 /// The customer that the body is about, resold by the partner.
-fn entity_tenant(state: &State, body: &Value) -> Result<Uuid, Answer> {
+fn entity_tenant(state: &State, request: &Request, body: &Value) -> Result<Uuid, Answer> {
     let entity = member(body, "selfServeEntity").ok_or_else(|| invalid_property("selfServeEntity is missing."))?;
     check_word(entity, "selfServeEntity", "selfServeEntityType", "customer")?;
     let tenant =
         text_member(entity, "tenantID").ok_or_else(|| invalid_property("selfServeEntity.tenantID is missing."))?;
-    Ok(resold(state, tenant)?.about.tenant_id)
+    Ok(resold(state, request, tenant)?.about.tenant_id)
 }
 
 /// The grantor is the signed-in partner.

@@ -157,7 +157,14 @@ async fn wrong_calls_are_refused_with_a_sentence() {
         ),
         (Method::PATCH, "settings", json!({ "colour": "red" }), 400, "unknown field `colour`"),
         (Method::POST, "faults", json!({ "answer": { "kind": "garbage" }, "times": 0 }), 400, "at least 1"),
-        (Method::POST, "subscriptions/status", json!({ "id": PLAN, "status": "odd" }), 400, "unknown variant `odd`"),
+        (Method::POST, "subscriptions/status", json!({ "id": STRANGER, "status": "odd" }), 404, STRANGER),
+        (
+            Method::POST,
+            "customers/c0000000-0000-4000-8000-000000000000/purchases",
+            json!({ "kind": "reservation", "buyer": "customer", "user": "nobody" }),
+            400,
+            "no such user",
+        ),
         (Method::GET, "state/nonsense", Value::Null, 400, "not a GUID"),
         (Method::GET, "tea", Value::Null, 404, "not a call of the control API"),
     ] {

@@ -2,6 +2,8 @@
 
 mod arm;
 mod audit;
+mod billing;
+mod carts;
 mod client_proof;
 mod clock;
 mod control;
@@ -14,8 +16,10 @@ mod graph;
 mod interactive;
 mod partners;
 mod policies;
+mod purchases;
 mod role_assignments;
 mod spoilt_answers;
+mod strangeness;
 mod tls;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};

@@ -8,6 +8,7 @@ mod directory;
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -88,6 +89,8 @@ fn generated_customer(index: u32) -> Customer {
                 status: azure::default_status(),
                 role_assignments: vec![RoleAssignment::owner(id(0xd000_0000), PrincipalType::User)],
             }],
+            reseller: None,
+            visible_at: None,
         }],
         users: vec![TenantUser {
             upn: format!("owner@customer{index}.onmicrosoft.com"),
@@ -99,6 +102,7 @@ fn generated_customer(index: u32) -> Customer {
         groups: Vec::new(),
         permissions: Vec::new(),
         access: Access::default(),
+        agreement_accepted: true,
     }
 }
 
@@ -126,6 +130,8 @@ pub(crate) struct Partner {
     #[serde(rename = "type")]
     pub(crate) kind: PartnerType,
     pub(crate) mpn_id: String,
+    /// The name of its billing account.
+    pub(crate) billing_account: String,
     /// The indirect resellers of an indirect provider, or the indirect providers of an indirect reseller.
     pub(crate) related_partners: Vec<RelatedPartner>,
     /// The scopes of Graph that the partner has consented to; none at all means no token. Absent means all.
@@ -152,6 +158,8 @@ impl Default for Partner {
             groups: Vec::new(),
             kind: PartnerType::DirectBill,
             mpn_id: "1234567".to_owned(),
+            billing_account: "aaaa0000-8888-4b22-9b22-000000000008:aaaa0000-9999-4b22-9b22-000000000009_2019-05-31"
+                .to_owned(),
             related_partners: Vec::new(),
             graph: None,
         }
@@ -293,6 +301,9 @@ pub(crate) struct Customer {
     pub(crate) groups: Vec<Group>,
     #[serde(default)]
     pub(crate) access: Access,
+    /// Whether it has accepted the Microsoft Customer Agreement, without which nothing is sold to it.
+    #[serde(default = "yes")]
+    pub(crate) agreement_accepted: bool,
     /// The resources whose purchase is permitted at the start.
     #[serde(default)]
     pub(crate) permissions: Vec<String>,
@@ -317,7 +328,7 @@ impl Customer {
 }
 
 /// `relationshipToPartner` of a customer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Relationship {
     None,
@@ -326,6 +337,9 @@ pub(crate) enum Relationship {
     Advisor,
     Syndication,
     MicrosoftSupport,
+    /// A word that is not documented, to see what a client makes of it.
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// A subscription as Partner Center lists it.
@@ -339,6 +353,12 @@ pub(crate) struct Subscription {
     /// Under an Azure plan any number; for Azure Global the one that it is.
     #[serde(default)]
     pub(crate) azure_subscriptions: Vec<AzureSubscription>,
+    /// The partner id of the indirect reseller that an Azure plan is for.
+    #[serde(default)]
+    pub(crate) reseller: Option<String>,
+    /// Until then it cannot be read.
+    #[serde(skip)]
+    pub(crate) visible_at: Option<Timestamp>,
 }
 
 /// What kind of subscription it is, which decides its offer.
@@ -353,7 +373,7 @@ pub(crate) enum SubscriptionKind {
 }
 
 /// `status` of a subscription in Partner Center.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SubscriptionStatus {
     None,
@@ -364,6 +384,9 @@ pub(crate) enum SubscriptionStatus {
     Expired,
     Disabled,
     Deleted,
+    /// A word that is not documented, to see what a client makes of it.
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// The ids that a world has used so far.
