@@ -1,6 +1,8 @@
 //! The clients against a small server that answers as each test says, and remembers what it was asked.
 
+mod answers;
 mod budget;
+mod documentation;
 mod groups;
 pub(super) mod keys;
 mod kinds;

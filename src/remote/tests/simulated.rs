@@ -19,6 +19,7 @@ pub(super) struct Simulated {
     pub(super) remote: Remote,
     address: String,
     pub(super) secrets: Arc<Secrets>,
+    http: reqwest::Client,
 }
 
 pub(super) fn tenant(index: u32) -> TenantId {
@@ -33,8 +34,15 @@ pub(super) fn owner(index: u32) -> ObjectId {
     format!("d0000000-0000-4000-8000-{index:012x}").parse().unwrap()
 }
 
-fn both() -> PermissionSet {
+pub(super) fn both() -> PermissionSet {
     reservations().with(Switch::SavingsPlans, true)
+}
+
+fn clients(address: &str, secrets: &Arc<Secrets>, limits: Limits, extra_roots: ExtraRoots) -> Remote {
+    let endpoints = Endpoints::parse(address, address, address, address, PlainHttp::ToLoopback).unwrap();
+    let endpoints = endpoints.trusting(extra_roots);
+    let source = Arc::clone(secrets) as Arc<dyn CredentialSource>;
+    Remote::new(&endpoints, limits, source, Arc::new(Unfenced), Calls::default()).unwrap()
 }
 
 impl Simulated {
@@ -74,16 +82,18 @@ impl Simulated {
             scene: Shared::default(),
             broken: Mutex::new(false),
         });
-        let endpoints = Endpoints::parse(&address, &address, &address, &address, PlainHttp::ToLoopback).unwrap();
-        let endpoints = endpoints.trusting(extra_roots);
-        let source = Arc::clone(&secrets) as Arc<dyn CredentialSource>;
-        let remote = Remote::new(&endpoints, limits, source, Arc::new(Unfenced), Calls::default()).unwrap();
-        Self { remote, address, secrets }
+        let remote = clients(&address, &secrets, limits, extra_roots);
+        Self { remote, address, secrets, http: reqwest::Client::new() }
+    }
+
+    /// More clients, with limits of their own, who have learnt nothing yet.
+    pub(super) fn clients(&self, limits: Limits) -> Remote {
+        clients(&self.address, &self.secrets, limits, ExtraRoots::default())
     }
 
     pub(super) async fn control(&self, method: Method, path: &str, body: Value) -> Value {
         let url = format!("{}/simulator/{path}", self.address);
-        let request = reqwest::Client::new().request(method, url);
+        let request = self.http.request(method, url);
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await.unwrap();
         let (status, text) = (response.status(), response.text().await.unwrap());

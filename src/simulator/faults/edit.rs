@@ -87,12 +87,12 @@ impl NextLink {
 
     fn bend(self, request: &Request, body: &mut Value) {
         if self == Self::Loop {
-            let token = request.header("MS-ContinuationToken").unwrap_or("AQAAAA==");
-            body["links"]["next"] = json!({
-                "uri": request.path_and_query().trim_start_matches("/v1"),
-                "method": "GET",
-                "headers": [{ "key": "MS-ContinuationToken", "value": token }],
-            });
+            let token = request.header("MS-ContinuationToken");
+            let headers: Vec<Value> =
+                token.iter().map(|token| json!({ "key": "MS-ContinuationToken", "value": token })).collect();
+            let uri = request.path_and_query();
+            let uri = uri.trim_start_matches("/v1");
+            body["links"]["next"] = json!({ "uri": uri, "method": "GET", "headers": headers });
             return;
         }
         let Some(uri) = body.pointer_mut("/links/next/uri") else { return };

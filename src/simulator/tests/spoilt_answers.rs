@@ -134,7 +134,9 @@ async fn a_link_to_the_next_page_can_have_every_form() {
         list_fault(&api, json!({ "kind": "nextLink", "form": form })).await;
         let (_, body) = read(customers(&api).await).await;
         assert_eq!(body["links"]["next"]["uri"], expected);
-        assert_eq!(body["links"]["next"]["headers"][0]["key"], "MS-ContinuationToken");
+        let headers = body["links"]["next"]["headers"].as_array().expect("headers");
+        // The first page was asked for without a token, and so it is again.
+        assert_eq!(headers.len(), usize::from(form != "loop"));
     }
 }
 
