@@ -55,10 +55,10 @@ impl Connection {
         self.is_reset.store(true, Ordering::Relaxed);
     }
 
-    /// Has `sent` told when the answer that the handler is about to give has left. Answers leave in their order, and
-    /// whatever was written before a flush has left with it.
-    pub(crate) fn tell(&self, sent: Sent) {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+    /// Has `sent`, if there is any, told when what is about to be written has left: whatever was written before a flush has
+    /// left with it.
+    pub(crate) fn tell(&self, sent: Option<Sent>) {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).extend(sent);
     }
 
     fn flushed(&self) {

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::connection::Connection;
 use super::exchange::{Answer, Delivery};
+use super::issued::Sent;
 
 /// The response that carries `answer` out over `connection`.
 pub(crate) fn response(answer: Answer, connection: &Connection) -> Response {
@@ -25,7 +26,7 @@ pub(crate) fn response(answer: Answer, connection: &Connection) -> Response {
     if let Delivery::Cut { has_length: true, .. } | Delivery::Reset { .. } = answer.delivery {
         builder = builder.header(header::CONTENT_LENGTH, text.len());
     }
-    let mut response = match builder.body(body(text, answer.delivery, connection)) {
+    let mut response = match builder.body(body(text, answer.delivery, connection, answer.sent)) {
         Ok(response) => response,
         Err(error) => {
             tracing::warn!(%error, "an answer could not be written, most likely because of a header that a fault asked for");
@@ -41,16 +42,23 @@ pub(crate) fn response(answer: Answer, connection: &Connection) -> Response {
     response
 }
 
-fn body(text: String, delivery: Delivery, connection: &Connection) -> Body {
+/// `sent` is told once the whole of it has left.
+fn body(text: String, delivery: Delivery, connection: &Connection, sent: Option<Sent>) -> Body {
     match delivery {
         Delivery::Whole if text.is_empty() => Body::empty(),
-        Delivery::Whole => Body::from(text),
+        Delivery::Whole => {
+            connection.tell(sent);
+            Body::from(text)
+        }
         Delivery::Drip { bytes, pause } => {
             let pieces: Vec<Vec<u8>> = text.into_bytes().chunks(bytes.max(1)).map(<[u8]>::to_vec).collect();
-            Body::from_stream(stream::iter(pieces).then(move |piece| async move {
+            let pieces = stream::iter(pieces).then(move |piece| async move {
                 sleep(pause).await;
                 Ok::<_, io::Error>(piece)
-            }))
+            });
+            let connection = connection.clone();
+            let end = stream::once(async move { connection.tell(sent) }).filter_map(async |()| None);
+            Body::from_stream(pieces.chain(end))
         }
         Delivery::Cut { after_bytes, .. } => broken_off(text, after_bytes, None),
         Delivery::Reset { after_bytes } => broken_off(text, after_bytes, Some(connection.clone())),

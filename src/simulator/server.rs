@@ -121,9 +121,6 @@ async fn handle(
     };
     simulator.lock().log.answered(arrival.seq, answer.status.as_u16());
     tracing::debug!(operation = ?arrival.route.operation(), status = answer.status.as_u16(), "answered");
-    if let Some(sent) = answer.sent.clone().filter(|_| answer.delivery == Delivery::Whole) {
-        connection.tell(sent);
-    }
     dated(answer, &simulator, &connection)
 }
 

@@ -32,4 +32,6 @@ mod ownership;
 mod references;
 mod refusals;
 mod restart;
+mod sign_in;
+mod sign_in_kills;
 mod who_may;

@@ -192,7 +192,7 @@ fn eventually_free() -> MutexGuard<'static, Stage> {
     }
 }
 
-async fn forget_lease(client: &Client) {
+pub(crate) async fn forget_lease(client: &Client) {
     let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
     let _ = leases.delete("csp-operator", &DeleteParams::default()).await;
 }

@@ -13,7 +13,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watch_object};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
 use super::outlook::{self, Credential, Outlook, Warning};
 use super::sign_in::{Defect, SignIn};
@@ -79,6 +79,8 @@ pub(in crate::operator) struct SecretStore {
     memory: Mutex<Memory>,
     /// Why Microsoft refuses the sign-in, while it does, and which generation of it.
     refusal: std::sync::Mutex<Option<(String, String)>>,
+    /// Another token is the newest: when it ends may have to be told.
+    renewed: Arc<Notify>,
     /// What ends soon.
     notes: std::sync::Mutex<Vec<String>>,
     outlook: Outlook,
@@ -164,6 +166,7 @@ impl SecretStore {
             user,
             memory: Mutex::default(),
             refusal: std::sync::Mutex::default(),
+            renewed: Arc::default(),
             notes: std::sync::Mutex::default(),
             outlook,
             readiness,
@@ -175,6 +178,7 @@ impl SecretStore {
             federated: settings.federated_token_file.clone(),
             report,
             store: Arc::downgrade(&store),
+            renewed: Arc::clone(&store.renewed),
             complaints: Complaints::default(),
         };
         tokio::spawn(watch.run());
@@ -332,6 +336,7 @@ impl SecretStore {
     fn foresee(&self, memory: &Memory) {
         let ends = memory.tokens.as_ref().map(|tokens| outlook::refresh_token_ends(tokens.issued_at));
         self.outlook.show(Credential::RefreshToken, ends);
+        self.renewed.notify_one();
     }
 
     /// Tells what ends soon.
@@ -405,6 +410,7 @@ struct Watch {
     federated: Option<PathBuf>,
     report: watch::Sender<Option<Result<SignIn, StoreError>>>,
     store: Weak<SecretStore>,
+    renewed: Arc<Notify>,
     complaints: Complaints,
 }
 
@@ -418,6 +424,10 @@ impl Watch {
                 reading = readings.next() => match reading {
                     Some(Ok(secret)) => self.found(secret.as_ref()),
                     Some(Err(error)) => self.failed(error),
+                    None => return,
+                },
+                () = self.renewed.notified() => match self.store.upgrade() {
+                    Some(store) => store.look_ahead().await,
                     None => return,
                 },
                 _ = save.tick() => match self.store.upgrade() {

@@ -19,6 +19,7 @@ fn start(server: &ApiServer, user: Option<SignIn>) -> (SecretStore, User) {
         user,
         memory: Mutex::default(),
         refusal: std::sync::Mutex::default(),
+        renewed: Arc::default(),
         notes: std::sync::Mutex::default(),
         outlook: Outlook::new(server.client(), "csp", "tokens", "replica", &Metrics::new()),
         readiness: Readiness::new(),

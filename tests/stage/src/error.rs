@@ -12,10 +12,10 @@ pub enum Error {
     /// The control plane or a process.
     #[error(transparent)]
     Cluster(#[from] local_cluster::Error),
-    /// A log could not be read.
-    #[error("cannot read {}", path.display())]
+    /// A log or a kubeconfig could not be read or written.
+    #[error("cannot read or write {}", path.display())]
     Log {
-        /// The log.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,

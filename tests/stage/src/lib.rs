@@ -10,6 +10,7 @@
 
 mod error;
 mod operator;
+mod proxy;
 mod simulator;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use local_cluster::{ControlPlane, Options};
 
 pub use error::Error;
 pub use operator::Operator;
+pub use proxy::Proxy;
 pub use simulator::{Control, Simulator, World};
 
 /// Namespace of the operator's own objects.
@@ -67,10 +69,11 @@ impl Stage {
         cluster.apply_path(root.join("crds"))?;
         cluster.kubectl_output(&["apply", "-k", &root.join("manifests/rbac").display().to_string()])?;
         cluster.kubectl_output(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
-        let simulator = Simulator::start(&programs.simulator, world, cluster.directory())?;
+        let logs = logs(name, cluster.directory())?;
+        let simulator = Simulator::start(&programs.simulator, world, &logs)?;
         cluster.apply(&credentials(simulator::SEED_REFRESH_TOKEN))?;
         let kubeconfig = cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)?;
-        let operator = Operator::new(&programs.operator, &kubeconfig, simulator.url(), cluster.directory());
+        let operator = Operator::new(&programs.operator, &kubeconfig, simulator.url(), &logs);
         Ok(Self { simulator, operator, cluster })
     }
 
@@ -83,6 +86,17 @@ impl Stage {
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Error> {
         Ok(self.cluster.kubectl_output(arguments)?)
     }
+}
+
+/// Where the two programs write: in the directory that `CSP_TEST_LOGS` names, to be looked at afterwards, or in the cluster's
+/// own, which goes with it.
+fn logs(name: &str, cluster: &Path) -> Result<PathBuf, Error> {
+    let Some(kept) = std::env::var_os("CSP_TEST_LOGS").filter(|directory| !directory.is_empty()) else {
+        return Ok(cluster.to_owned());
+    };
+    let path = Path::new(&kept).join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&path).map_err(|source| Error::Log { path: path.clone(), source })?;
+    Ok(path)
 }
 
 /// The root of this repository.

@@ -5,8 +5,9 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use local_cluster::Process;
+use serde_json::Value;
 
-use super::{Error, NAMESPACE};
+use super::{Error, NAMESPACE, Proxy};
 
 /// The operator, running or not.
 #[derive(Debug)]
@@ -45,6 +46,27 @@ impl Operator {
             process: None,
             starts: 0,
         }
+    }
+
+    /// The same replica, not started yet, which reaches the API server through `proxy`.
+    pub fn through(&self, proxy: &Proxy) -> Result<Self, Error> {
+        let failed = |source| Error::Log { path: self.kubeconfig.clone(), source };
+        let text = std::fs::read_to_string(&self.kubeconfig).map_err(failed)?;
+        let mut kubeconfig: Value = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
+        kubeconfig["clusters"][0]["cluster"]["server"] = format!("https://{}", proxy.address()).into();
+        let mut replica = self.replica("proxied");
+        replica.kubeconfig = self.kubeconfig.with_extension("proxied");
+        std::fs::write(&replica.kubeconfig, kubeconfig.to_string()).map_err(failed)?;
+        Ok(replica)
+    }
+
+    /// Host and port of the API server.
+    pub fn api_server(&self) -> Result<String, Error> {
+        let failed = |source| Error::Log { path: self.kubeconfig.clone(), source };
+        let text = std::fs::read_to_string(&self.kubeconfig).map_err(failed)?;
+        let kubeconfig: Value = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
+        let server = kubeconfig["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default();
+        Ok(server.trim_start_matches("https://").trim_end_matches('/').to_owned())
     }
 
     /// Starts it, with these arguments, which win over what is set here.
