@@ -19,7 +19,12 @@ demo: ## Show what the operator does, on a real API server, until Ctrl-C; with O
 	@$(CARGO) run --quiet --locked --example demo -- $(if $(filter 1,$(ONCE)),--once)
 
 test: assets ## Run every test, including those on a real API server
-	$(CARGO) test --workspace --locked
+	@# A pipe would hide the exit status of cargo, so it is kept in a file.
+	@rm -rf target/test-logs target/test-status && mkdir -p target/test-logs
+	@{ CSP_TEST_LOGS='$(CURDIR)/target/test-logs' $(CARGO) test --workspace --locked 2>&1; echo $$? > target/test-status; } \
+		| tee target/test-logs/output.log
+	@tests/no-secrets.sh target/test-logs
+	@exit "$$(cat target/test-status)"
 
 assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'

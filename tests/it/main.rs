@@ -32,6 +32,7 @@ mod ownership;
 mod references;
 mod refusals;
 mod restart;
+mod secrets;
 mod sign_in;
 mod sign_in_kills;
 mod who_may;

@@ -331,6 +331,7 @@ impl Drop for Scene {
         if std::thread::panicking() {
             return;
         }
+        crate::secrets::assert_none(&self.view, &self.namespace);
         // In a namespace that is being deleted nobody may create events.
         let is_terminating = run(Api::<Namespace>::all(self.view.client.clone()).get_opt(&self.namespace))
             .ok()

@@ -1,0 +1,94 @@
+//! No secret in anything that people or programs read: `tests/no-secrets.sh` looks through what `make test` has written, and
+//! every scene looks through the API server when it ends.
+
+use std::process::Command;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Event};
+use kube::Api;
+use kube::api::ListParams;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stage::NAMESPACE;
+
+use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
+
+use crate::scene::{ALLOW_RESERVATIONS, Scene};
+use crate::stages::{View, run, shared};
+
+/// How the secrets of tests are recognised, one on each line.
+const MARKS: &str = include_str!("../secrets.txt");
+
+fn has_secret(text: &str) -> bool {
+    MARKS.lines().any(|mark| text.contains(mark))
+}
+
+/// Asserts that no object of the operator, but for the two Secrets, and none of this namespace holds a secret.
+pub(crate) fn assert_none(view: &View, namespace: &str) {
+    check::<Customer>(view, namespace);
+    check::<AzureSubscription>(view, namespace);
+    check::<CustomerPurchasePermission>(view, namespace);
+    for namespace in [namespace, NAMESPACE] {
+        check::<Event>(view, namespace);
+        check::<ConfigMap>(view, namespace);
+        check::<Lease>(view, namespace);
+    }
+}
+
+fn check<K>(view: &View, namespace: &str)
+where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Serialize
+        + std::fmt::Debug,
+{
+    let api: Api<K> = Api::namespaced(view.client.clone(), namespace);
+    for object in run(api.list(&ListParams::default())).unwrap() {
+        let text = serde_json::to_string(&object).unwrap();
+        let name = object.meta().name.clone().unwrap_or_default();
+        assert!(!has_secret(&text), "a secret is in {} {namespace}/{name}", K::kind(&()));
+    }
+}
+
+#[test]
+fn a_secret_in_an_object_is_found() {
+    let scene = Scene::new(shared().1);
+    scene.declare(ALLOW_RESERVATIONS);
+    assert_none(&scene.view, &scene.namespace);
+    let note = |value: Option<&str>| {
+        let patch = serde_json::json!({ "metadata": { "annotations": { "note": value } } });
+        scene.patch::<CustomerPurchasePermission>("permission", &patch);
+    };
+    for mark in MARKS.lines() {
+        note(Some(&format!("a {mark} b")));
+        let looked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| assert_none(&scene.view, &scene.namespace)));
+        assert!(looked.is_err());
+    }
+    note(None);
+}
+
+/// What the script says of a directory with these files.
+fn searched(name: &str, files: &[(&str, &str)]) -> Option<i32> {
+    let directory = std::env::temp_dir().join(format!("csp-operator-no-secrets-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(directory.join("below")).unwrap();
+    for (file, text) in files {
+        std::fs::write(directory.join(file), text).unwrap();
+    }
+    let output = Command::new(stage::root().join("tests/no-secrets.sh")).arg(&directory).output().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(!has_secret(&String::from_utf8_lossy(&output.stderr)), "it does not say it again");
+    output.status.code()
+}
+
+#[test]
+fn a_planted_secret_in_what_was_written_fails_make_test() {
+    assert_eq!(searched("clean", &[("output.log", "test a_secret_is_named ... ok")]), Some(0));
+    for (index, mark) in MARKS.lines().enumerate() {
+        let planted = format!("2026-01-01 INFO signed in with \"{mark}\"\n");
+        let files = [("output.log", "ok"), ("below/operator.log", planted.as_str())];
+        assert_eq!(searched(&index.to_string(), &files), Some(1), "mark {index}");
+    }
+    assert_eq!(searched("empty", &[("output.log", "")]), Some(2), "nothing was collected");
+}
