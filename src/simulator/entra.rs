@@ -340,7 +340,8 @@ pub(crate) fn client_info(state: &State, user: &User) -> String {
 fn app_only(state: &State, request: &Request, form: &Form, tenant: Uuid, version: Version) -> Outcome {
     let field = if version == Version::V1 { "resource" } else { "scope" };
     let named = form.required(request, field)?;
-    if version == Version::V2 && !named.ends_with("/.default") {
+    // Microsoft's Go library puts the scopes of OpenID Connect behind it.
+    if version == Version::V2 && !named.split(' ').any(|scope| scope.ends_with("/.default")) {
         return Err(refuse(
             request,
             StatusCode::BAD_REQUEST,
@@ -463,12 +464,19 @@ fn token_body(state: &State, claims: &Claims, version: Version) -> Value {
         }),
         Version::V2 => json!({
             "token_type": "Bearer",
-            "scope": format!("{}/{}", claims.aud, if scope.is_empty() { ".default" } else { scope }),
+            "scope": granted_scopes(&claims.aud, scope),
             "expires_in": seconds,
             "ext_expires_in": seconds,
             "access_token": access_token,
         }),
     }
+}
+
+/// The scopes of an answer of version 2: each behind its resource, and `.default`, without which Microsoft's Go library
+/// takes what it asked for to have been declined.
+fn granted_scopes(resource: &str, scopes: &str) -> String {
+    let names = scopes.split_whitespace().chain([".default"]);
+    names.map(|name| format!("{resource}/{name}")).collect::<Vec<_>>().join(" ")
 }
 
 fn id_token(claims: &Claims, nonce: Option<&str>) -> String {
