@@ -14,6 +14,7 @@
     reason = "tests, and what they saw is their second result"
 )]
 
+mod microsoft_clients;
 mod policies;
 mod reading;
 mod sign_in;
