@@ -36,6 +36,12 @@ use super::shared::{IS_GUID, NEVER_OBSERVED, NameRef, never_observed};
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.ownerRole != 'Assign' || (has(self.owners) && size(self.owners) > 0)")
+        .message("must name at least one user or group while ownerRole is Assign: Owner is never assigned to anybody else")
+        .field_path(".owners")
+        .reason(Reason::FieldValueRequired)
+)]
 pub struct AzureSubscriptionSpec {
     /// The Customer, in this namespace, that the subscription belongs to. Required; cannot be changed.
     #[x_kube(
@@ -54,12 +60,18 @@ pub struct AzureSubscriptionSpec {
         validation = Rule::new("self == oldSelf").message("cannot be changed; create another AzureSubscription instead")
     )]
     pub subscription_id: String,
-    /// `Verify` (default) checks that the key users in `owners` hold the role Owner on the subscription; `Skip` does
+    /// `Verify` (default) checks that the key users in `owners` hold the role Owner on the subscription. `Assign` checks
+    /// it too, and assigns Owner, once, to those who do not hold it; the operator must run with
+    /// --allow-owner-assignment. It takes nothing away: not what somebody else has assigned, not when this object
+    /// changes or is deleted; and what somebody takes away is not assigned again before this spec changes. `Skip` does
     /// not look: the partner vouches for it.
     #[serde(default)]
     pub owner_role: OwnerRole,
-    /// The key users and groups of the customer that must all hold Owner. Empty (default): at least one user or group
-    /// of the customer must. The partner's own AdminAgents group, which is Owner everywhere, never counts.
+    /// The key users and groups of the customer that must all hold Owner, assigned to themselves, to a group they are
+    /// in, or on a management group above the subscription. Empty (default): at least one user or group of the
+    /// customer must. The partner's own AdminAgents group, which is Owner everywhere, never counts, and neither do
+    /// applications. Not visible to the operator, and so not counted: roles that Privileged Identity Management makes
+    /// somebody only eligible for, and delegations of Azure Lighthouse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -72,6 +84,8 @@ pub enum OwnerRole {
     /// Check it.
     #[default]
     Verify,
+    /// Check it, and assign it once where it is missing.
+    Assign,
     /// Take it for given.
     Skip,
     /// A value newer than this program.
@@ -80,18 +94,39 @@ pub enum OwnerRole {
     Unknown,
 }
 
-/// A key user or group of the customer.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+/// A key user or group of the customer: named by exactly one of `objectId` and `userPrincipalName`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.objectId) != has(self.userPrincipalName)")
+        .message("must have exactly one of objectId (a user or group) and userPrincipalName (a user)")
+)]
 pub struct Owner {
-    /// Object id of a user or group in the customer's Microsoft Entra tenant: a GUID in lower case.
-    #[schemars(length(max = 64))]
+    /// Object id of a user or group in the customer's Microsoft Entra tenant: a GUID in lower case. Taken as it is; to
+    /// have a user looked up, name it by `userPrincipalName`. A group must hold Owner itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = 64))]
     #[x_kube(
         validation = Rule::new(IS_GUID)
             .message("must be the object id of a user or group in Microsoft Entra: a GUID in lower case")
     )]
-    pub object_id: String,
+    pub object_id: Option<String>,
+    /// What a user of the customer's Microsoft Entra tenant signs in with, like ada@fabrikam.com, in any case. It is
+    /// looked up there through Microsoft Graph, for which the application needs consent in the customer's tenant
+    /// (delegated permission User.Read.All). Guests and disabled accounts count, with a warning, but are never assigned
+    /// Owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = 256))]
+    #[x_kube(
+        validation = Rule::new(IS_USER_PRINCIPAL_NAME).message(
+            "must be what a user of the customer signs in with, like ada@fabrikam.com"
+        )
+    )]
+    pub user_principal_name: Option<String>,
 }
+
+/// A user principal name, of the letters that Microsoft Entra lists for it.
+const IS_USER_PRINCIPAL_NAME: &str = r"self.matches('^[A-Za-z0-9.\'_!#^~-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$')";
 
 /// What the operator last saw of the subscription.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -112,11 +147,16 @@ pub struct AzureSubscriptionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub subscription_status: Option<String>,
-    /// One result per entry of `spec.owners`, ordered by object id.
+    /// One result per owner that `spec.owners` names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub owners: Vec<OwnerResult>,
+    /// To whom the operator has assigned Owner because of the present spec. To none of them does it do so again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub owner_assignments: Vec<OwnerAssignment>,
     /// The newest value of the annotation `csp-operator.dev/reconcile` that has been handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -135,6 +175,7 @@ impl Default for AzureSubscriptionStatus {
             plan_id: None,
             subscription_status: None,
             owners: Vec::new(),
+            owner_assignments: Vec::new(),
             last_handled_reconcile_at: None,
             conditions: Vec::new(),
         }
@@ -154,14 +195,36 @@ pub enum AzureKind {
     Unknown,
 }
 
-/// Whether one key user holds Owner.
+/// Whether one key user or group holds Owner.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerResult {
-    /// Object id of the user or group.
-    pub object_id: String,
-    /// `Holds` or `Missing`.
+    /// The owner as `spec.owners` names it: an object id, or a user principal name in lower case.
+    pub name: String,
+    /// Its object id; missing while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub object_id: Option<String>,
+    /// `Holds`, `Missing`, `NotFound` (the customer's tenant has no such user) or `Unknown`.
     pub result: OwnerState,
+    /// How it holds Owner: `Direct` (assigned to itself on the subscription), `Inherited` (assigned to itself above the
+    /// subscription) or `ThroughGroup` (assigned to a group that it is in).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OwnerPath")]
+    pub through: Option<OwnerPath>,
+    /// Object id of the group through which it holds Owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub group_id: Option<String>,
+    /// The scope above the subscription on which Owner is assigned, such as a management group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub scope: Option<String>,
+    /// What may keep this owner from buying although it counts, or why it does not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub warnings: Vec<String>,
 }
 
 /// Whether a key user holds Owner.
@@ -171,6 +234,47 @@ pub enum OwnerState {
     Holds,
     /// It does not.
     Missing,
+    /// The customer's tenant has no such user.
+    NotFound,
+    /// Not known, or a value newer than this program.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a key user holds Owner.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerPath {
+    /// Assigned to itself, on the subscription.
+    Direct,
+    /// Assigned to itself, above the subscription.
+    Inherited,
+    /// Assigned to a group that it is in, directly or through other groups.
+    ThroughGroup,
+    /// A value newer than this program.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// An assignment of Owner that the operator has made.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerAssignment {
+    /// Object id of the user or group.
+    pub object_id: String,
+    /// Generation of the spec because of which it was made.
+    pub generation: i64,
+    /// `Pending` until Azure shows it, then `Visible`, also when somebody has taken it away since.
+    pub state: OwnerAssignmentState,
+}
+
+/// How far an assignment of Owner has got.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerAssignmentState {
+    /// Azure has accepted it and does not show it yet.
+    Pending,
+    /// Azure has shown it.
+    Visible,
     /// A value newer than this program.
     #[serde(other)]
     #[schemars(skip)]

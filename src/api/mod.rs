@@ -20,8 +20,8 @@ mod customer_purchase_permission;
 mod shared;
 
 pub use azure_subscription::{
-    AzureKind, AzureSubscription, AzureSubscriptionSpec, AzureSubscriptionStatus, Owner, OwnerResult, OwnerRole,
-    OwnerState,
+    AzureKind, AzureSubscription, AzureSubscriptionSpec, AzureSubscriptionStatus, Owner, OwnerAssignment,
+    OwnerAssignmentState, OwnerPath, OwnerResult, OwnerRole, OwnerState,
 };
 pub use crds::crds;
 pub use customer::{Customer, CustomerSpec, CustomerStatus};

@@ -1,8 +1,6 @@
-//! What a customer has of Azure, and who owns it.
+//! What a customer has of Azure.
 
-use std::collections::BTreeSet;
-
-use super::{ObjectId, SubscriptionId};
+use super::SubscriptionId;
 
 /// All that a customer has of Azure through the partner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,28 +51,5 @@ impl AzureUse {
     /// Whether the subscription may be used.
     pub fn is_active(&self) -> bool {
         self.status.eq_ignore_ascii_case("active")
-    }
-}
-
-/// Who holds the role Owner on one Azure subscription, at its scope or above, as far as was asked.
-///
-/// Principals of the partner (`ForeignGroup`) and service principals are left out: they are not key users.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OwnerHolders {
-    /// The customer's users and groups to whom Owner is assigned directly.
-    pub direct: BTreeSet<ObjectId>,
-    /// Those of `asked` who hold it through a group.
-    pub through_groups: BTreeSet<ObjectId>,
-    /// The principals whose group memberships were looked up, or needed no look-up because they are in `direct`.
-    pub asked: BTreeSet<ObjectId>,
-}
-
-impl OwnerHolders {
-    /// Whether `principal` holds Owner; `None` when that was not asked.
-    pub fn holds(&self, principal: ObjectId) -> Option<bool> {
-        if self.direct.contains(&principal) || self.through_groups.contains(&principal) {
-            return Some(true);
-        }
-        self.asked.contains(&principal).then_some(false)
     }
 }

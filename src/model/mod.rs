@@ -12,15 +12,20 @@ mod customer;
 mod fact;
 mod ids;
 mod installation;
+mod owner;
 mod policy;
 mod urgency;
 
 pub use activity::{ActivityOperation, ActivityRecord};
 pub use authorization::{Denial, Group, PartnerKind};
-pub use azure::{AzureEstate, AzurePlanKind, AzureUse, OwnerHolders, PlanSubscription};
+pub use azure::{AzureEstate, AzurePlanKind, AzureUse, PlanSubscription};
 pub use customer::{CustomerProfile, Relationship};
 pub use fact::{Fact, Ignorance};
 pub use ids::{IdError, ObjectId, SubscriptionId, TenantId};
 pub use installation::{Installation, Origin};
+pub use owner::{
+    Assignee, AssigneeKind, Assignment, AssignmentScope, DirectoryUser, Holding, OwnerHolders, OwnerName,
+    PrincipalKind, UserPrincipalName, UserPrincipalNameError,
+};
 pub use policy::{OtherPermission, PermissionSet, Policy, PolicyState, Switch};
 pub use urgency::Urgency;

@@ -259,6 +259,11 @@ pub struct RunArgs {
     )]
     pub reconcile_timeout: Duration,
 
+    /// Allow AzureSubscriptions with ownerRole Assign to have Owner assigned to the users and groups they name. Whoever may
+    /// write AzureSubscriptions can then make any user or group of a customer Owner of its Azure subscriptions.
+    #[arg(long, env = "CSP_ALLOW_OWNER_ASSIGNMENT", help_heading = "Reconciling")]
+    pub allow_owner_assignment: bool,
+
     /// Where /livez, /readyz and /metrics are served.
     #[arg(
         long,

@@ -45,6 +45,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
                 resync: signed(settings.resync),
                 prerequisites: signed(settings.prerequisite_interval),
             },
+            may_assign_owners: settings.allow_owner_assignment,
             activity_interval: settings.activity_interval,
             concurrency: settings.concurrency,
             reconcile_timeout: settings.reconcile_timeout,

@@ -45,6 +45,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Limit of one pass over one object.
     pub reconcile_timeout: Duration,
+    /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
+    pub allow_owner_assignment: bool,
     /// Where health and metrics are served.
     pub health_address: SocketAddr,
     /// How log lines are written.
@@ -216,6 +218,7 @@ impl Settings {
             prerequisite_interval: args.prerequisite_interval,
             concurrency: args.concurrency,
             reconcile_timeout: args.reconcile_timeout,
+            allow_owner_assignment: args.allow_owner_assignment,
             health_address: args.health_address,
             log_format: args.log_format,
             log_filter: args.log_filter,

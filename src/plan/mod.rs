@@ -14,6 +14,7 @@
 pub mod azure_subscription;
 pub mod conditions;
 pub mod customer;
+pub mod owners;
 pub mod partner;
 pub mod permission;
 pub mod prerequisites;
@@ -29,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use crate::api::RECONCILE_ANNOTATION;
-use crate::model::{ObjectId, SubscriptionId, TenantId};
+use crate::model::{ObjectId, SubscriptionId, TenantId, UserPrincipalName};
 
 /// What follows from the facts, for one object.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +56,8 @@ pub enum Need {
     Estate(TenantId),
     /// Who owns one of its Azure subscriptions; the group memberships of these principals are asked for.
     Owners(TenantId, SubscriptionId, BTreeSet<ObjectId>),
+    /// Who a user of the customer's tenant is.
+    User(TenantId, UserPrincipalName),
     /// The customer's policy.
     Policy(TenantId),
     /// What kind of partner it is that signs in.

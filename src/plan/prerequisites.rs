@@ -1,4 +1,5 @@
-//! What must hold before anything is allowed: the customer is ours, its Azure subscription is active, its key users own it.
+//! What must hold before anything is allowed of the Azure subscription: it is active and the customer's.
+//! Whether its key users own it, [`super::owners`] judges.
 //!
 //! The same functions serve `AzureSubscription`, which shows the verdicts, and `CustomerPurchasePermission`, which acts
 //! on them, so the two can never disagree.
@@ -6,10 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::conditions::Verdict;
-use crate::api::{AzureKind, OwnerResult, OwnerRole, OwnerState};
-use crate::model::{
-    AzureEstate, AzurePlanKind, AzureUse, Fact, ObjectId, OwnerHolders, PlanSubscription, SubscriptionId,
-};
+use crate::api::{AzureKind, OwnerRole};
+use crate::model::{AzureEstate, AzurePlanKind, AzureUse, Fact, OwnerName, PlanSubscription, SubscriptionId};
 
 /// An `AzureSubscription`'s wish, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub struct SubscriptionWish {
     /// What to do about Owner.
     pub owner_role: OwnerRole,
     /// Who must hold it; empty: anybody of the customer's.
-    pub owners: BTreeSet<ObjectId>,
+    pub owners: BTreeSet<OwnerName>,
 }
 
 /// Whether a subscription is an active Azure plan or Azure Global subscription of the customer, and what was found.
@@ -122,95 +121,6 @@ fn not_found(wanted: SubscriptionId, estate: &AzureEstate) -> Verdict {
     )
 }
 
-/// Judges whether the key users hold Owner.
-///
-/// `is_verified` says that the subscription itself is in order; nobody is asked about the owners of one that is not.
-pub fn owners(wish: &SubscriptionWish, is_verified: bool, holders: &Fact<OwnerHolders>) -> (Verdict, Vec<OwnerResult>) {
-    match wish.owner_role {
-        OwnerRole::Skip => {
-            return (
-                Verdict::yes("Skipped", "not looked at (ownerRole Skip): the partner vouches for the Owner role"),
-                Vec::new(),
-            );
-        }
-        OwnerRole::Unknown => {
-            return (
-                Verdict::unknown(
-                    "UnknownValue",
-                    "spec.ownerRole has a value that this version of the operator does not know; upgrade the operator",
-                ),
-                Vec::new(),
-            );
-        }
-        OwnerRole::Verify => {}
-    }
-    if !is_verified {
-        return (
-            Verdict::unknown("SubscriptionNotVerified", "looked at once AzureSubscriptionVerified is True"),
-            Vec::new(),
-        );
-    }
-    let holders = match holders {
-        Fact::Known { value, .. } => value,
-        Fact::Unknown { why } => {
-            let Verdict { message, .. } = Verdict::ignorance(why, "who holds Owner");
-            return (Verdict::unknown("OwnerUnknown", message), Vec::new());
-        }
-    };
-    judge(wish, holders)
-}
-
-fn judge(wish: &SubscriptionWish, holders: &OwnerHolders) -> (Verdict, Vec<OwnerResult>) {
-    let subscription = wish.subscription;
-    if wish.owners.is_empty() {
-        let verdict = match holders.direct.len() {
-            0 => Verdict::no(
-                "OwnerMissing",
-                format!(
-                    "no user or group of the customer holds Owner on Azure subscription {subscription}; assign it in the Azure portal (the partner's own AdminAgents do not count)"
-                ),
-            ),
-            1 => Verdict::yes(
-                "OwnerHeld",
-                format!("a user or group of the customer holds Owner on Azure subscription {subscription}"),
-            ),
-            count => Verdict::yes(
-                "OwnerHeld",
-                format!("{count} of the customer's users and groups hold Owner on Azure subscription {subscription}"),
-            ),
-        };
-        return (verdict, Vec::new());
-    }
-    let held: Vec<_> = wish.owners.iter().map(|owner| (*owner, holders.holds(*owner))).collect();
-    let results = held
-        .iter()
-        .filter_map(|(owner, held)| {
-            let result = if (*held)? { OwnerState::Holds } else { OwnerState::Missing };
-            Some(OwnerResult { object_id: owner.to_string(), result })
-        })
-        .collect();
-    let missing: Vec<_> = held.iter().filter(|(_, held)| *held == Some(false)).map(|(owner, _)| *owner).collect();
-    let verdict = if !missing.is_empty() {
-        Verdict::no(
-            "OwnerMissing",
-            format!(
-                "without Owner on Azure subscription {subscription}: {}; assign it in the Azure portal, or correct spec.owners",
-                list(missing)
-            ),
-        )
-    } else if held.iter().all(|(_, held)| *held == Some(true)) {
-        Verdict::yes("OwnerHeld", format!("all of spec.owners hold Owner on Azure subscription {subscription}"))
-    } else {
-        Verdict::unknown("OwnerUnknown", "who holds Owner has not been read yet")
-    };
-    (verdict, results)
-}
-
-/// Whether `holders` answers for everybody that `wish` asks about.
-pub(super) fn answers(holders: &OwnerHolders, wish: &SubscriptionWish) -> bool {
-    wish.owners.iter().all(|owner| holders.holds(*owner).is_some())
-}
-
 fn noun(kind: AzurePlanKind) -> &'static str {
     match kind {
         AzurePlanKind::AzurePlan => "Azure plan",
@@ -237,8 +147,6 @@ mod tests {
     const PLAN: &str = "b0000000-0000-4000-8000-000000000001";
     const AZURE: &str = "a0000000-0000-4000-8000-000000000001";
     const OTHER: &str = "a0000000-0000-4000-8000-000000000002";
-    const ADA: &str = "d0000000-0000-4000-8000-000000000001";
-    const BOB: &str = "d0000000-0000-4000-8000-000000000002";
 
     fn known<T>(value: T) -> Fact<T> {
         Fact::Known { value, at: Timestamp::UNIX_EPOCH }
@@ -292,42 +200,5 @@ mod tests {
             Fact::Unknown { why: Ignorance::Failed { reason: "Throttled", message: "wait".into(), last_read: None } };
         let verdict = subscription(AZURE.parse().unwrap(), &failed).verdict;
         assert_eq!((verdict.truth, verdict.reason, verdict.message.as_str()), (Truth::Unknown, "Throttled", "wait"));
-    }
-
-    fn check_owners(asked: &[&str], direct: &[&str], through_groups: &[&str], truth: Truth, reason: &str) {
-        let ids = |ids: &[&str]| -> BTreeSet<ObjectId> { ids.iter().map(|id| id.parse().unwrap()).collect() };
-        let wish = SubscriptionWish {
-            customer: "fabrikam".into(),
-            subscription: AZURE.parse().unwrap(),
-            owner_role: OwnerRole::Verify,
-            owners: ids(asked),
-        };
-        let holders = OwnerHolders { direct: ids(direct), through_groups: ids(through_groups), asked: ids(&[ADA]) };
-        let (verdict, _) = owners(&wish, true, &known(holders));
-        assert_eq!((verdict.truth, verdict.reason), (truth, reason), "{}", verdict.message);
-    }
-
-    #[test]
-    fn every_key_user_must_hold_owner() {
-        check_owners(&[], &[BOB], &[], Truth::True, "OwnerHeld");
-        check_owners(&[], &[], &[], Truth::False, "OwnerMissing");
-        check_owners(&[ADA], &[ADA], &[], Truth::True, "OwnerHeld");
-        check_owners(&[ADA], &[BOB], &[], Truth::False, "OwnerMissing");
-        check_owners(&[ADA], &[], &[ADA], Truth::True, "OwnerHeld");
-        check_owners(&[ADA, BOB], &[BOB], &[], Truth::False, "OwnerMissing");
-        // Bob was not asked about: that he is not seen means nothing.
-        check_owners(&[ADA, BOB], &[ADA], &[], Truth::Unknown, "OwnerUnknown");
-    }
-
-    #[test]
-    fn skipping_holds_without_looking() {
-        let wish = SubscriptionWish {
-            customer: "fabrikam".into(),
-            subscription: AZURE.parse().unwrap(),
-            owner_role: OwnerRole::Skip,
-            owners: BTreeSet::new(),
-        };
-        let (verdict, _) = owners(&wish, false, &Fact::NOT_READ);
-        assert_eq!((verdict.truth, verdict.reason), (Truth::True, "Skipped"));
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Context {
     pub(super) metrics: Metrics,
     pub(super) installation: Installation,
     pub(super) intervals: Intervals,
+    /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
+    pub(super) may_assign_owners: bool,
     /// Longest time for one pass.
     pub(super) reconcile_timeout: Duration,
     /// When this process began to remember.
@@ -67,7 +69,7 @@ impl Context {
             let index = self.index();
             match need {
                 Need::Customer(tenant) => (index.customers_of_tenant(*tenant), index.subscriptions_of_tenant(*tenant)),
-                Need::Estate(tenant) | Need::Owners(tenant, ..) => {
+                Need::Estate(tenant) | Need::Owners(tenant, ..) | Need::User(tenant, _) => {
                     (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
                 }
                 Need::Policy(_) | Need::PartnerKind | Need::AdminAgents => return,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::Action as Requeue;
@@ -19,9 +19,9 @@ use tracing::Instrument as _;
 use super::context::Context;
 use super::error::Error;
 use super::objects::Objects;
-use super::patches::apply_status;
+use super::patches::{self, apply_status};
 use super::slots::Slots;
-use crate::model::{Ignorance, TenantId, Urgency};
+use crate::model::{Ignorance, ObjectId, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Failure};
 use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
@@ -29,6 +29,9 @@ use crate::remote::{Advice, Errand, Remote};
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
 const ROUNDS_MAX: usize = 12;
+
+/// Longest time from the beginning of a pass to a grant. The facts behind it were recent when the pass began.
+pub(super) const GRANT_PASS_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// What one kind adds to the pass that all share.
 pub(super) trait Kind: Send + Sync + 'static {
@@ -91,6 +94,8 @@ pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) failures: BTreeMap<Need, Ignorance>,
     /// What has come of this pass so far.
     pub(super) attempt: Attempt,
+    /// To whom Owner was assigned in this pass.
+    pub(super) assigned: BTreeSet<ObjectId>,
     /// Whether the API server has taken a patch in this pass that was bound to the object as it was planned with.
     pub(super) is_confirmed: bool,
 }
@@ -184,6 +189,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
         now: Timestamp::now(),
         failures: BTreeMap::new(),
         attempt: Attempt::None,
+        assigned: BTreeSet::new(),
         is_confirmed: false,
     };
     let mut before = start.clone();
@@ -301,6 +307,18 @@ impl<K: Kind> Pass<'_, K> {
     /// The same, by the status in the API server.
     pub(super) fn is_asked_anew(&self) -> bool {
         self.asks_anew(K::status(&self.object).and_then(|status| K::handled_request(status)))
+    }
+
+    /// Asks the API server whether the object is still as it was planned with: a watch may stall, and a grant that was
+    /// taken back meanwhile must not go out. A revoke does not wait for this.
+    pub(super) async fn confirm(&self) -> Result<(), Error> {
+        let planned = self.object.meta();
+        let current = patches::read(&self.context.client, self.object.as_ref()).await?;
+        let now = current.meta();
+        let is_same = (&now.uid, now.generation, &now.deletion_timestamp, &now.finalizers)
+            == (&planned.uid, planned.generation, &planned.deletion_timestamp, &planned.finalizers)
+            && now.annotations == planned.annotations;
+        if is_same { Ok(()) } else { Err(Error::Outdated) }
     }
 
     /// Notes that a write has failed.

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::partner::Partner;
 use super::past::Past;
 use crate::model::{
-    AzureEstate, CustomerProfile, Fact, Ignorance, ObjectId, OwnerHolders, PolicyState, Relationship, SubscriptionId,
-    TenantId,
+    AzureEstate, CustomerProfile, DirectoryUser, Fact, Holding, Ignorance, ObjectId, OwnerHolders, PolicyState,
+    Relationship, SubscriptionId, TenantId, UserPrincipalName,
 };
 use crate::plan::Need;
 use crate::remote::{Error as RemoteError, Remote};
@@ -45,6 +45,7 @@ struct Facts {
     profiles: HashMap<TenantId, Reading<Option<CustomerProfile>>>,
     estates: HashMap<TenantId, Reading<AzureEstate>>,
     holders: HashMap<(TenantId, SubscriptionId), Reading<OwnerHolders>>,
+    users: HashMap<(TenantId, UserPrincipalName), Reading<Option<DirectoryUser>>>,
     policies: HashMap<TenantId, Reading<PolicyState>>,
     past: Past,
 }
@@ -82,6 +83,7 @@ enum TurnKey {
     Profile(TenantId),
     Estate(TenantId),
     Holders(TenantId, SubscriptionId),
+    User(TenantId, UserPrincipalName),
     Policy(TenantId),
     PartnerKind,
     AdminAgents,
@@ -108,6 +110,16 @@ impl Inventory {
     /// Who owns an Azure subscription.
     pub(super) fn holders(&self, customer: TenantId, subscription: SubscriptionId) -> Fact<OwnerHolders> {
         fact(self.facts().holders.get(&(customer, subscription)))
+    }
+
+    /// Who a user of a customer's tenant is.
+    pub(super) fn user(&self, customer: TenantId, name: &UserPrincipalName) -> Fact<Option<DirectoryUser>> {
+        fact(self.facts().users.get(&(customer, name.clone())))
+    }
+
+    /// Forgets who owns an Azure subscription: it has just been changed.
+    pub(super) fn owners_changed(&self, customer: TenantId, subscription: SubscriptionId) {
+        self.facts().holders.remove(&(customer, subscription));
     }
 
     /// What Partner Center holds for a customer.
@@ -156,6 +168,7 @@ impl Inventory {
         facts.profiles.retain(|tenant, _| is_meant(*tenant));
         facts.estates.retain(|tenant, _| is_meant(*tenant));
         facts.holders.retain(|(tenant, _), _| is_meant(*tenant));
+        facts.users.retain(|(tenant, _), _| is_meant(*tenant));
         facts.policies.retain(|tenant, _| is_meant(*tenant));
         facts.past.prune(Instant::now());
         drop(facts);
@@ -188,6 +201,7 @@ impl Inventory {
             Need::Owners(customer, subscription, asked) => {
                 self.read_holders(remote, (*customer, *subscription), asked, at).await
             }
+            Need::User(customer, name) => self.read_user(remote, *customer, name, at).await,
             Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
             Need::PartnerKind | Need::AdminAgents => {
                 let asked = self.partner.ask(remote, need, at).await;
@@ -275,10 +289,22 @@ impl Inventory {
         }
         let value = remote.azure.owners(key.0, key.1, &asked).await?;
         let is_news = before.is_none_or(|before| {
-            before.direct != value.direct || before.asked.iter().any(|one| before.holds(*one) != value.holds(*one))
+            before.assigned != value.assigned
+                || before.asked.iter().any(|one| before.holding(*one) != value.holding(*one))
         });
         self.facts().holders.insert(key, Reading::new(value, at));
         Ok(is_news)
+    }
+
+    async fn read_user(
+        &self,
+        remote: &Remote,
+        customer: TenantId,
+        name: &UserPrincipalName,
+        at: Timestamp,
+    ) -> Result<bool, RemoteError> {
+        let value = remote.graph.user(customer, name).await?;
+        Ok(put(&mut self.facts().users, (customer, name.clone()), value, at))
     }
 
     async fn read_policy(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
@@ -310,8 +336,13 @@ impl Inventory {
                 .facts()
                 .holders
                 .get(&(*customer, *subscription))
-                .is_some_and(|reading| asked.iter().all(|owner| reading.value.holds(*owner).is_some())),
-            Need::Customer(_) | Need::Estate(_) | Need::Policy(_) | Need::PartnerKind | Need::AdminAgents => true,
+                .is_some_and(|reading| asked.iter().all(|owner| reading.value.holding(*owner) != Holding::NotAsked)),
+            Need::Customer(_)
+            | Need::Estate(_)
+            | Need::User(..)
+            | Need::Policy(_)
+            | Need::PartnerKind
+            | Need::AdminAgents => true,
         };
         is_answered && self.read_at(need).is_some_and(|at| at >= since)
     }
@@ -322,6 +353,7 @@ impl Inventory {
             Need::Customer(customer) => facts.profiles.get(customer).map(Reading::at),
             Need::Estate(customer) => facts.estates.get(customer).map(Reading::at),
             Need::Owners(customer, subscription, _) => facts.holders.get(&(*customer, *subscription)).map(Reading::at),
+            Need::User(customer, name) => facts.users.get(&(*customer, name.clone())).map(Reading::at),
             Need::Policy(customer) => facts.policies.get(customer).map(Reading::at),
             Need::PartnerKind | Need::AdminAgents => self.partner.asked_at(need),
         }
@@ -332,6 +364,7 @@ impl Inventory {
             Need::Customer(customer) => TurnKey::Profile(*customer),
             Need::Estate(customer) => TurnKey::Estate(*customer),
             Need::Owners(customer, subscription, _) => TurnKey::Holders(*customer, *subscription),
+            Need::User(customer, name) => TurnKey::User(*customer, name.clone()),
             Need::Policy(customer) => TurnKey::Policy(*customer),
             Need::PartnerKind => TurnKey::PartnerKind,
             Need::AdminAgents => TurnKey::AdminAgents,

@@ -89,7 +89,7 @@ impl Partner {
                 self.change(|state| state.put(at, |state| state.is_admin_agent = Some(Reading::new(answer, at))));
                 error
             }
-            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::Policy(_) => None,
+            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::User(..) | Need::Policy(_) => None,
         };
         error.map_or(Ok(()), Err)
     }
@@ -100,7 +100,7 @@ impl Partner {
         match need {
             Need::PartnerKind => state.kind.as_ref().map(Reading::at),
             Need::AdminAgents => state.is_admin_agent.as_ref().map(Reading::at),
-            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::Policy(_) => None,
+            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::User(..) | Need::Policy(_) => None,
         }
     }
 

@@ -33,11 +33,11 @@ where
         .map_err(|source| Error::Kubernetes { what: "write the status", source: Box::new(source) })
 }
 
-/// Reads a permission from the API server itself.
-pub(super) async fn read(
-    client: &Client,
-    object: &CustomerPurchasePermission,
-) -> Result<CustomerPurchasePermission, Error> {
+/// Reads an object from the API server itself.
+pub(super) async fn read<K>(client: &Client, object: &K) -> Result<K, Error>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
     let (api, name) = handle(client, object)?;
     api.get(name).await.map_err(|source| Error::Kubernetes { what: "read the object again", source: Box::new(source) })
 }

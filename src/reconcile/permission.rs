@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
 use super::customer::reference;
-use super::driver::{Kind, Pass, Progress};
+use super::driver::{GRANT_PASS_MAX, Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
 use super::partner::Trial;
@@ -18,6 +18,7 @@ use super::slots::Slots;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
 use crate::model::{Fact, PolicyState, TenantId, Urgency};
+use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
     Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts, Successor, Write,
@@ -27,9 +28,6 @@ use crate::plan::{CustomerRef, Need, ObjectName};
 
 /// A grant that has waited for longer than this has the API server asked once more whether the object is the same.
 const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// Longest time from the beginning of a pass to a grant. The facts behind it were recent when the pass began.
-const GRANT_PASS_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// The kind.
 #[derive(Debug)]
@@ -177,11 +175,11 @@ fn prerequisites(pass: &Pass<'_, Permission>, desired: &Desired) -> Prerequisite
         .map(|name| {
             let object = ObjectName { namespace: desired.identity.name.namespace.clone(), name: name.clone() };
             let wish = context.subscriptions.get(&object).map(|object| wish(&object));
-            let holders = match (tenant, &wish) {
-                (Some(tenant), Some(Ok(wish))) => pass.holders(tenant, wish),
-                _ => Fact::NOT_READ,
+            let owners = match (tenant, &wish) {
+                (Some(tenant), Some(Ok(wish))) => pass.owners(tenant, wish),
+                _ => OwnerFacts::NOT_READ,
             };
-            SubscriptionFacts { name: name.clone(), wish, holders }
+            SubscriptionFacts { name: name.clone(), wish, owners }
         })
         .collect();
     PrerequisiteFacts {
@@ -233,24 +231,13 @@ async fn make_sure(pass: &Pass<'_, Permission>, began: Instant) -> Result<(), Er
         return Err(Error::Late);
     }
     // A claim made in this pass has asked already, unless that is a while ago.
-    if pass.is_confirmed && began.elapsed() <= LOOKED_AT_AGAIN_AFTER { Ok(()) } else { confirm_object(pass).await }
+    if pass.is_confirmed && began.elapsed() <= LOOKED_AT_AGAIN_AFTER { Ok(()) } else { pass.confirm().await }
 }
 
 /// Waits until no other grant finds out for the first time whether grants are accepted. It may itself wait for its turn.
 async fn trial<'a>(pass: &Pass<'a, Permission>) -> Trial<'a> {
     let _wait = pass.errand().wait();
     pass.context.inventory.partner.trial().await
-}
-
-/// Asks the API server whether the object is still as it was planned with: a watch may stall, and a grant that was taken
-/// back meanwhile must not go out. A revoke does not wait for this.
-async fn confirm_object(pass: &Pass<'_, Permission>) -> Result<(), Error> {
-    let planned = &pass.object.metadata;
-    let now = patches::read(&pass.context.client, pass.object.as_ref()).await?.metadata;
-    let is_same = (&now.uid, now.generation, &now.deletion_timestamp, &now.finalizers)
-        == (&planned.uid, planned.generation, &planned.deletion_timestamp, &planned.finalizers)
-        && now.annotations == planned.annotations;
-    if is_same { Ok(()) } else { Err(Error::Outdated) }
 }
 
 /// Puts the claim on another object: the very one that was planned with, or none.

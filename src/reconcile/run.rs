@@ -51,6 +51,8 @@ pub struct Settings {
     pub installation: Installation,
     /// How often facts are read again.
     pub intervals: Intervals,
+    /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
+    pub may_assign_owners: bool,
     /// Between two polls of the activity feed.
     pub activity_interval: Duration,
     /// Passes that may run side by side, for each kind.
@@ -86,6 +88,7 @@ pub async fn run(
         inventory: Inventory::default(),
         installation: settings.installation,
         intervals: settings.intervals,
+        may_assign_owners: settings.may_assign_owners,
         reconcile_timeout: settings.reconcile_timeout,
         started,
         backoff: super::backoff::Backoff::default(),

@@ -1,21 +1,23 @@
 //! `AzureSubscription` in the shell.
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
 use super::customer::reference;
-use super::driver::{Kind, Pass, Progress};
+use super::driver::{GRANT_PASS_MAX, Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
 use super::slots::Slots;
 use crate::api::{self, AzureSubscriptionStatus};
-use crate::model::{Fact, OwnerHolders, TenantId, Urgency};
-use crate::plan::azure_subscription::{Facts, plan};
-use crate::plan::customer::NoAction;
+use crate::model::{Assignee, Fact, OwnerName, SubscriptionId, TenantId, Urgency, UserPrincipalName};
+use crate::plan::azure_subscription::{Action, Facts, SubscriptionPlan, plan};
+use crate::plan::owners::{self, OwnerFacts};
+use crate::plan::permission::Attempt;
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::urgency::urgency;
-use crate::plan::{CustomerRef, Identity, Need, ObjectName, Plan};
+use crate::plan::{CustomerRef, Identity, Need, ObjectName};
 
 /// The kind.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(super) struct Subscription;
 impl Kind for Subscription {
     type Object = api::AzureSubscription;
     type Status = AzureSubscriptionStatus;
-    type Action = NoAction;
+    type Action = Action;
 
     fn objects(context: &Context) -> &Objects<Self::Object> {
         &context.subscriptions
@@ -58,37 +60,40 @@ impl Kind for Subscription {
         None
     }
 
-    fn plan(
-        pass: &Pass<'_, Self>,
-        before: &AzureSubscriptionStatus,
-    ) -> Result<Plan<AzureSubscriptionStatus, NoAction>, Error> {
+    fn plan(pass: &Pass<'_, Self>, before: &AzureSubscriptionStatus) -> Result<SubscriptionPlan, Error> {
         let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
         let wish = wish(&pass.object);
         let customer =
             ObjectName { namespace: identity.name.namespace.clone(), name: pass.object.spec.customer_ref.name.clone() };
         let customer = reference(pass.context.customers.get(&customer).as_deref());
         let inventory = &pass.context.inventory;
-        let facts = match (&customer, &wish) {
-            (CustomerRef::Found(tenant), Ok(wish)) => Facts {
-                profile: pass.fact(&Need::Customer(*tenant), || inventory.profile(*tenant)),
-                estate: pass.fact(&Need::Estate(*tenant), || inventory.estate(*tenant)),
-                holders: pass.holders(*tenant, wish),
-                customer,
-                started: pass.context.started,
-            },
-            _ => Facts {
-                profile: Fact::NOT_READ,
-                estate: Fact::NOT_READ,
-                holders: Fact::NOT_READ,
-                customer,
-                started: pass.context.started,
-            },
+        let (profile, estate, owners) = match (&customer, &wish) {
+            (CustomerRef::Found(tenant), Ok(wish)) => (
+                pass.fact(&Need::Customer(*tenant), || inventory.profile(*tenant)),
+                pass.fact(&Need::Estate(*tenant), || inventory.estate(*tenant)),
+                pass.owners(*tenant, wish),
+            ),
+            _ => (Fact::NOT_READ, Fact::NOT_READ, OwnerFacts::NOT_READ),
+        };
+        let facts = Facts {
+            customer,
+            profile,
+            estate,
+            owners,
+            may_assign: pass.context.may_assign_owners,
+            is_deleting: pass.object.metadata.deletion_timestamp.is_some(),
+            assigned: pass.assigned.clone(),
+            attempt: pass.attempt.clone(),
+            started: pass.context.started,
         };
         Ok(plan(&identity, &wish, &facts, before, pass.context.intervals, pass.now))
     }
 
-    fn execute<'a>(_: &'a mut Pass<'_, Self>, action: &'a NoAction) -> BoxFuture<'a, Result<Progress, Error>> {
-        match *action {}
+    fn execute<'a>(pass: &'a mut Pass<'_, Self>, action: &'a Action) -> BoxFuture<'a, Result<Progress, Error>> {
+        Box::pin(async move {
+            let Action::AssignOwner { tenant, subscription, assignees } = action;
+            assign(pass, *tenant, *subscription, assignees).await
+        })
     }
 
     fn reported(_: &Context, _: &Self::Object, _: &AzureSubscriptionStatus) {}
@@ -100,7 +105,13 @@ pub(super) fn wish(object: &api::AzureSubscription) -> Result<SubscriptionWish, 
     let owners = spec
         .owners
         .iter()
-        .map(|owner| owner.object_id.parse().map_err(|error| format!("spec.owners: {error}")))
+        .map(|owner| match (&owner.object_id, &owner.user_principal_name) {
+            (Some(id), None) => id.parse().map(OwnerName::Id).map_err(|error| format!("spec.owners: {error}")),
+            (None, Some(name)) => name.parse().map(OwnerName::User).map_err(|error| format!("spec.owners: {error}")),
+            (Some(_), Some(_)) | (None, None) => {
+                Err("spec.owners: each must have exactly one of objectId and userPrincipalName".to_owned())
+            }
+        })
         .collect::<Result<_, String>>()?;
     Ok(SubscriptionWish {
         customer: spec.customer_ref.name.clone(),
@@ -110,10 +121,42 @@ pub(super) fn wish(object: &api::AzureSubscription) -> Result<SubscriptionWish, 
     })
 }
 
+/// Assigns Owner to one after the other, and notes what has come of it.
+async fn assign(
+    pass: &mut Pass<'_, Subscription>,
+    tenant: TenantId,
+    subscription: SubscriptionId,
+    assignees: &[Assignee],
+) -> Result<Progress, Error> {
+    let context = pass.context;
+    for assignee in assignees {
+        pass.confirm().await?;
+        if Timestamp::now().duration_since(pass.now) > GRANT_PASS_MAX {
+            return Err(Error::Late);
+        }
+        if let Err(error) = pass.remote.azure.assign_owner(tenant, subscription, assignee).await {
+            pass.failed(&error);
+            return Err(Error::Remote(error));
+        }
+        tracing::info!(%tenant, %subscription, principal = %assignee.principal, "assigned Owner");
+        pass.assigned.insert(assignee.principal);
+    }
+    pass.attempt = Attempt::Accepted;
+    // Whether it shows already is seen by reading again.
+    context.inventory.owners_changed(tenant, subscription);
+    Ok(Progress::LookAgain)
+}
+
 impl<K: Kind + ?Sized> Pass<'_, K> {
     /// Who owns the subscription that `wish` names.
-    pub(super) fn holders(&self, tenant: TenantId, wish: &SubscriptionWish) -> Fact<OwnerHolders> {
-        let need = Need::Owners(tenant, wish.subscription, wish.owners.clone());
-        self.fact(&need, || self.context.inventory.holders(tenant, wish.subscription))
+    pub(super) fn owners(&self, tenant: TenantId, wish: &SubscriptionWish) -> OwnerFacts {
+        let inventory = &self.context.inventory;
+        let user = |name: &UserPrincipalName| {
+            (name.clone(), self.fact(&Need::User(tenant, name.clone()), || inventory.user(tenant, name)))
+        };
+        let users = owners::named_users(wish).map(user).collect();
+        let need = Need::Owners(tenant, wish.subscription, owners::ids(wish, &users));
+        let holders = self.fact(&need, || inventory.holders(tenant, wish.subscription));
+        OwnerFacts { users, holders }
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use url::Url;
 use uuid::Uuid;
 
-use crate::model::{ObjectId, OwnerHolders, SubscriptionId, TenantId};
+use crate::model::{Assignee, AssigneeKind, Assignment, ObjectId, OwnerHolders, SubscriptionId, TenantId};
 
 use super::endpoints::below;
 use super::page::{Trail, follow_absolute};
 use super::send::Sender;
 use super::token::Realm;
-use super::transport::Call;
-use super::wire::{self, AssignmentPage};
+use super::transport::{Body, Call};
+use super::wire::{self, AssignmentPage, AssignmentWire, NewAssignment, NewPrincipal};
 use super::{Cause, Error, Operation};
 
 /// Azure Resource Manager.
@@ -42,41 +42,101 @@ impl Azure {
         subscription: SubscriptionId,
         asked: &BTreeSet<ObjectId>,
     ) -> Result<OwnerHolders, Error> {
-        let direct = self.assigned(customer, subscription, "atScope()").await?;
-        let mut through_groups = BTreeSet::new();
-        for principal in asked.difference(&direct) {
+        let mut holders = OwnerHolders { asked: asked.clone(), ..OwnerHolders::default() };
+        for assignment in self.assignments(customer, subscription, "atScope()").await? {
+            holders.add(assignment);
+        }
+        for principal in asked {
+            if holders.assigned.contains_key(principal) {
+                continue;
+            }
             let filter = format!("atScope() and assignedTo('{principal}')");
-            match self.assigned(customer, subscription, &filter).await {
-                Ok(owners) if owners.is_empty() => {}
-                Ok(_) => {
-                    through_groups.insert(*principal);
+            match self.assignments(customer, subscription, &filter).await {
+                Ok(assignments) => {
+                    for assignment in assignments {
+                        holders.add_through(*principal, assignment);
+                    }
                 }
                 // Azure answers this only for users. A group that is not in the list above holds nothing.
                 Err(error) if is_bad_request(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(OwnerHolders { direct, through_groups, asked: asked.clone() })
+        Ok(holders)
     }
 
-    /// The customer's users and groups in the Owner assignments that pass `filter`.
-    async fn assigned(
+    /// Assigns Owner on a customer's Azure subscription to a user or group of the customer. That the role is assigned
+    /// already, by this name or another, is success.
+    ///
+    /// Azure is told the kind of the principal, so that it refuses an application: a user, or, where that is not known,
+    /// else a group.
+    pub async fn assign_owner(
+        &self,
+        customer: TenantId,
+        subscription: SubscriptionId,
+        assignee: &Assignee,
+    ) -> Result<(), Error> {
+        let assign = |kind| self.assign(customer, subscription, assignee, kind);
+        match (assign(NewPrincipal::User).await, assignee.kind) {
+            (Err(error), AssigneeKind::UserOrGroup) if error.is_other_kind_of_principal() => {
+                assign(NewPrincipal::Group).await
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn assign(
+        &self,
+        customer: TenantId,
+        subscription: SubscriptionId,
+        assignee: &Assignee,
+        kind: NewPrincipal,
+    ) -> Result<(), Error> {
+        let operation = Operation::AssignOwner(subscription);
+        let mut url = self.role_assignments(subscription, Some(assignee.assignment));
+        url.set_query(Some("api-version=2022-04-01"));
+        let body = serde_json::to_vec(&NewAssignment::owner(subscription, assignee.principal, kind))
+            .map_err(|_| Error::new(operation, Cause::InvalidRequest("not writable as JSON".to_owned())))?;
+        let call = Call::put(operation, url, Body::Json(body));
+        let answer = match self.sender.send(Realm::Azure(customer), call, Uuid::new_v4()).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_assigned_already() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // The list of assignments is what is believed in the end; this is only not to overlook somebody else's name.
+        let of_another = wire::read::<AssignmentWire>(&answer.body).ok().is_some_and(|written| {
+            written.principal().is_some_and(|found| found.parse::<ObjectId>() != Ok(assignee.principal))
+        });
+        if of_another {
+            let defect = Cause::UnexpectedAnswer("principalId is another than was asked for".to_owned());
+            return Err(Error::new(operation, defect).having_arrived(true));
+        }
+        Ok(())
+    }
+
+    fn role_assignments(&self, subscription: SubscriptionId, name: Option<Uuid>) -> Url {
+        let (subscription, name) = (subscription.to_string(), name.map(|name| name.to_string()));
+        let mut segments =
+            vec!["subscriptions", &subscription, "providers", "Microsoft.Authorization", "roleAssignments"];
+        segments.extend(name.as_deref());
+        below(&self.base, &segments)
+    }
+
+    /// The Owner assignments that pass `filter` and hold for the whole subscription, to whomever.
+    async fn assignments(
         &self,
         customer: TenantId,
         subscription: SubscriptionId,
         filter: &str,
-    ) -> Result<BTreeSet<ObjectId>, Error> {
+    ) -> Result<Vec<Assignment>, Error> {
         let operation = Operation::ReadOwners(subscription);
         let unexpected = |defect| Error::new(operation, Cause::UnexpectedAnswer(defect));
-        let mut url = below(
-            &self.base,
-            &["subscriptions", &subscription.to_string(), "providers", "Microsoft.Authorization", "roleAssignments"],
-        );
+        let mut url = self.role_assignments(subscription, None);
         // Not as form pairs: those would write a space as a plus sign.
         url.set_query(Some(&format!("api-version=2022-04-01&$filter={filter}")));
         let correlation = Uuid::new_v4();
         let mut trail = Trail::new(self.sender.limits().pages_max);
-        let mut owners = BTreeSet::new();
+        let mut owners = Vec::new();
         loop {
             let answer = self.sender.send(Realm::Azure(customer), Call::get(operation, url), correlation).await?;
             let page: AssignmentPage = wire::read(&answer.body).map_err(unexpected)?;

@@ -181,6 +181,16 @@ impl Error {
         self.cause.fault() == Fault::PolicyExists
     }
 
+    /// The role to be assigned is assigned already.
+    pub(super) fn is_assigned_already(&self) -> bool {
+        self.cause.fault() == Fault::RoleAssigned
+    }
+
+    /// Azure knows the principal of a role assignment as another kind than it was told.
+    pub(super) fn is_other_kind_of_principal(&self) -> bool {
+        self.cause.fault() == Fault::OtherPrincipal
+    }
+
     /// The policy to be changed does not exist: read again.
     pub fn policy_missing(&self) -> bool {
         self.cause.fault() == Fault::PolicyNotFound

@@ -37,6 +37,10 @@ pub(super) enum Fault {
     StaleAnswer,
     PolicyExists,
     PolicyNotFound,
+    RoleAssigned,
+    PrincipalUnknown,
+    OtherPrincipal,
+    AssignmentForbidden,
     NotFound,
     InvalidRequest,
     InvalidProperty,
@@ -254,6 +258,33 @@ impl Fault {
             Self::PolicyNotFound => {
                 ("not_found", "PolicyNotFound", RetrySoon, "somebody else deleted it; it is read again first")
             }
+            Self::RoleAssigned => (
+                "conflict",
+                "RoleAssigned",
+                RetrySoon,
+                "the role is assigned already; the assignments are read again first",
+            ),
+            Self::PrincipalUnknown => (
+                "principal_unknown",
+                "PrincipalNotFound",
+                RetrySoon,
+                "Azure does not know the user or group: one that was just made takes minutes to be known everywhere, so \
+                 this is tried again. If it lasts, compare the object id with the one in the customer's Microsoft Entra",
+            ),
+            Self::OtherPrincipal => (
+                "other_principal",
+                "PrincipalNotSuitable",
+                AwaitChange,
+                "the object id is not that of a user or group of the customer: Owner is assigned to nobody else",
+            ),
+            Self::AssignmentForbidden => (
+                "assignment_forbidden",
+                "OwnerAssignmentRefused",
+                AwaitChange,
+                "the partner's sign-in may not assign roles on the subscription: it needs the role Owner or User Access \
+                 Administrator there (the partner's AdminAgents are Owner unless somebody has removed them), or assign \
+                 Owner in the Azure portal",
+            ),
             Self::NotFound => (
                 "not_found",
                 "NotFound",

@@ -1,4 +1,4 @@
-//! Microsoft Graph: who is in which group.
+//! Microsoft Graph: who is in which group, and which user has which object id.
 //!
 //! It is optional. Nothing that this program does needs it; with it, more is known beforehand.
 
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use url::Url;
 use uuid::Uuid;
 
-use crate::model::{Group, TenantId};
+use crate::model::{DirectoryUser, Group, TenantId, UserPrincipalName};
 
 use super::endpoints::below;
 use super::page::{Trail, follow_absolute};
 use super::send::Sender;
 use super::token::Realm;
 use super::transport::Call;
-use super::wire::{self, GraphPage, GroupWire};
+use super::wire::{self, GraphPage, GroupWire, UserWire};
 use super::{Cause, Error, Operation};
 
 /// Microsoft Graph, in the partner's and the customers' tenants.
@@ -49,6 +49,24 @@ impl Graph {
         groups.map_err(|defect| Error::new(operation, Cause::UnexpectedAnswer(defect)))
     }
 
+    /// The user of `tenant` that signs in as `name`; `None` when there is none.
+    ///
+    /// The delegated permission `User.ReadBasic.All` suffices for the id; whether the user is a guest or disabled takes
+    /// `User.Read.All`, and is left open without.
+    pub async fn user(&self, tenant: TenantId, name: &UserPrincipalName) -> Result<Option<DirectoryUser>, Error> {
+        let operation = Operation::ReadUser(tenant);
+        let unexpected = |defect| Error::new(operation, Cause::UnexpectedAnswer(defect));
+        let mut url = below(&self.base, &["v1.0", "users", name.as_str()]);
+        url.set_query(Some("$select=id,userPrincipalName,userType,accountEnabled"));
+        let answer = match self.sender.send(Realm::Graph(tenant), Call::get(operation, url), Uuid::new_v4()).await {
+            Ok(answer) => answer,
+            Err(error) if is_unknown_resource(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let user: UserWire = wire::read(&answer.body).map_err(unexpected)?;
+        user.translate().map(Some).map_err(unexpected)
+    }
+
     /// All pages of a collection in `tenant`.
     async fn list<T: DeserializeOwned>(
         &self,
@@ -71,4 +89,12 @@ impl Graph {
             url = next.url;
         }
     }
+}
+
+/// Graph's own word for "there is none". A 404 without it may come from a proxy, and says nothing.
+fn is_unknown_resource(error: &Error) -> bool {
+    matches!(
+        error.cause(),
+        Cause::Refused(refusal) if refusal.status() == 404 && refusal.code() == Some("Request_ResourceNotFound")
+    )
 }

@@ -33,8 +33,12 @@ pub enum Operation {
     ReadOwners(SubscriptionId),
     /// List the partner's relationships to other partners.
     ReadRelationships,
+    /// Assign Owner on an Azure subscription.
+    AssignOwner(SubscriptionId),
     /// List the groups of the signed-in user in the partner's tenant.
     ReadOwnGroups,
+    /// Look up a user in a customer's tenant.
+    ReadUser(TenantId),
 }
 
 /// The service that a token is for.
@@ -76,7 +80,9 @@ impl Operation {
             Self::ReadActivity => "read_activity",
             Self::ReadOwners(_) => "read_owners",
             Self::ReadRelationships => "read_relationships",
+            Self::AssignOwner(_) => "assign_owner",
             Self::ReadOwnGroups => "read_own_groups",
+            Self::ReadUser(_) => "read_user",
         }
     }
 
@@ -88,7 +94,8 @@ impl Operation {
             Self::ReadSubscriptions(_) | Self::ReadAzureEntitlements(_) => "subscriptions",
             Self::ReadPolicy(_) | Self::CreatePolicy(_) | Self::UpdatePolicy(_) | Self::DeletePolicy(_) => "policies",
             Self::ReadActivity => "activity",
-            Self::ReadOwners(_) => "role_assignments",
+            Self::ReadOwners(_) | Self::AssignOwner(_) => "role_assignments",
+            Self::ReadUser(_) => "users",
             Self::ReadRelationships => "relationships",
             Self::ReadOwnGroups => "groups",
             Self::ReadOrganization => "profiles",
@@ -105,11 +112,13 @@ impl Operation {
             | Self::ReadPolicy(customer)
             | Self::CreatePolicy(customer)
             | Self::UpdatePolicy(customer)
-            | Self::DeletePolicy(customer) => Some(customer),
+            | Self::DeletePolicy(customer)
+            | Self::ReadUser(customer) => Some(customer),
             Self::ReadOrganization
             | Self::ListCustomers
             | Self::ReadActivity
             | Self::ReadOwners(_)
+            | Self::AssignOwner(_)
             | Self::ReadRelationships
             | Self::ReadOwnGroups => None,
         }
@@ -140,8 +149,8 @@ impl Operation {
     /// The service it is asked of.
     pub fn service(self) -> Service {
         match self {
-            Self::ReadOwners(_) => Service::Azure,
-            Self::ReadOwnGroups => Service::Graph,
+            Self::ReadOwners(_) | Self::AssignOwner(_) => Service::Azure,
+            Self::ReadOwnGroups | Self::ReadUser(_) => Service::Graph,
             _ => Service::PartnerCenter,
         }
     }
@@ -165,7 +174,9 @@ impl fmt::Display for Operation {
             Self::ReadActivity => f.write_str("read the activity log"),
             Self::ReadOwners(subscription) => write!(f, "read the owners of Azure subscription {subscription}"),
             Self::ReadRelationships => f.write_str("read the partner's relationships to other partners"),
+            Self::AssignOwner(subscription) => write!(f, "assign Owner on Azure subscription {subscription}"),
             Self::ReadOwnGroups => f.write_str("read the groups of the signed-in user"),
+            Self::ReadUser(tenant) => write!(f, "look up a user in tenant {tenant}"),
         }
     }
 }

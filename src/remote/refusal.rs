@@ -84,7 +84,8 @@ pub(super) fn refused(operation: Operation, answer: &Answer) -> Cause {
     let body = FaultBody::of(answer);
     let fault = match operation.service() {
         Service::PartnerCenter => partner_center(operation, answer.status, &body),
-        Service::Azure | Service::Graph => by_status(answer.status),
+        Service::Azure => azure(operation, answer.status, &body),
+        Service::Graph => by_status(answer.status),
     };
     Cause::Refused(Refusal {
         fault,
@@ -123,6 +124,20 @@ fn partner_center(operation: Operation, status: StatusCode, body: &FaultBody) ->
 
 fn is_about_known_policy(operation: Operation) -> bool {
     matches!(operation, Operation::UpdatePolicy(_) | Operation::DeletePolicy(_))
+}
+
+/// Azure Resource Manager: only what an assignment of a role may be refused with has codes of its own.
+/// <https://learn.microsoft.com/en-us/azure/role-based-access-control/troubleshooting>
+fn azure(operation: Operation, status: StatusCode, body: &FaultBody) -> Fault {
+    match (operation, status.as_u16(), body.code.as_deref()) {
+        (Operation::AssignOwner(_), 409, Some("RoleAssignmentExists")) => Fault::RoleAssigned,
+        (Operation::AssignOwner(_), 400, Some("PrincipalNotFound")) => Fault::PrincipalUnknown,
+        (Operation::AssignOwner(_), 400, Some("UnmatchedPrincipalType" | "PrincipalTypeNotSupported")) => {
+            Fault::OtherPrincipal
+        }
+        (Operation::AssignOwner(_), 403, _) => Fault::AssignmentForbidden,
+        _ => by_status(status),
+    }
 }
 
 fn by_status(status: StatusCode) -> Fault {

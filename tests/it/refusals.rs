@@ -48,6 +48,33 @@ fn an_id_that_is_no_guid_in_lower_case_is_refused_with_an_example_of_one() {
 }
 
 #[test]
+fn an_owner_is_named_in_exactly_one_way_that_can_be_a_name() {
+    let one = "spec.owners[0]: Invalid value: must have exactly one of objectId (a user or group) and userPrincipalName (a user)";
+    check("", &subscription(&format!("owners: [{{objectId: {GUID}, userPrincipalName: ada@fabrikam.com}}]")), one);
+    check("", &subscription("owners: [{}]"), one);
+    let name = "must be what a user of the customer signs in with, like ada@fabrikam.com";
+    for bad in
+        ["ada", "@fabrikam.com", "ada@fabrikam", "ada lovelace@fabrikam.com", "ada@fabrikam.com/x", "a@b@c.d", ""]
+    {
+        check("", &subscription(&format!("owners: [{{userPrincipalName: {bad:?}}}]")), name);
+    }
+    let scene = Scene::new(shared().1);
+    for good in ["ada@fabrikam.com", "O'Hara_contoso.com#EXT#@fabrikam.onmicrosoft.com"] {
+        scene.apply(&subscription(&format!("owners: [{{userPrincipalName: {good:?}}}, {{objectId: {GUID}}}]")));
+    }
+}
+
+#[test]
+fn owner_is_assigned_only_to_somebody_who_is_named() {
+    let sentence = "spec.owners: Required value: must name at least one user or group while ownerRole is Assign: Owner is \
+                    never assigned to anybody else";
+    check("", &subscription("ownerRole: Assign"), sentence);
+    check("", &subscription("ownerRole: Assign, owners: []"), sentence);
+    let named = format!("ownerRole: Assign, owners: [{{objectId: {GUID}}}]");
+    check(&subscription(&named), &subscription("ownerRole: Assign"), sentence);
+}
+
+#[test]
 fn allow_needs_somebody_who_accepts_to_pay_and_a_subscription_to_look_at() {
     let acceptance = "spec.acceptBillingResponsibility: Invalid value: must be true while anything is Allow: the partner pays \
                       for whatever the customer then buys (mode Observe needs no acceptance)";
@@ -119,8 +146,8 @@ fn a_word_that_is_none_of_the_possible_ones_is_refused_with_those_that_are() {
             check("", &permission("p", &format!("{field}: {word}")), &sentence);
         }
     }
-    let sentence = r#"spec.ownerRole: Unsupported value: "Assign": supported values: "Verify", "Skip""#;
-    check("", &subscription("ownerRole: Assign"), sentence);
+    let sentence = r#"spec.ownerRole: Unsupported value: "Give": supported values: "Verify", "Assign", "Skip""#;
+    check("", &subscription("ownerRole: Give"), sentence);
 }
 
 #[test]

@@ -1,10 +1,15 @@
+mod assigning;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::api::AzureKind;
-use crate::model::{AzurePlanKind, AzureUse, Ignorance, PlanSubscription, Relationship};
+use crate::model::{
+    Assignment, AssignmentScope, AzurePlanKind, AzureUse, Ignorance, OwnerHolders, OwnerName, PlanSubscription,
+    PrincipalKind, Relationship,
+};
 use crate::plan::ObjectName;
 use crate::plan::schedule::{latest_turn, next_turn};
 
@@ -21,6 +26,10 @@ struct Case {
     facts: Facts,
     before: AzureSubscriptionStatus,
     now: Timestamp,
+}
+
+fn id(text: &str) -> OwnerName {
+    OwnerName::Id(text.parse().unwrap())
 }
 
 fn failed<T>(last_read: Option<Timestamp>) -> Fact<T> {
@@ -43,8 +52,17 @@ fn estate(status: &str) -> AzureEstate {
     }
 }
 
-fn held_by(direct: &[&str]) -> OwnerHolders {
-    OwnerHolders { direct: direct.iter().map(|id| id.parse().unwrap()).collect(), ..OwnerHolders::default() }
+fn held_by(users: &[&str]) -> OwnerHolders {
+    let mut holders = OwnerHolders::default();
+    for user in users {
+        holders.add(Assignment {
+            principal: user.parse().unwrap(),
+            kind: PrincipalKind::User,
+            scope: AssignmentScope::Subscription,
+            is_conditional: false,
+        });
+    }
+    holders
 }
 
 /// A new subscription of a Customer, with everything just read and in order.
@@ -69,7 +87,11 @@ fn sound() -> Case {
             customer: CustomerRef::Found("c1a0c1a0-1111-4a11-8a11-000000000001".parse().unwrap()),
             profile: Fact::Known { value: profile(Relationship::Reseller), at: now },
             estate: Fact::Known { value: estate("active"), at: now },
-            holders: Fact::Known { value: held_by(&[ADA]), at: now },
+            owners: OwnerFacts { holders: Fact::Known { value: held_by(&[ADA]), at: now }, ..OwnerFacts::NOT_READ },
+            may_assign: false,
+            is_deleting: false,
+            assigned: BTreeSet::new(),
+            attempt: Attempt::None,
             started: now - SignedDuration::from_mins(20),
         },
         before: AzureSubscriptionStatus::default(),
@@ -87,7 +109,7 @@ impl Case {
         self.wish.as_mut().unwrap()
     }
 
-    fn plan(&self) -> Plan<AzureSubscriptionStatus, NoAction> {
+    fn plan(&self) -> SubscriptionPlan {
         plan(&self.identity, &self.wish, &self.facts, &self.before, INTERVALS, self.now)
     }
 
@@ -96,6 +118,7 @@ impl Case {
             Need::Customer(_) => "customer",
             Need::Estate(_) => "estate",
             Need::Owners(..) => "owners",
+            Need::User(..) => "user",
             Need::Policy(_) => "policy",
             Need::PartnerKind | Need::AdminAgents => "partner",
         });
@@ -113,7 +136,7 @@ impl Case {
         self.with(|case| {
             case.facts.profile = Fact::NOT_READ;
             case.facts.estate = Fact::NOT_READ;
-            case.facts.holders = Fact::NOT_READ;
+            case.facts.owners.holders = Fact::NOT_READ;
             case.facts.started = case.now;
         })
     }
@@ -152,11 +175,11 @@ fn the_first_thing_that_does_not_hold_decides() {
         "False/Throttled False/NotStalled True/Resolved Unknown/Throttled Unknown/SubscriptionNotVerified",
     );
     check(
-        |case| case.facts.holders = Fact::Known { value: held_by(&[]), at: case.now },
+        |case| case.facts.owners.holders = Fact::Known { value: held_by(&[]), at: case.now },
         "False/OwnerMissing False/NotStalled True/Resolved True/Active False/OwnerMissing",
     );
     check(
-        |case| case.facts.holders = failed(None),
+        |case| case.facts.owners.holders = failed(None),
         "False/OwnerUnknown False/NotStalled True/Resolved True/Active Unknown/OwnerUnknown",
     );
     check(
@@ -168,15 +191,15 @@ fn the_first_thing_that_does_not_hold_decides() {
 
 #[test]
 fn the_status_shows_what_was_found() {
-    let both = |case: &mut Case| case.wish().owners = [ADA, BOB].map(|id| id.parse().unwrap()).into();
+    let both = |case: &mut Case| case.wish().owners = [id(ADA), id(BOB)].into();
     let case = sound().with(both).with(|case| {
         let asked = [BOB.parse().unwrap()].into();
-        case.facts.holders = Fact::Known { value: OwnerHolders { asked, ..held_by(&[ADA]) }, at: case.now };
+        case.facts.owners.holders = Fact::Known { value: OwnerHolders { asked, ..held_by(&[ADA]) }, at: case.now };
     });
     let status = case.plan().status;
     assert_eq!((status.kind, status.plan_id.as_deref()), (Some(AzureKind::AzurePlan), Some("plan")));
     assert_eq!(status.subscription_status.as_deref(), Some("active"));
-    let results: Vec<_> = status.owners.iter().map(|owner| (owner.object_id.as_str(), owner.result)).collect();
+    let results: Vec<_> = status.owners.iter().map(|owner| (owner.name.as_str(), owner.result)).collect();
     assert_eq!(results, [(ADA, crate::api::OwnerState::Holds), (BOB, crate::api::OwnerState::Missing)]);
 }
 
@@ -194,7 +217,7 @@ fn facts_are_asked_for_one_after_the_other() {
     let foreign = unread.with(|case| case.facts.profile = Fact::Known { value: None, at: case.now });
     assert_eq!(foreign.needs(), "");
     // A key user added later has not been asked about.
-    let added = sound().later(1).with(|case| case.wish().owners = BTreeSet::from([BOB.parse().unwrap()]));
+    let added = sound().later(1).with(|case| case.wish().owners = BTreeSet::from([id(BOB)]));
     assert_eq!(added.needs(), "owners");
 }
 
@@ -236,7 +259,7 @@ fn failures_change_nothing_for_three_intervals() {
         sound().later(hours * 60).with(|case| {
             case.facts.profile = failed(Some(read_at));
             case.facts.estate = failed(Some(read_at));
-            case.facts.holders = failed(Some(read_at));
+            case.facts.owners.holders = failed(Some(read_at));
         })
     };
     assert_eq!(failing(17).plan().status, failing(17).before);

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::Desired;
-use crate::model::{AzureEstate, CustomerProfile, Fact, OwnerHolders};
+use crate::model::{AzureEstate, CustomerProfile, Fact};
 use crate::plan::conditions::{Truth, Verdict, customer_verdict};
+use crate::plan::owners::{self, OwnerFacts};
 use crate::plan::prerequisites::{self, SubscriptionWish};
 use crate::plan::{CustomerRef, Need};
 
@@ -31,7 +32,7 @@ pub struct SubscriptionFacts {
     /// What it says; `None` when there is none of that name, an error when it cannot be what the CRD allows.
     pub wish: Option<Result<SubscriptionWish, String>>,
     /// Who owns the subscription.
-    pub holders: Fact<OwnerHolders>,
+    pub owners: OwnerFacts,
 }
 
 /// Verdict on each prerequisite, and what must be read for a better one.
@@ -83,19 +84,15 @@ pub(super) fn assess(desired: &Desired, facts: &PrerequisiteFacts, since: Timest
     }
     let mut verified = Vec::new();
     let mut owned = Vec::new();
-    for (wish, holders) in facts.subscriptions.iter().filter_map(well_formed) {
+    for (wish, owners) in facts.subscriptions.iter().filter_map(well_formed) {
         let found = prerequisites::subscription(wish.subscription, &estate).verdict;
-        let holders = recent(holders, since);
-        let holders = match &holders {
-            Fact::Known { value, .. } if !prerequisites::answers(value, wish) => Fact::NOT_READ,
-            Fact::Known { .. } | Fact::Unknown { .. } => holders,
-        };
-        let (owners, _) = prerequisites::owners(wish, found.holds(), &holders);
-        if owners.reason == "OwnerUnknown" && holders.is_unread() && customer.truth != Truth::False {
-            needs.insert(Need::Owners(tenant, wish.subscription, wish.owners.clone()));
+        let owners = recent_owners(owners, wish, since);
+        let (verdict, _) = owners::owners(wish, found.holds(), &owners);
+        if verdict.reason == "OwnerUnknown" && customer.truth != Truth::False {
+            needs.extend(owners::needs(tenant, wish, &owners, Fact::is_unread, owners.holders.is_unread()));
         }
         verified.push(found);
-        owned.push(owners);
+        owned.push(verdict);
     }
     let subscriptions = malformed.clone().unwrap_or_else(|| all(verified, "Active", "Azure subscriptions are active"));
     let owners = match malformed {
@@ -105,9 +102,9 @@ pub(super) fn assess(desired: &Desired, facts: &PrerequisiteFacts, since: Timest
     Assessment { customer, subscriptions, owners, needs }
 }
 
-fn well_formed(one: &SubscriptionFacts) -> Option<(&SubscriptionWish, &Fact<OwnerHolders>)> {
+fn well_formed(one: &SubscriptionFacts) -> Option<(&SubscriptionWish, &OwnerFacts)> {
     match &one.wish {
-        Some(Ok(wish)) => Some((wish, &one.holders)),
+        Some(Ok(wish)) => Some((wish, &one.owners)),
         Some(Err(_)) | None => None,
     }
 }
@@ -139,6 +136,16 @@ fn recent<T: Clone>(fact: &Fact<T>, since: Timestamp) -> Fact<T> {
         Fact::Known { at, .. } if *at < since => Fact::NOT_READ,
         Fact::Known { .. } | Fact::Unknown { .. } => fact.clone(),
     }
+}
+
+/// The same of all that is known of owners; holders that do not answer for everybody named count as not read.
+fn recent_owners(facts: &OwnerFacts, wish: &SubscriptionWish, since: Timestamp) -> OwnerFacts {
+    let users = facts.users.iter().map(|(name, user)| (name.clone(), recent(user, since))).collect();
+    let holders = match recent(&facts.holders, since) {
+        Fact::Known { value, .. } if !owners::answers(&value, wish, &users) => Fact::NOT_READ,
+        holders => holders,
+    };
+    OwnerFacts { users, holders }
 }
 
 /// One verdict for all: the first that is false, else the first that is unknown, else all hold.

@@ -6,6 +6,7 @@ mod documentation;
 mod groups;
 pub(super) mod keys;
 mod kinds;
+mod owners;
 mod proving;
 mod reading;
 mod resending;

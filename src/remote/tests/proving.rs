@@ -219,7 +219,7 @@ async fn single_use_refresh_tokens_survive_sign_ins_in_customers_tenants() {
     simulated.remote.partner_center.customers().await.unwrap();
     let nobody = BTreeSet::new();
     let owners = |index| simulated.remote.azure.owners(tenant(index), azure(index), &nobody);
-    assert_eq!(owners(0).await.unwrap().direct, BTreeSet::from([owner(0)]));
+    assert_eq!(owners(0).await.unwrap().assigned.keys().collect::<Vec<_>>(), [&owner(0)]);
     simulated.renew_credentials();
     simulated.remote.partner_center.customers().await.unwrap();
     // All at once they redeem the same token, and only one of them can.

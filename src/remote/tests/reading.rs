@@ -205,8 +205,10 @@ async fn owners_are_asked_one_by_one_only_when_not_found_directly() {
     ]);
     let asked = BTreeSet::from([direct, through_group, nobody, group]);
     let owners = stage.remote.azure.owners(customer(), SUBSCRIPTION.parse().unwrap(), &asked).await.unwrap();
-    assert_eq!(owners.direct, BTreeSet::from([direct]));
-    assert_eq!(owners.through_groups, BTreeSet::from([through_group]));
+    assert_eq!(owners.assigned.keys().collect::<Vec<_>>(), [&direct]);
+    assert_eq!(owners.through_groups.keys().collect::<Vec<_>>(), [&through_group]);
+    assert_eq!(owners.through_groups[&through_group].principal, group);
+    assert_eq!(owners.excluded.keys().collect::<Vec<_>>(), [&partners]);
     assert_eq!(owners.asked, asked);
     let seen = stage.seen();
     let base = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments");

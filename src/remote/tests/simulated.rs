@@ -8,7 +8,9 @@ use reqwest::Method;
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{ActivityOperation, ActivityRecord, ObjectId, Relationship, SubscriptionId};
+use crate::model::{
+    ActivityOperation, ActivityRecord, Assignee, AssigneeKind, Holding, ObjectId, Relationship, SubscriptionId,
+};
 use crate::remote::{Cause, Error, ExtraRoots};
 use crate::simulator::{
     DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, DEFAULT_USER, Simulator, Tls, World, serve, serve_tls,
@@ -148,8 +150,9 @@ async fn customers_their_azure_and_its_owners_are_read() {
 
     let owners =
         simulated.remote.azure.owners(tenant(7), azure(7), &BTreeSet::from([owner(7), owner(8)])).await.unwrap();
-    assert_eq!(owners.direct, BTreeSet::from([owner(7)]), "and not the partner's own group");
-    assert_eq!((owners.holds(owner(7)), owners.holds(owner(8))), (Some(true), Some(false)));
+    assert_eq!(owners.assigned.keys().collect::<Vec<_>>(), [&owner(7)], "and not the partner's own group");
+    assert!(matches!(owners.holding(owner(7)), Holding::Held(_)));
+    assert_eq!(owners.holding(owner(8)), Holding::NotHeld);
 }
 
 #[tokio::test]
@@ -158,7 +161,7 @@ async fn a_service_whose_authority_is_trusted_by_name_is_spoken_to_over_tls() {
     assert_eq!(simulated.remote.partner_center.customers().await.unwrap().len(), 2);
     simulated.create(0).await.unwrap();
     let owners = simulated.remote.azure.owners(tenant(0), azure(0), &BTreeSet::from([owner(0)])).await.unwrap();
-    assert_eq!(owners.direct, BTreeSet::from([owner(0)]));
+    assert_eq!(owners.assigned.keys().collect::<Vec<_>>(), [&owner(0)]);
 }
 
 #[tokio::test]
@@ -183,8 +186,45 @@ async fn owners_are_found_through_nested_groups_and_a_group_can_be_asked_for() {
     simulated.control(Method::POST, "owners", grant).await;
     let asked = BTreeSet::from([person, stranger, inner, outer]);
     let owners = simulated.remote.azure.owners(tenant(0), azure(0), &asked).await.unwrap();
-    assert_eq!(owners.direct, BTreeSet::from([outer]));
-    assert_eq!(owners.through_groups, BTreeSet::from([person]));
+    assert_eq!(owners.assigned.keys().collect::<Vec<_>>(), [&outer]);
+    assert_eq!(owners.through_groups.keys().collect::<Vec<_>>(), [&person]);
+}
+
+#[tokio::test]
+async fn a_user_is_found_by_name_made_an_owner_once_and_shown_when_azure_shows_it() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    let customer = tenant(0);
+    for (name, id, kind) in [("ada", 1, "Member"), ("bob", 2, "Guest")] {
+        let user = json!({ "upn": format!("{name}@customer0.onmicrosoft.com"), "objectId": format!("d1000000-0000-4000-8000-00000000000{id}"), "userType": kind });
+        simulated.control(Method::POST, &format!("customers/{customer}/users"), user).await;
+    }
+    let find = async |name: &str| simulated.remote.graph.user(customer, &name.parse().unwrap()).await;
+    assert_eq!(find("nobody@customer0.onmicrosoft.com").await.unwrap(), None);
+    assert!(find("bob@customer0.onmicrosoft.com").await.unwrap().unwrap().is_guest);
+    let ada = find("ADA@Customer0.onmicrosoft.com").await.unwrap().unwrap();
+    assert_eq!((ada.id.to_string().as_str(), ada.is_guest), ("d1000000-0000-4000-8000-000000000001", false));
+
+    let assignee = Assignee::new(azure(0), ada.id, AssigneeKind::UserOrGroup);
+    let assign = async || simulated.remote.azure.assign_owner(customer, azure(0), &assignee).await;
+    simulated.setting("principalReplicationMs", json!(600_000)).await;
+    let error = assign().await.unwrap_err();
+    assert_eq!((error.reason(), error.advice()), ("PrincipalNotFound", crate::remote::Advice::RetrySoon));
+    simulated.setting("principalReplicationMs", json!(0)).await;
+    simulated.setting("roleAssignmentDelayMs", json!(600_000)).await;
+    assign().await.unwrap();
+    let holders = async || simulated.remote.azure.owners(customer, azure(0), &BTreeSet::from([ada.id])).await.unwrap();
+    assert_eq!(holders().await.holding(ada.id), Holding::NotHeld, "not shown yet");
+    // Again, and by another name: there is only ever one.
+    assign().await.unwrap();
+    let other = Assignee { assignment: Uuid::from_u128(7), ..assignee.clone() };
+    simulated.remote.azure.assign_owner(customer, azure(0), &other).await.unwrap();
+    assert_eq!(simulated.counted("create_role_assignment").await.1, 1);
+    simulated.control(Method::PUT, "clock", json!({ "advance": "11m" })).await;
+    assert!(matches!(holders().await.holding(ada.id), Holding::Held(_)));
+    // The partner's own group is asked for by its id, and never counts.
+    let partners: ObjectId = "aaaa0000-5555-4e55-9e55-000000000005".parse().unwrap();
+    let found = simulated.remote.azure.owners(customer, azure(0), &BTreeSet::from([partners])).await.unwrap();
+    assert_eq!(found.holding(partners), Holding::NotHeld);
 }
 
 #[tokio::test]

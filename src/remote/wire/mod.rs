@@ -18,8 +18,8 @@ use serde_json::error::Category;
 pub(super) use activity::{RecordWire, activity_filter};
 pub(super) use customer::CustomerWire;
 pub(super) use estate::{EntitlementWire, SubscriptionWire};
-pub(super) use graph::{GraphPage, GroupWire};
-pub(super) use owner::AssignmentPage;
+pub(super) use graph::{GraphPage, GroupWire, UserWire};
+pub(super) use owner::{AssignmentPage, AssignmentWire, NewAssignment, NewPrincipal};
 pub(super) use policy::{PolicyWire, Terms, is_policy_id};
 pub(super) use relationship::{PROVIDER_OF, RESELLER_OF, RelationshipWire};
 

@@ -81,11 +81,15 @@ fn each_missing_prerequisite_alone_blocks_a_grant_and_no_revoke() {
 
     let owners = "OwnerRoleVerified";
     check_blocks(
-        |case| facts(case).subscriptions[0].holders = known(case.now, crate::model::OwnerHolders::default()),
+        |case| facts(case).subscriptions[0].owners.holders = known(case.now, crate::model::OwnerHolders::default()),
         owners,
         "False/OwnerMissing",
     );
-    check_blocks(|case| facts(case).subscriptions[0].holders = failed("Forbidden"), owners, "Unknown/OwnerUnknown");
+    check_blocks(
+        |case| facts(case).subscriptions[0].owners.holders = failed("Forbidden"),
+        owners,
+        "Unknown/OwnerUnknown",
+    );
     check_blocks(|case| wish(case).owner_role = OwnerRole::Unknown, owners, "Unknown/UnknownValue");
 }
 
@@ -105,7 +109,8 @@ fn one_unsound_subscription_of_several_blocks() {
     assert_eq!(two.does(), "create azureReservations");
     assert_eq!(two.shows("AzureSubscriptionVerified"), "True/Active");
     let ownerless = two.with(|case| {
-        case.facts.prerequisites.subscriptions[1].holders = known(case.now, crate::model::OwnerHolders::default());
+        case.facts.prerequisites.subscriptions[1].owners.holders =
+            known(case.now, crate::model::OwnerHolders::default());
     });
     assert_eq!((ownerless.does().as_str(), ownerless.shows("OwnerRoleVerified").as_str()), ("", "False/OwnerMissing"));
 }
@@ -180,7 +185,7 @@ fn the_partner_is_asked_about_only_when_a_grant_is_about_to_be_decided() {
 #[test]
 fn owners_that_azure_does_not_show_may_be_explained_by_the_role_of_the_user() {
     let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| {
-        case.facts.prerequisites.subscriptions[0].holders = failed("Forbidden");
+        case.facts.prerequisites.subscriptions[0].owners.holders = failed("Forbidden");
         case.facts.partner = PartnerFacts::UNKNOWN;
     });
     assert_eq!(case.does(), "read partner, admin agents");
@@ -325,7 +330,7 @@ fn nothing_is_written_without_a_claim() {
 fn one_unknown_subscription_of_several_blocks() {
     let two = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent).with(|case| {
         case.facts.prerequisites.subscriptions.push(subscription_facts("second", subscription(2), case.now));
-        case.facts.prerequisites.subscriptions[1].holders = failed("Forbidden");
+        case.facts.prerequisites.subscriptions[1].owners.holders = failed("Forbidden");
     });
     assert_eq!((two.does().as_str(), two.shows("OwnerRoleVerified").as_str()), ("", "Unknown/OwnerUnknown"));
 }
@@ -342,7 +347,7 @@ fn nobody_asks_further_about_a_customer_that_is_not_ours() {
     let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
     let gone = case.with(|case| {
         case.facts.prerequisites.profile = known(case.now, None);
-        case.facts.prerequisites.subscriptions[0].holders = Fact::NOT_READ;
+        case.facts.prerequisites.subscriptions[0].owners.holders = Fact::NOT_READ;
     });
     assert_eq!(gone.does(), "");
     assert_eq!(gone.with(|case| case.facts.prerequisites.estate = Fact::NOT_READ).does(), "");

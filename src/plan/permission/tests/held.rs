@@ -121,7 +121,7 @@ fn asking_anew_reads_everything_once() {
         let prerequisites = &mut case.facts.prerequisites;
         prerequisites.profile = Fact::Known { value: profile(crate::model::Relationship::Reseller), at: now };
         prerequisites.estate = Fact::Known { value: estate("active"), at: now };
-        prerequisites.subscriptions[0].holders = Fact::Known { value: holders(), at: now };
+        prerequisites.subscriptions[0].owners.holders = Fact::Known { value: holders(), at: now };
         case.facts.policy = Fact::Known { value: policy(&[Reservations]), at: now };
     });
     assert_eq!(answered.does(), "");

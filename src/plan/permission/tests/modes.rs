@@ -192,7 +192,7 @@ fn partner_wide_faults_change_nothing_on_converged_objects() {
         case.facts.is_feed_trusted = false;
         case.facts.prerequisites.profile = failed("Throttled");
         case.facts.prerequisites.estate = failed("Throttled");
-        case.facts.prerequisites.subscriptions[0].holders = failed("Throttled");
+        case.facts.prerequisites.subscriptions[0].owners.holders = failed("Throttled");
     });
     assert_eq!((faulty.does(), faulty.plan().status), (String::new(), case.before.clone()));
     // A new generation is told of by every condition, also by one that the spec has no say in.

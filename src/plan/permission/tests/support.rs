@@ -7,11 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode, OwnerRole, PurchaseSwitch};
 use crate::model::{
-    ActivityOperation, ActivityRecord, AzureEstate, AzurePlanKind, AzureUse, CustomerProfile, Denial, Fact, Ignorance,
-    OwnerHolders, PartnerKind, PermissionSet, PlanSubscription, Policy, PolicyState, Relationship, SubscriptionId,
-    Switch, TenantId,
+    ActivityOperation, ActivityRecord, Assignment, AssignmentScope, AzureEstate, AzurePlanKind, AzureUse,
+    CustomerProfile, Denial, Fact, Ignorance, OwnerHolders, PartnerKind, PermissionSet, PlanSubscription, Policy,
+    PolicyState, PrincipalKind, Relationship, SubscriptionId, Switch, TenantId,
 };
 use crate::model::{Origin, OtherPermission};
+use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
     Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, SeenRecord,
@@ -81,8 +82,14 @@ pub(super) fn estate(status: &str) -> AzureEstate {
 }
 
 pub(super) fn holders() -> OwnerHolders {
-    let ada = "d0000000-0000-4000-8000-000000000001".parse().unwrap();
-    OwnerHolders { direct: BTreeSet::from([ada]), ..OwnerHolders::default() }
+    let mut holders = OwnerHolders::default();
+    holders.add(Assignment {
+        principal: "d0000000-0000-4000-8000-000000000001".parse().unwrap(),
+        kind: PrincipalKind::User,
+        scope: AssignmentScope::Subscription,
+        is_conditional: false,
+    });
+    holders
 }
 
 /// A write was refused for the role of the signed-in user.
@@ -200,7 +207,7 @@ impl Case {
         prerequisites.profile = Fact::NOT_READ;
         prerequisites.estate = Fact::NOT_READ;
         for one in &mut prerequisites.subscriptions {
-            one.holders = Fact::NOT_READ;
+            one.owners = OwnerFacts::NOT_READ;
         }
         self
     }
@@ -240,7 +247,7 @@ pub(super) fn subscription_facts(name: &str, id: SubscriptionId, at: Timestamp) 
             owner_role: OwnerRole::Verify,
             owners: BTreeSet::new(),
         })),
-        holders: Fact::Known { value: holders(), at },
+        owners: OwnerFacts { holders: Fact::Known { value: holders(), at }, ..OwnerFacts::NOT_READ },
     }
 }
 
@@ -294,6 +301,7 @@ pub(super) fn does(plan: &PermissionPlan) -> String {
                 Need::Customer(_) => "customer",
                 Need::Estate(_) => "estate",
                 Need::Owners(..) => "owners",
+                Need::User(..) => "user",
                 Need::Policy(_) => "policy",
                 Need::PartnerKind => "partner",
                 Need::AdminAgents => "admin agents",

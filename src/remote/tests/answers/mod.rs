@@ -231,7 +231,11 @@ pub(super) fn faults() -> Vec<Fault> {
             StaleEtag => StaleAnswer,
             StaleAnswer => PolicyExists,
             PolicyExists => PolicyNotFound,
-            PolicyNotFound => NotFound,
+            PolicyNotFound => RoleAssigned,
+            RoleAssigned => PrincipalUnknown,
+            PrincipalUnknown => OtherPrincipal,
+            OtherPrincipal => AssignmentForbidden,
+            AssignmentForbidden => NotFound,
             NotFound => InvalidRequest,
             InvalidRequest => InvalidProperty,
             InvalidProperty => UnexpectedAnswer,
@@ -245,9 +249,19 @@ pub(super) fn faults() -> Vec<Fault> {
 fn every_kind_of_failure_that_an_answer_can_cause_occurs_in_a_row() {
     let rows = rows();
     let occurs = |fault: Fault| rows.iter().any(|row| matches!(row.2, End::Fails(found, ..) if found == fault));
-    // The lease, the budget, a token's claims, the Secrets, and what only a comparison of two answers shows: the tests of their own parts have them.
-    let elsewhere =
-        [Fault::Fenced, Fault::Paused, Fault::TokenExpired, Fault::CredentialsUnavailable, Fault::StaleAnswer];
+    // The lease, the budget, a token's claims, the Secrets, what only a comparison of two answers shows, and the assignment
+    // of a role: the tests of their own parts have them.
+    let elsewhere = [
+        Fault::Fenced,
+        Fault::Paused,
+        Fault::TokenExpired,
+        Fault::CredentialsUnavailable,
+        Fault::StaleAnswer,
+        Fault::RoleAssigned,
+        Fault::PrincipalUnknown,
+        Fault::OtherPrincipal,
+        Fault::AssignmentForbidden,
+    ];
     let missing: Vec<_> = faults().into_iter().filter(|fault| !elsewhere.contains(fault) && !occurs(*fault)).collect();
     assert_eq!(missing, []);
 }

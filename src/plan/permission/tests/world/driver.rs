@@ -141,6 +141,7 @@ impl World {
                 let found = if has_owner { holders() } else { OwnerHolders::default() };
                 self.memory.holders.insert(*id, result(now, faults.owners, found));
             }
+            Need::User(..) => unreachable!("nobody is named in this world"),
             Need::Policy(tenant) => {
                 let found = self.customer(*tenant).state();
                 self.memory.policies.insert(*tenant, result(now, faults.policy, found));

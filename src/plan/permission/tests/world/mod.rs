@@ -17,6 +17,7 @@ use crate::model::{
     AzureEstate, CustomerProfile, Denial, Fact, Ignorance, Origin, OwnerHolders, PartnerKind, PermissionSet, Policy,
     PolicyState, Relationship, SubscriptionId, Switch, TenantId,
 };
+use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
     Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, SeenRecord,
@@ -369,7 +370,10 @@ impl World {
                     owner_role: OwnerRole::Verify,
                     owners: BTreeSet::new(),
                 })),
-                holders: memory.holders.get(&id).cloned().unwrap_or(Fact::NOT_READ),
+                owners: OwnerFacts {
+                    holders: memory.holders.get(&id).cloned().unwrap_or(Fact::NOT_READ),
+                    ..OwnerFacts::NOT_READ
+                },
             }],
         }
     }
