@@ -32,7 +32,7 @@ pub enum Command {
     /// options leave out is taken from the Secret, so renewing it takes none.
     ///
     /// The application needs the delegated permission Microsoft Partner Center > user_impersonation and the redirect URI
-    /// http://localhost, on the platform Web if it has a client secret.
+    /// http://localhost, on the platform Web if it has a client secret or a certificate.
     Login(Box<LoginArgs>),
 }
 
@@ -95,7 +95,7 @@ pub struct LoginArgs {
     pub client_id: Option<String>,
 
     /// A file with the application's secret, - for standard input. Goes into the Secret. Without it: the Secret's
-    /// clientSecret.
+    /// clientSecret, or its certificate in tls.crt and tls.key.
     #[arg(long, value_name = "FILE", help_heading = "Application")]
     pub client_secret_file: Option<PathBuf>,
 

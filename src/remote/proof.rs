@@ -109,7 +109,7 @@ impl ClientCertificate {
     /// A statement that whoever sends it to `audience` is the application `client_id`. It can be used once.
     ///
     /// `None` when the system has no randomness to offer.
-    pub(super) fn statement(&self, client_id: &str, audience: &str, now: Timestamp) -> Option<SecretString> {
+    pub fn statement(&self, client_id: &str, audience: &str, now: Timestamp) -> Option<SecretString> {
         let issued = now.as_second();
         let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint });
         let claims = json!({

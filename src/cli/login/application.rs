@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use super::secret::Stored;
 use crate::cli::args::LoginArgs;
 use crate::model::TenantId;
+use crate::remote::{CertificateDefect, ClientCertificate, Proof};
 
 /// Longest client secret that is read. Entra's have some 40 characters.
 const CLIENT_SECRET_BYTES_MAX: u64 = 4096;
@@ -22,8 +24,8 @@ pub(super) struct Application {
     /// A GUID in lower case.
     pub(super) client_id: String,
     /// Nothing for a public client.
-    pub(super) client_secret: Option<SecretString>,
-    /// The client secret again, when it is to go into the Secret.
+    pub(super) proof: Option<Proof>,
+    /// A client secret that is to go into the Secret.
     pub(super) new_client_secret: Option<SecretString>,
 }
 
@@ -39,13 +41,19 @@ pub(in crate::cli) enum ApplicationError {
     #[error("\"{0}\" is no application id: expected a GUID, like 1f0c2d5e-0b1a-4c3d-8e4f-5a6b7c8d9e0f")]
     NotAClientId(String),
     #[error(
-        "the application's secret is not known: give it with --client-secret-file, or say --public-client; the Secret {secret} has no clientSecret"
+        "the application's secret is not known: give it with --client-secret-file, or say --public-client; the Secret {secret} has neither clientSecret nor tls.crt"
     )]
     NoProof { secret: String },
     #[error(
         "the clientSecret of the Secret {secret} belongs to application {stored}: give that of {wanted} with --client-secret-file"
     )]
     OtherApplication { secret: String, stored: String, wanted: String },
+    #[error(
+        "the Secret {secret} has a certificate already, and the operator takes one proof only: leave out --client-secret-file, or remove tls.crt and tls.key"
+    )]
+    TwoProofs { secret: String },
+    #[error("the certificate of the Secret {secret} cannot be used: its {part} {defect}")]
+    Certificate { secret: String, part: &'static str, defect: CertificateDefect },
     #[error("cannot read the application's secret from {}", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("--client-secret-file - reads standard input, which is a terminal and would show it: pipe it in")]
@@ -72,19 +80,29 @@ impl Application {
             .map_err(|_| ApplicationError::NotAClientId(client_id.chars().take(64).collect()))?
             .to_string();
         let new_client_secret = args.client_secret_file.as_deref().map(read_secret).transpose()?;
-        let client_secret = match (&new_client_secret, &stored.client_secret) {
+        if new_client_secret.is_some() && stored.certificate.is_some() {
+            return Err(ApplicationError::TwoProofs { secret: secret() });
+        }
+        let proof = match (&new_client_secret, &stored.client_secret, &stored.certificate) {
             _ if args.public_client => None,
-            (Some(given), _) => Some(given.clone()),
-            (None, Some(known)) => match &stored.client_id {
+            (Some(given), ..) => Some(Proof::Secret(given.clone())),
+            (None, Some(known), _) => match &stored.client_id {
                 Some(owner) if !owner.eq_ignore_ascii_case(&client_id) => {
                     let (stored, wanted) = (owner.clone(), client_id);
                     return Err(ApplicationError::OtherApplication { secret: secret(), stored, wanted });
                 }
-                _ => Some(known.clone()),
+                _ => Some(Proof::Secret(known.clone())),
             },
-            (None, None) => return Err(ApplicationError::NoProof { secret: secret() }),
+            (None, None, Some((certificate, key))) => {
+                let certificate = ClientCertificate::from_pem(certificate.as_bytes(), key).map_err(|defect| {
+                    let part = if defect == CertificateDefect::Certificate { "tls.crt" } else { "tls.key" };
+                    ApplicationError::Certificate { secret: secret(), part, defect }
+                })?;
+                Some(Proof::Certificate(Arc::new(certificate)))
+            }
+            (None, None, None) => return Err(ApplicationError::NoProof { secret: secret() }),
         };
-        Ok(Self { authority, tenant, client_id, client_secret, new_client_secret })
+        Ok(Self { authority, tenant, client_id, proof, new_client_secret })
     }
 }
 
@@ -112,4 +130,68 @@ fn read_secret(path: &Path) -> Result<SecretString, ApplicationError> {
         return Err(ApplicationError::NotASecret(path.to_owned()));
     }
     Ok(secret.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    const ONE: &str = "1f0c2d5e-0b1a-4c3d-8e4f-5a6b7c8d9e0f";
+
+    fn stored() -> Stored {
+        Stored { tenant: Some(ONE.to_owned()), client_id: Some(ONE.to_uppercase()), ..Stored::default() }
+    }
+
+    fn choose(options: &[&str], stored: &Stored) -> Result<Application, String> {
+        let Command::Login(args) = Cli::parse_from([&["kubectl-csp", "login"], options].concat()).command;
+        Application::choose(&args, stored).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_options_leave_out_is_as_the_secret_has_it() {
+        let known = Stored { client_secret: Some("hush".into()), ..stored() };
+        let application = choose(&[], &known).unwrap();
+        assert_eq!((application.authority.as_str(), application.client_id.as_str()), (ONE, ONE));
+        assert!(matches!(application.proof, Some(Proof::Secret(_))) && application.new_client_secret.is_none());
+        assert!(!format!("{application:?}").contains("hush"));
+        let elsewhere = choose(&["--tenant", "contoso.com", "--public-client"], &known).unwrap();
+        assert_eq!((elsewhere.authority.as_str(), elsewhere.tenant), ("contoso.com", None));
+        assert!(elsewhere.proof.is_none());
+    }
+
+    #[test]
+    fn an_application_proves_itself_in_exactly_one_way() {
+        let certified = Stored { certificate: Some(("hush".to_owned(), "hush".into())), ..stored() };
+        for (options, stored, sentence) in [
+            (&[][..], &stored(), "has neither clientSecret nor tls.crt"),
+            (&[], &certified, "its tls.crt holds no certificate in PEM"),
+            (&["--client-secret-file", file!()], &certified, "no application's secret"),
+        ] {
+            let said = choose(options, stored).unwrap_err();
+            assert!(said.contains(sentence) && !said.contains("hush"), "{said}");
+        }
+        let file = std::env::temp_dir().join(format!("csp-login-{}", std::process::id()));
+        std::fs::write(&file, "hush\n").unwrap();
+        let said = choose(&["--client-secret-file", &file.display().to_string()], &certified).unwrap_err();
+        std::fs::remove_file(&file).unwrap();
+        assert!(said.contains("leave out --client-secret-file, or remove tls.crt and tls.key"), "{said}");
+    }
+
+    #[test]
+    fn a_tenant_is_an_id_or_a_domain() {
+        for (text, is_one) in [
+            ("contoso.com", true),
+            ("contoso.onmicrosoft.com", true),
+            ("contoso", false),
+            ("a/../b.com", false),
+            ("contoso.com?x", false),
+            (".com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_domain(text), is_one, "{text}");
+        }
+    }
 }

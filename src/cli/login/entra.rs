@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use oauth2::http::Response;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::Client;
+use secrecy::ExposeSecret as _;
+use url::form_urlencoded;
+
+use super::application::Application;
+use crate::remote::Proof;
 
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -13,9 +19,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest answer that is read, in bytes. Answers with tokens have some ten thousand.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// Connections to Microsoft Entra.
+/// How RFC 7523 names a statement that proves the application.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Connections to Microsoft Entra, on which an application that has a certificate proves itself.
 #[derive(Debug)]
-pub(super) struct EntraHttp(Client);
+pub(super) struct EntraHttp<'a> {
+    client: Client,
+    application: &'a Application,
+}
 
 /// No answer came that could be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,19 +38,42 @@ pub(in crate::cli) enum HttpError {
     /// Nothing that a sign-in could be answered with.
     #[error("the answer is longer than {ANSWER_BYTES_MAX} bytes")]
     TooLong,
+    /// The machine has no randomness to offer.
+    #[error("the certificate's statement cannot be signed")]
+    Unsigned,
 }
 
-impl EntraHttp {
-    /// On these connections.
-    pub(super) fn new(client: Client) -> Self {
-        Self(client)
+impl<'a> EntraHttp<'a> {
+    /// On these connections, as this application.
+    pub(super) fn new(client: Client, application: &'a Application) -> Self {
+        Self { client, application }
+    }
+
+    /// A redemption with a new statement: a statement serves once, and device codes are asked for many times.
+    fn proven(&self, mut request: HttpRequest) -> Result<HttpRequest, HttpError> {
+        if let Some(Proof::Certificate(certificate)) = &self.application.proof
+            && request.uri().path().ends_with("/token")
+        {
+            let audience = request.uri().to_string();
+            let statement = certificate
+                .statement(&self.application.client_id, &audience, Timestamp::now())
+                .ok_or(HttpError::Unsigned)?;
+            let proof = form_urlencoded::Serializer::new(String::new())
+                .append_pair("client_assertion_type", ASSERTION_TYPE)
+                .append_pair("client_assertion", statement.expose_secret())
+                .finish();
+            request.body_mut().push(b'&');
+            request.body_mut().extend_from_slice(proof.as_bytes());
+        }
+        Ok(request)
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let unreachable = |error: reqwest::Error| HttpError::Unreachable(error.without_url());
+        let request = self.proven(request)?;
         let mut request = reqwest::Request::try_from(request).map_err(unreachable)?;
         *request.timeout_mut() = Some(REQUEST_TIMEOUT);
-        let mut answer = self.0.execute(request).await.map_err(unreachable)?;
+        let mut answer = self.client.execute(request).await.map_err(unreachable)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
@@ -53,7 +88,7 @@ impl EntraHttp {
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for EntraHttp {
+impl<'c> AsyncHttpClient<'c> for EntraHttp<'_> {
     type Error = HttpError;
     type Future = BoxFuture<'c, Result<HttpResponse, HttpError>>;
 

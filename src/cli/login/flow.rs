@@ -16,6 +16,7 @@ use super::entra::{EntraHttp, HttpError};
 use super::loopback::{BindError, Comeback, Loopback};
 use super::printable;
 use super::refusal::{self, Circumstances, Refusal};
+use crate::remote::Proof;
 use crate::remote::interactive::{Authority, Interactive};
 
 /// How the person signs in.
@@ -61,15 +62,15 @@ type Client = BasicClient<EndpointSet, EndpointSet, EndpointNotSet, EndpointNotS
 /// Has a person sign in, and says through `tell` what they are to do.
 pub(super) async fn sign_in(
     interactive: &Interactive,
-    http: &EntraHttp,
     application: &Application,
     way: Way,
     timeout: Duration,
     tell: &(dyn Fn(&str) + Sync),
 ) -> Result<Issued, SignInError> {
     let authority = interactive.authority(&application.authority);
+    let http = EntraHttp::new(interactive.http(), application);
     let person = Person {
-        http,
+        http: &http,
         client: client(application, &authority),
         scopes: interactive.scopes().map(Scope::new),
         circumstances: Circumstances {
@@ -94,14 +95,15 @@ fn client(application: &Application, authority: &Authority) -> Client {
         .set_auth_uri(AuthUrl::from_url(authority.authorize.clone()))
         .set_token_uri(TokenUrl::from_url(authority.token.clone()))
         .set_device_authorization_url(DeviceAuthorizationUrl::from_url(authority.device_code.clone()));
-    match &application.client_secret {
-        Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
-        None => client,
+    match &application.proof {
+        Some(Proof::Secret(secret)) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
+        // Its statements serve once, so they are made when something is sent.
+        Some(Proof::Certificate(_) | Proof::Federated(_)) | None => client,
     }
 }
 
 struct Person<'a> {
-    http: &'a EntraHttp,
+    http: &'a EntraHttp<'a>,
     client: Client,
     scopes: [Scope; 3],
     circumstances: Circumstances<'a>,

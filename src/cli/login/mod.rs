@@ -22,7 +22,6 @@ use crate::operator::{SettingsError, extra_roots};
 use crate::remote::interactive::{Interactive, SignedIn};
 use crate::remote::{EndpointError, Endpoints, Error, Limits, PlainHttp, SetupError, TokenDefect};
 use application::{Application, ApplicationError};
-use entra::EntraHttp;
 use flow::{SignInError, Way};
 use secret::{Contents, SecretError, UserSecret};
 
@@ -55,7 +54,7 @@ pub(super) enum LoginError {
 pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     // Another part of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (interactive, http) = microsoft(&args.microsoft)?;
+    let interactive = microsoft(&args.microsoft)?;
 
     let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.cluster.namespace, &args.secret);
     let stored = secret.read().await?;
@@ -68,7 +67,7 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     } else {
         Way::Browser { open: !args.no_browser, user: args.user.clone() }
     };
-    let issued = flow::sign_in(&interactive, &http, &application, way, args.timeout, &|text| say(text)).await?;
+    let issued = flow::sign_in(&interactive, &application, way, args.timeout, &|text| say(text)).await?;
     let signed_in = interactive.examine(&issued.access_token, application.tenant).map_err(LoginError::Defect)?;
     let tenant = application
         .tenant
@@ -97,16 +96,14 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     Ok(())
 }
 
-fn microsoft(args: &MicrosoftArgs) -> Result<(Interactive, EntraHttp), LoginError> {
+fn microsoft(args: &MicrosoftArgs) -> Result<Interactive, LoginError> {
     let urls = [&args.login_url, &args.partner_center_url].map(ToString::to_string);
     let endpoints = Endpoints::parse(&urls[0], &urls[1], Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback)?;
     let endpoints = match &args.ca_file {
         Some(path) => endpoints.trusting(extra_roots(path)?),
         None => endpoints,
     };
-    let interactive = Interactive::new(endpoints, Limits::default())?;
-    let http = EntraHttp::new(interactive.http());
-    Ok((interactive, http))
+    Ok(Interactive::new(endpoints, Limits::default())?)
 }
 
 fn who(signed_in: &SignedIn, partner: Option<&str>) -> String {

@@ -78,6 +78,8 @@ fn meaning(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Option<Strin
         7_000_215 => format!("the client secret of application {client_id} is wrong: give its value, not its id, with --client-secret-file"),
         7_000_222 => format!("the client secret of application {client_id} has expired: add a new one, and give it with --client-secret-file"),
         7_000_218 => "the application has to prove itself: give its secret with --client-secret-file, or turn on \"Allow public client flows\" if it is a public client".to_owned(),
+        700_027 => format!("application {client_id} does not know the certificate: register it under Certificates & secrets"),
+        700_024 => "the certificate's statement is not valid now: set this machine's clock".to_owned(),
         700_025 => "the redirect URI http://localhost is that of a public client, which must not prove itself: say --public-client, or register it on the platform Web".to_owned(),
         500_011 | 650_052 => format!("Partner Center is not known in the tenant {tenant}: an administrator adds it once, with az ad sp create --id {PARTNER_CENTER}"),
         650_053 | 650_057 | 70_011 => format!("application {client_id} may not ask for Partner Center: under API permissions, add Microsoft Partner Center > user_impersonation, and consent"),

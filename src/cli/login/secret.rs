@@ -22,6 +22,8 @@ const TENANT: &str = "partnerTenantId";
 const CLIENT: &str = "clientId";
 const CLIENT_SECRET: &str = "clientSecret";
 const REFRESH_TOKEN: &str = "refreshToken";
+const CERTIFICATE: &str = "tls.crt";
+const KEY: &str = "tls.key";
 
 /// Why the Secret cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,8 @@ pub(super) struct Stored {
     pub(super) tenant: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<SecretString>,
+    /// Certificate and private key, as PEM; each empty when only the other is there.
+    pub(super) certificate: Option<(String, SecretString)>,
 }
 
 /// What is written.
@@ -122,7 +126,14 @@ impl UserSecret {
             let text = std::str::from_utf8(&data.get(key)?.0).ok()?.trim();
             (!text.is_empty()).then(|| text.to_owned())
         };
-        Ok(Stored { tenant: text(TENANT), client_id: text(CLIENT), client_secret: text(CLIENT_SECRET).map(Into::into) })
+        let certificate = (data.contains_key(CERTIFICATE) || data.contains_key(KEY))
+            .then(|| (text(CERTIFICATE).unwrap_or_default(), text(KEY).unwrap_or_default().into()));
+        Ok(Stored {
+            tenant: text(TENANT),
+            client_id: text(CLIENT),
+            client_secret: text(CLIENT_SECRET).map(Into::into),
+            certificate,
+        })
     }
 
     /// Finds out whether it could be written, without writing.

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use super::flow::Issued;
 use super::*;
-use crate::remote::ExtraRoots;
+use crate::remote::tests::keys;
+use crate::remote::{ClientCertificate, ExtraRoots, Proof};
 use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_USER, Simulator, Tls, World, serve, serve_tls};
 
 const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";
@@ -19,7 +20,6 @@ const CLIENT: &str = "11112222-3333-4444-8555-666677778888";
 struct Entra {
     base: String,
     interactive: Interactive,
-    http: EntraHttp,
     browser: reqwest::Client,
 }
 
@@ -36,8 +36,7 @@ impl Entra {
         let endpoints =
             Endpoints::parse(&base, &base, Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback).unwrap();
         let interactive = Interactive::new(endpoints.trusting(extra_roots), Limits::default()).unwrap();
-        let http = EntraHttp::new(interactive.http());
-        Self { base, interactive, http, browser }
+        Self { base, interactive, browser }
     }
 
     async fn set(&self, settings: Value) {
@@ -61,7 +60,7 @@ impl Entra {
             }
         };
         let timeout = Duration::from_secs(20);
-        let issued = flow::sign_in(&self.interactive, &self.http, application, way, timeout, &tell).await;
+        let issued = flow::sign_in(&self.interactive, application, way, timeout, &tell).await;
         let told = told.lock().unwrap().clone();
         (issued, told)
     }
@@ -72,7 +71,7 @@ fn application(tenant: &str, client_secret: Option<&str>) -> Application {
         authority: tenant.to_owned(),
         tenant: tenant.parse().ok(),
         client_id: CLIENT.to_owned(),
-        client_secret: client_secret.map(Into::into),
+        proof: client_secret.map(|secret| Proof::Secret(secret.into())),
         new_client_secret: None,
     }
 }
@@ -119,6 +118,46 @@ async fn a_public_client_needs_no_secret() {
     for way in [BROWSER, Way::DeviceCode] {
         assert!(entra.sign_in(&application(TENANT, None), way).await.0.is_ok());
     }
+}
+
+#[tokio::test]
+async fn a_certificate_signs_a_statement_for_every_request() {
+    let own = keys::certificate(keys::APPLICATION);
+    let world = json!({ "partner": { "application": { "certificates": [own] } } }).to_string();
+    let entra = Entra::start(&world).await;
+    entra.set(json!({ "deviceCodeIntervalSeconds": 0, "deviceCodeApproval": "approve" })).await;
+    let with = |certificate: &str, key: &str| Application {
+        proof: Some(Proof::Certificate(Arc::new(
+            ClientCertificate::from_pem(certificate.as_bytes(), &key.into()).unwrap(),
+        ))),
+        ..confidential()
+    };
+    let application = with(&own, keys::APPLICATION);
+    assert!(entra.sign_in(&application, BROWSER).await.0.is_ok());
+    // Somebody enters the code once it has been asked for more than once: no statement may come twice.
+    entra.set(json!({ "deviceCodeApproval": "ask" })).await;
+    let read = async |path: &str| -> Value {
+        let answer = entra.browser.get(format!("{}/simulator/{path}", entra.base)).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    };
+    let before = read("requests/counts").await["token"]["total"].as_u64().unwrap();
+    let approve = async {
+        // Not for ever: a sign-in that has failed asks no more, and says why below.
+        for _ in 0..1_000 {
+            if read("requests/counts").await["token"]["total"].as_u64().unwrap() >= before + 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let codes = read("device-codes").await["deviceCodes"].clone();
+        let code = codes.as_array().unwrap().last().unwrap()["userCode"].as_str().unwrap().to_owned();
+        let url = format!("{}/simulator/device-codes/{code}/approve", entra.base);
+        entra.browser.post(url).json(&json!({ "user": DEFAULT_USER })).send().await.unwrap();
+    };
+    let ((issued, _), ()) = tokio::join!(entra.sign_in(&application, Way::DeviceCode), approve);
+    assert!(issued.is_ok(), "{:?}", issued.err());
+    let stranger = with(&keys::certificate(keys::STRANGER), keys::STRANGER);
+    check(&entra, &stranger, BROWSER, "does not know the certificate: register it").await;
 }
 
 #[tokio::test]
@@ -249,7 +288,7 @@ async fn whoever_never_comes_back_is_told_what_the_browser_may_have_shown() {
     // An address that is not registered is told on a page only.
     let entra = Entra::start("partner: { application: { redirectUris: [https://portal.example/] } }").await;
     let timeout = Duration::from_millis(100);
-    let issued = flow::sign_in(&entra.interactive, &entra.http, &confidential(), BROWSER, timeout, &|_| ()).await;
+    let issued = flow::sign_in(&entra.interactive, &confidential(), BROWSER, timeout, &|_| ()).await;
     let said = issued.unwrap_err().to_string();
     assert!(said.starts_with("nobody has signed in within 100ms: run this again. If the browser showed AADSTS50011: "));
     assert!(said.contains("add it under Authentication, on the platform Web"), "{said}");

@@ -4,7 +4,7 @@ mod answers;
 mod budget;
 mod documentation;
 mod groups;
-pub(super) mod keys;
+pub(crate) mod keys;
 mod kinds;
 mod owners;
 mod proving;
