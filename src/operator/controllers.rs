@@ -1,15 +1,17 @@
 //! Hands the reconciler what it needs, once this replica may act.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
+use super::credentials::Tied;
 use super::health::{Check, Standing};
 use super::process::{ControllersError, Leading};
 use crate::plan::schedule::Intervals;
 use crate::reconcile;
-use crate::remote::{Calls, CredentialError, Remote};
+use crate::remote::{Calls, CredentialError, CredentialSource, Remote};
 
 /// How often it is looked whether the sign-in has been changed; looking costs nothing.
 const LOOK_AT_SIGN_IN: Duration = Duration::from_secs(2);
@@ -17,6 +19,8 @@ const LOOK_AT_SIGN_IN: Duration = Duration::from_secs(2);
 /// Runs the controllers until no new work shall be begun, and what was under way is finished.
 pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
     let Leading { settings, client, installation, fence, credentials, metrics, readiness, shutdown } = leading;
+    let credentials: Arc<dyn CredentialSource> =
+        Arc::new(Tied::new(credentials, client.clone(), &settings, readiness.clone()));
     let calls = Calls::default();
     let counters = reconcile::Metrics::default();
     metrics.register(|registry| {
@@ -78,7 +82,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
                     }
                     (generation, was_invalid) = (Some(current.generation), false);
                 }
-                Err(CredentialError::Invalid { .. }) => was_invalid = true,
+                Err(CredentialError::Invalid { .. } | CredentialError::OtherPartner { .. }) => was_invalid = true,
                 Err(CredentialError::Unavailable(_)) => {}
             }
             tokio::time::sleep(LOOK_AT_SIGN_IN).await;

@@ -22,7 +22,7 @@ const FAILURE_KEPT: SignedDuration = SignedDuration::from_mins(10);
 const TRIAL_MAX: Duration = Duration::from_secs(30);
 
 /// Reasons of denials that a sign-in which works refutes. All others are about what the signed-in user may do.
-const OF_THE_SIGN_IN: [&str; 3] = ["CredentialsInvalid", "MfaRequired", "ConditionalAccess"];
+const OF_THE_SIGN_IN: [&str; 4] = ["CredentialsInvalid", "OtherPartner", "MfaRequired", "ConditionalAccess"];
 
 /// Everything about the partner.
 #[derive(Debug)]

@@ -58,6 +58,12 @@ pub enum CredentialError {
         /// What is wrong and what to do; always the same text for the same defect, and no secret in it.
         message: String,
     },
+    /// They are another partner's than the one whose objects these are: a person must act.
+    #[error("{message}")]
+    OtherPartner {
+        /// Whose they are, and what to do.
+        message: String,
+    },
     /// They could not be read or written at the moment.
     #[error("the credentials cannot be read or written at the moment")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),

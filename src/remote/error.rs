@@ -141,6 +141,7 @@ impl Error {
             Fault::CredentialsInvalid | Fault::LoginNeeded | Fault::ApplicationRefused | Fault::WrongAudience => {
                 "CredentialsInvalid"
             }
+            Fault::OtherPartner => "OtherPartner",
             // A customer's tenant may refuse a token for reasons of its own.
             Fault::Unauthorized if self.operation.service() == Service::PartnerCenter => "CredentialsInvalid",
             _ => return None,
@@ -203,6 +204,7 @@ impl Cause {
             Self::Fenced { .. } => Fault::Fenced,
             Self::Paused { .. } => Fault::Paused,
             Self::Credentials(CredentialError::Invalid { .. }) => Fault::CredentialsInvalid,
+            Self::Credentials(CredentialError::OtherPartner { .. }) => Fault::OtherPartner,
             Self::Credentials(CredentialError::Unavailable(_)) => Fault::CredentialsUnavailable,
             Self::SignIn(refusal) => refusal.fault(),
             Self::Token(defect) => defect.fault(),
@@ -246,7 +248,9 @@ impl Cause {
     pub(super) fn explanation(&self) -> String {
         let general = self.fault().meaning().explanation;
         let detail = match self {
-            Self::Credentials(CredentialError::Invalid { message }) => Some(message.clone()),
+            Self::Credentials(CredentialError::Invalid { message } | CredentialError::OtherPartner { message }) => {
+                Some(message.clone())
+            }
             Self::SignIn(refusal) => Some(refusal.detail()),
             Self::Token(defect) => Some(defect.to_string()),
             Self::Refused(refusal) => Some(refusal.detail()),

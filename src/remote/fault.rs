@@ -11,6 +11,7 @@ pub(super) enum Fault {
     Paused,
     CredentialsUnavailable,
     CredentialsInvalid,
+    OtherPartner,
     LoginNeeded,
     ApplicationRefused,
     TokenExpired,
@@ -87,6 +88,13 @@ impl Fault {
                 "CredentialsUnavailable",
                 RetrySoon,
                 "the Secrets with the credentials cannot be read or written at the moment; this is tried again",
+            ),
+            Self::OtherPartner => (
+                "other_partner",
+                "OtherPartner",
+                AwaitChange,
+                "the credentials are of another partner than the one that this installation acts for, so nothing is \
+                 done with them",
             ),
             Self::CredentialsInvalid => (
                 "credentials_invalid",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
@@ -265,4 +266,28 @@ fn a_refused_sign_in_moves_no_object_that_holds_what_is_declared_and_is_told_onc
     eventually("the metric tells that it is over", || (!is_denied()).then_some(()));
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(versions(), before);
+}
+
+#[test]
+fn the_credentials_of_another_partner_are_used_for_nothing_and_release_nothing() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(&QUICK);
+    let scene = Scene::new(&exclusive.view);
+    scene.converge(ALLOW_RESERVATIONS);
+    let states: Api<ConfigMap> = Api::namespaced(exclusive.view.client.clone(), NAMESPACE);
+    eventually("the partner is remembered", || {
+        run(states.get_opt("csp-operator-state")).unwrap()?.data?.remove("partnerTenantId")
+    });
+    let other = "aaaa1111-2222-4b22-9b22-000000000002";
+    credentials(&exclusive, "aaaa0000-2222-4b22-9b22-000000000002", other);
+    let denied = "partner_denied{reason=\"OtherPartner\"} 1";
+    eventually("the metric tells of it", || metrics(&exclusive).contains(denied).then_some(()));
+    run(exclusive.view.simulator.forget_requests()).unwrap();
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    let found = scene.until_verdict("Ready", "False RevokePending");
+    assert!(message(&found, "Ready").contains("delete the ConfigMap"), "{}", message(&found, "Ready"));
+    assert_eq!(run(exclusive.view.simulator.counts()).unwrap(), [], "nothing is asked, not even for a token");
+    credentials(&exclusive, "", "");
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!(scene.permitted(), Vec::<String>::new());
 }

@@ -18,6 +18,8 @@
 mod outlook;
 mod sign_in;
 mod store;
+mod tie;
 mod tokens;
 
 pub(super) use store::SecretStore;
+pub(super) use tie::Tied;

@@ -205,7 +205,8 @@ pub(super) fn faults() -> Vec<Fault> {
             Fenced => Paused,
             Paused => CredentialsUnavailable,
             CredentialsUnavailable => CredentialsInvalid,
-            CredentialsInvalid => LoginNeeded,
+            CredentialsInvalid => OtherPartner,
+            OtherPartner => LoginNeeded,
             LoginNeeded => ApplicationRefused,
             ApplicationRefused => TokenExpired,
             TokenExpired => ConditionalAccess,
@@ -249,13 +250,14 @@ pub(super) fn faults() -> Vec<Fault> {
 fn every_kind_of_failure_that_an_answer_can_cause_occurs_in_a_row() {
     let rows = rows();
     let occurs = |fault: Fault| rows.iter().any(|row| matches!(row.2, End::Fails(found, ..) if found == fault));
-    // The lease, the budget, a token's claims, the Secrets, what only a comparison of two answers shows, and the assignment
+    // The lease, the budget, a token's claims, the Secrets and whose they are, what only a comparison of two answers shows, and the assignment
     // of a role: the tests of their own parts have them.
     let elsewhere = [
         Fault::Fenced,
         Fault::Paused,
         Fault::TokenExpired,
         Fault::CredentialsUnavailable,
+        Fault::OtherPartner,
         Fault::StaleAnswer,
         Fault::RoleAssigned,
         Fault::PrincipalUnknown,
