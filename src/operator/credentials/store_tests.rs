@@ -178,3 +178,53 @@ async fn a_sign_in_that_is_not_there_is_said_so() {
     assert_eq!(error.to_string(), "the Secret is missing");
     assert_eq!(server.requests(), [] as [Method; 0]);
 }
+
+fn credentials_line(store: &SecretStore) -> String {
+    let (_, text) = store.readiness.report();
+    text.lines().find_map(|line| line.strip_prefix("credentials: ")).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn readyz_tells_a_refused_sign_in_and_is_ready_all_the_same() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    let used = store.current().await.unwrap();
+    store.judged(&used, None);
+    store.stand();
+    assert_eq!(credentials_line(&store), "ok");
+    store.judged(&used, Some("the token is spent; run: kubectl csp login"));
+    assert_eq!(credentials_line(&store), "ok, but the token is spent; run: kubectl csp login");
+    store.judged(&used, None);
+    assert_eq!(credentials_line(&store), "ok");
+}
+
+#[tokio::test]
+async fn readyz_tells_when_the_refresh_token_ends_soon() {
+    let server = ApiServer::default();
+    let (store, _user) = start(&server, Some(user("u1")));
+    token(&store).await;
+    store.look_ahead().await;
+    assert_eq!(credentials_line(&store), "ok", "it has ninety days left");
+    let issued_at = Timestamp::now() - jiff::SignedDuration::from_hours(80 * 24);
+    store.memory.lock().await.tokens.as_mut().unwrap().issued_at = issued_at;
+    store.look_ahead().await;
+    let line = credentials_line(&store);
+    assert!(line.starts_with("ok, but the refresh token can be used until "), "{line}");
+    assert!(line.ends_with("run: kubectl csp login"), "{line}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_while_it_is_in_use_is_told_before_it_is_sent() {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    let key = include_str!("../../../tests/keys/application.pem");
+    let certificate = params.self_signed(&rcgen::KeyPair::from_pem(key).unwrap()).unwrap().pem();
+    let certificate = crate::remote::ClientCertificate::from_pem(certificate.as_bytes(), &key.into()).unwrap();
+    let proof = crate::remote::Proof::Certificate(Arc::new(certificate));
+    let (store, _user) = start(&ApiServer::default(), Some(SignIn { proof, ..user("u1") }));
+    let Err(CredentialError::Invalid { message }) = store.current().await else { panic!("it has expired") };
+    assert!(message.contains("of the Secret csp/user expired at 2002-01-01T00:00:00Z: put in a new one"), "{message}");
+    store.stand();
+    assert_eq!(credentials_line(&store), message);
+}

@@ -52,7 +52,7 @@ impl Challenge {
 impl SignIns {
     /// Keeps a code under a new value, which it returns.
     pub(super) fn add_code(&mut self, random: &Random, code: Code) -> String {
-        let value = format!("0.{}", random.word(2));
+        let value = format!("0.SimCode-{}", random.word(2));
         keep(&mut self.codes, Code { value: value.clone(), ..code });
         value
     }

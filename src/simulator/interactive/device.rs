@@ -85,7 +85,7 @@ fn begin(state: &mut State, request: &Request, tenant: &str, version: Version) -
     let expires_at = request.at.saturating_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX);
     let device = Device {
         user_code: user_code(&request.random),
-        secret: format!("D{}", request.random.word(2)),
+        secret: format!("D-SimDevice-{}", request.random.word(2)),
         tenant,
         resource: resource.unwrap_or_else(|| DEFAULT_RESOURCE.to_owned()),
         scope: form.get("scope").unwrap_or_default().to_owned(),
