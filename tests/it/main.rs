@@ -21,6 +21,7 @@ mod behind;
 mod budget;
 mod claims;
 mod command_line;
+mod coverage;
 mod crash;
 mod deletion;
 mod drift;

@@ -4,6 +4,7 @@ mod arm;
 mod audit;
 mod billing;
 mod carts;
+mod client_habits;
 mod client_proof;
 mod clock;
 mod control;

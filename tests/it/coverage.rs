@@ -1,0 +1,131 @@
+//! `docs/partner-center.md` maps every fact about Microsoft's services to the tests that prove it: each row names tests,
+//! and each test that is named exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PAGE: &str = "docs/partner-center.md";
+
+/// A row of one of the page's tables: its number, and the tests of its last cell.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    number: String,
+    tests: Vec<String>,
+}
+
+/// The numbered rows of `page`.
+fn rows(page: &str) -> Vec<Row> {
+    page.lines()
+        .filter_map(|line| {
+            let cells: Vec<_> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+            let number = *cells.first()?;
+            number.starts_with(|first: char| first.is_ascii_digit()).then(|| Row {
+                number: number.to_owned(),
+                tests: cells.last().map_or_else(Vec::new, |cell| quoted(cell)),
+            })
+        })
+        .collect()
+}
+
+/// What stands between backticks.
+fn quoted(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The tests in one source file, each after the module that it is in: `remote::reading::some_test`. The modules `tests`
+/// are left out of the name, since they say nothing.
+fn tests_in(module: &str, source: &str) -> BTreeSet<String> {
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    let mut found = BTreeSet::new();
+    for (index, line) in lines.iter().enumerate() {
+        if !(line.starts_with("#[test]") || line.starts_with("#[tokio::test")) {
+            continue;
+        }
+        let function = lines[index + 1..].iter().take(6).find_map(|line| {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            line.strip_prefix("fn ")?.split_once('(').map(|(name, _)| name)
+        });
+        found.extend(function.map(|name| format!("{module}::{name}")));
+    }
+    let go = lines.iter().filter_map(|line| line.strip_prefix("func Test")?.split_once('('));
+    found.extend(go.map(|(name, _)| format!("{module}::Test{name}")));
+    found
+}
+
+/// The name of the module in a file: `src/remote/tests/reading.rs` is `remote::reading`, `tests/it/drift.rs` is
+/// `it::drift`, and a Go file is named by its folder.
+fn module_of(path: &Path) -> String {
+    let is_go = path.extension().is_some_and(|extension| extension == "go");
+    let path = if is_go { path.parent().unwrap_or(path).to_owned() } else { path.with_extension("") };
+    let segments = path.iter().skip(1).map(|segment| segment.to_string_lossy().replace('-', "_"));
+    segments.filter(|segment| !["tests", "mod", "main"].contains(&segment.as_str())).collect::<Vec<_>>().join("::")
+}
+
+/// The sources below `directory`.
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "go") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every test of the project.
+fn all_tests() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for directory in ["src", "tests"] {
+        sources(&root.join(directory), &mut files);
+    }
+    files
+        .iter()
+        .flat_map(|path| tests_in(&module_of(path.strip_prefix(root).unwrap()), &fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn every_row_names_tests_that_exist() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
+    let rows = rows(&page);
+    let known = all_tests();
+    let mut wrong = Vec::new();
+    for Row { number, tests } in &rows {
+        if tests.is_empty() {
+            wrong.push(format!("{number} names no test"));
+        }
+        let missing = tests.iter().filter(|test| !known.contains(*test));
+        wrong.extend(missing.map(|test| format!("{number} names `{test}`, which does not exist")));
+    }
+    let numbers: BTreeSet<_> = rows.iter().map(|row| &row.number).collect();
+    assert!(rows.len() > 150 && numbers.len() == rows.len(), "rows are missing, or two have the same number");
+    assert!(wrong.is_empty(), "{PAGE}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn rows_and_tests_are_recognised() {
+    let page = "| # | fact | tests |\n|---|---|---|\n| 1.1 | `GET` it | `a::b`, `c::d` |\n| 1.2 | no | |\n";
+    let row = |number: &str, tests: &[&str]| Row {
+        number: number.to_owned(),
+        tests: tests.iter().map(|test| (*test).to_owned()).collect(),
+    };
+    assert_eq!(rows(page), [row("1.1", &["a::b", "c::d"]), row("1.2", &[])]);
+
+    let source = "#[test]\nfn one() {}\n    #[tokio::test(start_paused = true)]\n    async fn two() {}\nfn helper() {}";
+    assert_eq!(tests_in("m", source), ["m::one".to_owned(), "m::two".to_owned()].into());
+    assert_eq!(tests_in("m", "func TestThree(t *testing.T) {"), ["m::TestThree".to_owned()].into());
+
+    for (path, module) in [
+        ("src/remote/tests/reading.rs", "remote::reading"),
+        ("src/remote/page.rs", "remote::page"),
+        ("src/remote/tests/mod.rs", "remote"),
+        ("tests/it/drift.rs", "it::drift"),
+        ("tests/contract/main.rs", "contract"),
+        ("tests/microsoft-clients/clients_test.go", "microsoft_clients"),
+    ] {
+        assert_eq!(module_of(Path::new(path)), module);
+    }
+}
