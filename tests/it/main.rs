@@ -29,6 +29,7 @@ mod examples;
 mod login;
 mod main_path;
 mod outside;
+mod owners;
 mod ownership;
 mod references;
 mod refusals;

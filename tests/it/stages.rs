@@ -157,7 +157,9 @@ impl Exclusive {
             remove_all::<Customer>(&self.view.client).await;
             forget_lease(&self.view.client).await;
             self.view.simulator.call(Method::DELETE, "faults", None).await.unwrap();
-            self.view.simulator.set(json!({ "latencyMs": 0 })).await.unwrap();
+            let quick = json!({ "latencyMs": 0, "roleAssignmentDelayMs": 0, "principalReplicationMs": 0 });
+            self.view.simulator.set(quick).await.unwrap();
+            self.view.simulator.call(Method::PUT, "clock", Some(json!({ "offset": "0s" }))).await.unwrap();
             let agent = json!({
                 "upn": "operator@contosopartner.onmicrosoft.com", "roles": ["AdminAgent"], "mfa": true,
                 "refreshToken": "simulated-refresh-token",

@@ -130,7 +130,7 @@ impl Assignments {
         }
         if missing.reason == "OwnerMissing" && !lacking.is_empty() && self.waits_for_all(&findings) {
             return Decision::of(Verdict::no(
-                "OwnerAssigned",
+                "OwnerAssignmentPending",
                 format!(
                     "assigned Owner on Azure subscription {subscription} to {}; waiting for Azure to show it. If that takes longer than half an hour, somebody has taken it away: assign it in the Azure portal",
                     list(lacking.iter().map(|finding| finding.name))

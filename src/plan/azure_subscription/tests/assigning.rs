@@ -187,14 +187,14 @@ fn asked_all() -> OwnerHolders {
 fn an_accepted_assignment_waits_for_azure_and_is_not_made_again() {
     let accepted = lacking().assigned();
     let plan = accepted.plan();
-    assert_eq!(accepted.does(), (vec![], "OwnerAssigned".to_owned()));
+    assert_eq!(accepted.does(), (vec![], "OwnerAssignmentPending".to_owned()));
     assert!(accepted.message().contains("waiting for Azure to show it"));
     let events: Vec<_> = plan.events.iter().map(|event| (event.reason.as_str(), event.key.clone())).collect();
     assert_eq!(events, [("OwnerAssigned", format!("1/{ADA}"))]);
     assert_eq!(plan.status.owner_assignments[0].state, OwnerAssignmentState::Pending);
 
     let waiting = accepted.next_pass(1, &[]);
-    assert_eq!(waiting.does(), (vec![], "OwnerAssigned".to_owned()));
+    assert_eq!(waiting.does(), (vec![], "OwnerAssignmentPending".to_owned()));
     assert_eq!(waiting.plan().events, []);
     let visible = waiting.next_pass(1, &[ADA]);
     assert_eq!(visible.does(), (vec![], "OwnerHeld".to_owned()));

@@ -18,7 +18,7 @@ const CLUSTER: &str = "";
 
 const EXPECTED: &[Row] = &[
     ("csp-operator.dev/customers", OTHER, "", "list watch"),
-    ("csp-operator.dev/azuresubscriptions", OTHER, "", "list watch"),
+    ("csp-operator.dev/azuresubscriptions", OTHER, "", "get list watch"),
     ("csp-operator.dev/customerpurchasepermissions", OTHER, "", "get list watch patch"),
     ("csp-operator.dev/customers/status", OTHER, "", "patch"),
     ("csp-operator.dev/azuresubscriptions/status", OTHER, "", "patch"),
