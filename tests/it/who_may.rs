@@ -154,6 +154,8 @@ fn without_consent_for_graph_the_write_is_the_test_and_one_refusal_is_enough_for
 
     roles(&exclusive, &["SalesAgent"]);
     exclusive.kill_and_start(&QUICK);
+    // So slow that all are due before the first is refused.
+    run(exclusive.view.simulator.set(json!({ "latencyMs": 300 }))).unwrap();
     let scenes: Vec<_> = (0..5).map(|_| Scene::new(&exclusive.view)).collect();
     for scene in &scenes {
         // Azure would not show the owners to this user.
