@@ -155,9 +155,7 @@ pub fn plan(
         CustomerRef::Missing | CustomerRef::Malformed(_) => Wait::ForChange,
     };
     let actions = match facts.customer {
-        CustomerRef::Found(tenant)
-            if !assignees.is_empty() && needs.is_empty() && assignment::is_fresh(wish, facts, now) =>
-        {
+        CustomerRef::Found(tenant) if !assignees.is_empty() && needs.is_empty() => {
             vec![Action::AssignOwner { tenant, subscription: wish.subscription, assignees }]
         }
         _ => Vec::new(),

@@ -170,17 +170,8 @@ fn is_assignable(finding: &Finding<'_>) -> bool {
     !finding.is_guest() && !finding.is_disabled()
 }
 
-/// Whether everything that an assignment rests on was read just now.
-pub(super) fn is_fresh(wish: &SubscriptionWish, facts: &Facts, now: Timestamp) -> bool {
-    let is_user_fresh =
-        |name| facts.owners.users.get(name).is_some_and(|user| is_recent(user, now) || user.failure().is_some());
-    is_recent(&facts.profile, now)
-        && is_recent(&facts.estate, now)
-        && is_recent(&facts.owners.holders, now)
-        && owners::named_users(wish).all(is_user_fresh)
-}
-
-/// What of it must be read anew first.
+/// What an assignment rests on and was not read just now: it must be read anew first. One whose reading fails makes the
+/// verdict unknown, and nothing is assigned.
 pub(super) fn stale(tenant: TenantId, wish: &SubscriptionWish, facts: &Facts, now: Timestamp) -> BTreeSet<Need> {
     let mut needs = BTreeSet::new();
     if is_stale(&facts.profile, now) {
@@ -194,11 +185,7 @@ pub(super) fn stale(tenant: TenantId, wish: &SubscriptionWish, facts: &Facts, no
     needs
 }
 
-fn is_recent<T>(fact: &Fact<T>, now: Timestamp) -> bool {
-    fact.fresh(now, FACTS_AGE_MAX).is_some()
-}
-
 /// One whose reading has just failed is not asked for again in the same pass.
 fn is_stale<T>(fact: &Fact<T>, now: Timestamp) -> bool {
-    !is_recent(fact, now) && fact.failure().is_none()
+    fact.fresh(now, FACTS_AGE_MAX).is_none() && fact.failure().is_none()
 }
