@@ -217,7 +217,7 @@ impl Inventory {
         match result {
             Ok(is_news) => {
                 // What Azure and Graph answer says nothing of a token for Partner Center.
-                if !matches!(need, Need::Owners(..) | Need::AdminAgents) {
+                if !matches!(need, Need::Owners(..) | Need::User(..) | Need::AdminAgents) {
                     self.partner.signed_in();
                 }
                 Ok(is_news)

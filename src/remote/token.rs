@@ -9,6 +9,7 @@ use reqwest::header::DATE;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::RwLock;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::model::TenantId;
@@ -18,7 +19,7 @@ use super::entra::{self, Grant, Subject, Tenancy};
 use super::fault::Fault;
 use super::retry_after::http_date;
 use super::transport::{Body, Call, Form, Transport};
-use super::{Advice, Cause, CredentialSource, Credentials, Endpoints, Operation, Service};
+use super::{Advice, Cause, CredentialError, CredentialSource, Credentials, Endpoints, Operation, Service};
 
 /// A token is renewed this long before it expires, so that it never expires on its way.
 const RENEWAL_MARGIN: Duration = Duration::from_mins(5);
@@ -127,7 +128,20 @@ impl Tokens {
     }
 
     /// A token for `realm`; redeems the refresh token when there is none.
-    pub(super) async fn access(&self, transport: &Transport, realm: Realm) -> Result<Access, Arc<Cause>> {
+    ///
+    /// In a task of its own: whoever asks may be dropped at any moment, by the time limit of its pass for one, and with
+    /// it a refresh token would be lost that Microsoft has just handed out in exchange for one that served once.
+    pub(super) async fn access(
+        self: &Arc<Self>,
+        transport: &Arc<Transport>,
+        realm: Realm,
+    ) -> Result<Access, Arc<Cause>> {
+        let (tokens, transport) = (Arc::clone(self), Arc::clone(transport));
+        let task = tokio::spawn(async move { tokens.obtain(&transport, realm).await }.in_current_span());
+        task.await.unwrap_or_else(|died| Err(Arc::new(Cause::Credentials(CredentialError::Unavailable(died.into())))))
+    }
+
+    async fn obtain(&self, transport: &Transport, realm: Realm) -> Result<Access, Arc<Cause>> {
         let slot = self.slot(realm);
         let mut slot = slot.lock().await;
         // After the wait: the credentials may have rotated meanwhile.

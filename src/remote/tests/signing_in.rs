@@ -50,6 +50,27 @@ async fn the_new_refresh_token_is_stored_before_the_access_token_is_used() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_is_stored_although_whoever_asked_for_it_was_dropped_meanwhile() {
+    let patience = Duration::from_secs(20);
+    let patient = Limits { request_timeout: patience, write_timeout: patience, ..quick() };
+    let stage = Stage::with([], patient, Arc::new(Unfenced)).await;
+    stage.sign_ins_answer([grant(7).after(Duration::from_millis(500))]);
+    let remote = stage.remote.clone();
+    let pass = tokio::spawn(async move { remote.partner_center.customer(customer()).await });
+    while stage.sign_ins().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    pass.abort();
+    assert!(pass.await.unwrap_err().is_cancelled());
+    let stored = async {
+        while !stage.events().iter().any(|event| event == "stored secret-refresh-7") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(patience, stored).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_access_token_is_not_used_when_its_refresh_token_could_not_be_stored() {
     let stage = Stage::new([customers_page()]).await;
     *stage.secrets.broken.lock().unwrap() = true;
