@@ -142,7 +142,8 @@ pub struct RunArgs {
     pub azure_url: Url,
 
     /// Microsoft Graph's API, without the version. It is optional: with consent for it (User.Read and
-    /// GroupMember.Read.All), the operator knows whether its user is an Admin agent before it tries to write.
+    /// GroupMember.Read.All), the operator knows whether its user is an Admin agent before it tries to write. Owners
+    /// named by userPrincipalName need it (User.Read.All in the customer's tenant).
     #[arg(
         long,
         env = "CSP_GRAPH_URL",
