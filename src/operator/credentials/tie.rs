@@ -117,7 +117,7 @@ impl Tied {
         let known = match memory.as_mut() {
             Some(known) => known,
             // Before this is known, nothing is done: the objects may be another partner's.
-            None => memory.insert(Memory { partner: self.read().await.map_err(unavailable)?, tried_to_save: None }),
+            None => memory.insert(Memory { partner: self.read().await?, tried_to_save: None }),
         };
         let has_worked = *self.worked.lock().unwrap_or_else(PoisonError::into_inner) == Some(wanted);
         let is_due = known.tried_to_save.is_none_or(|tried| tried.elapsed() >= SAVE_EVERY);
@@ -134,12 +134,21 @@ impl Tied {
         Ok(known.partner)
     }
 
-    async fn read(&self) -> Result<Option<TenantId>, CallError> {
-        let found = within(REQUEST_TIMEOUT, || self.call("get"), self.api.get_opt(&self.state.1)).await?;
-        let text = found.and_then(|map| map.data).and_then(|mut data| data.remove(PARTNER_TENANT));
-        Ok(text.and_then(|text| {
-            text.trim().parse().inspect_err(|error| tracing::warn!(%error, "the remembered partner is lost")).ok()
-        }))
+    async fn read(&self) -> Result<Option<TenantId>, CredentialError> {
+        let found = within(REQUEST_TIMEOUT, || self.call("get"), self.api.get_opt(&self.state.1)).await;
+        let text =
+            found.map_err(unavailable)?.and_then(|map| map.data).and_then(|mut data| data.remove(PARTNER_TENANT));
+        // One that cannot be read is not none: else anybody's credentials would do from then on.
+        text.map(|text| text.trim().parse())
+            .transpose()
+            .map_err(|_| CredentialError::Invalid { message: self.unreadable() })
+    }
+
+    fn unreadable(&self) -> String {
+        let (namespace, name) = &self.state;
+        format!(
+            "the key {PARTNER_TENANT} of the ConfigMap {namespace}/{name} is not the id of a tenant: set it to that of the partner whose customers these are, or delete the ConfigMap and restart the operator"
+        )
     }
 
     async fn save(&self, partner: TenantId) -> Result<(), CallError> {
@@ -268,6 +277,22 @@ mod tests {
         let (tied, _) = start(&server, OTHER);
         sign_in(&tied).await;
         assert_eq!(remembered(&server).as_deref(), Some(OTHER));
+    }
+
+    #[tokio::test]
+    async fn a_remembered_partner_that_cannot_be_read_lets_nobody_through() {
+        let server = ApiServer::default();
+        let (tied, _) = start(&server, OURS);
+        sign_in(&tied).await;
+        let mut map = server.object().unwrap();
+        map["data"][PARTNER_TENANT] = json!("contoso");
+        server.set_object(Some(map.clone()));
+        let (tied, _) = start(&server, OTHER);
+        let error = tied.current().await.unwrap_err();
+        assert!(matches!(error, CredentialError::Invalid { .. }) && error.to_string().contains("csp/state"), "{error}");
+        map["data"][PARTNER_TENANT] = json!(OTHER);
+        server.set_object(Some(map));
+        tied.current().await.unwrap();
     }
 
     #[tokio::test]
