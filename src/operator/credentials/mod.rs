@@ -7,7 +7,8 @@
 //! Which token is used is decided in one place, [`tokens::choose`]: the newest wins. A token of the user's Secret that
 //! has been seen before is one that a GitOps tool has restored, and changes nothing; one that has never been seen was
 //! supplied by a person just now. The second Secret remembers the fingerprints of those that were seen. Another tenant
-//! or application begins anew, since a refresh token belongs to both.
+//! or application begins anew, since a refresh token belongs to both; what belonged to the one before is kept for the
+//! case that it was a mistake.
 //!
 //! A refresh token lives for 90 days, and each use brings a new one. Should it ever come near its end, or a client
 //! certificate, [`outlook`] says so in a metric, in an event about the operator's Secret and in `/readyz`. When a client

@@ -191,7 +191,9 @@ impl SecretStore {
         user.check(&self.user_name(), Timestamp::now()).map_err(|defect| StoreError::Invalid(defect.to_string()))?;
         let mut memory = self.loaded().await?;
         if let Choice::Adopt(adopted) = tokens::choose(&user, memory.tokens.as_ref(), Timestamp::now()) {
-            tracing::info!("using the refresh token of the user's Secret, which is new");
+            tracing::info!(
+                "the user's Secret has changed: going on with its refresh token, or the newest that came of it"
+            );
             memory.tokens = Some(adopted);
             memory.unsaved = true;
             memory.generation += 1;

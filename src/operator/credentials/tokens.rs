@@ -62,6 +62,9 @@ pub(super) struct Tokens {
     pub(super) issued_at: Timestamp,
     /// The tokens of the user's Secret that have been seen, and since when.
     pub(super) seeds: BTreeMap<Fingerprint, Timestamp>,
+    /// Those of the tenant and application before, which itself has none before it. Somebody may have put the wrong
+    /// credentials into the user's Secret, and puts the right ones back: their first token may long be spent.
+    pub(super) former: Option<Box<Tokens>>,
 }
 
 /// Which token goes on.
@@ -69,7 +72,7 @@ pub(super) struct Tokens {
 pub(super) enum Choice {
     /// The one we have.
     Keep,
-    /// The user's, which is new.
+    /// The user's, which is new, or the newest of the application that the user's Secret has gone back to.
     Adopt(Tokens),
 }
 
@@ -77,9 +80,17 @@ pub(super) enum Choice {
 pub(super) fn choose(user: &SignIn, ours: Option<&Tokens>, now: Timestamp) -> Choice {
     let owner = (user.partner_tenant, user.client_id.clone());
     let seed = Fingerprint::of(&user.refresh_token);
-    let same_owner = ours.filter(|tokens| tokens.owner == owner);
-    if same_owner.is_some_and(|tokens| tokens.seeds.contains_key(&seed)) {
-        return Choice::Keep;
+    let (same_owner, former) = match ours {
+        Some(tokens) if tokens.owner == owner => (Some(tokens), tokens.former.clone()),
+        Some(tokens) => {
+            let others = Tokens { former: None, ..tokens.clone() };
+            (tokens.former.as_deref().filter(|former| former.owner == owner), Some(Box::new(others)))
+        }
+        None => (None, None),
+    };
+    if let Some(tokens) = same_owner.filter(|tokens| tokens.seeds.contains_key(&seed)) {
+        let is_in_use = ours.is_some_and(|ours| ours.owner == owner);
+        return if is_in_use { Choice::Keep } else { Choice::Adopt(Tokens { former, ..tokens.clone() }) };
     }
     let mut seeds = same_owner.map(|tokens| tokens.seeds.clone()).unwrap_or_default();
     while seeds.len() >= SEEDS_MAX {
@@ -88,7 +99,7 @@ pub(super) fn choose(user: &SignIn, ours: Option<&Tokens>, now: Timestamp) -> Ch
     }
     seeds.insert(seed, now);
     let issued_at = same_owner.map_or(now, |tokens| after(tokens.issued_at, now));
-    Choice::Adopt(Tokens { owner, refresh_token: user.refresh_token.clone(), issued_at, seeds })
+    Choice::Adopt(Tokens { owner, refresh_token: user.refresh_token.clone(), issued_at, seeds, former })
 }
 
 impl Tokens {
@@ -102,8 +113,9 @@ impl Tokens {
         let Some(mut theirs) = theirs.filter(|theirs| theirs.owner == self.owner) else { return self };
         let mut seeds = self.seeds.clone();
         seeds.append(&mut theirs.seeds);
+        let former = self.former.clone().or_else(|| theirs.former.take());
         let newer = if theirs.issued_at > self.issued_at { theirs } else { self };
-        Self { seeds, ..newer }
+        Self { seeds, former, ..newer }
     }
 }
 
@@ -119,6 +131,41 @@ const ISSUED_AT: &str = "issuedAt";
 /// For people: nothing reads it.
 const EXPIRES_AT: &str = "expiresAt";
 const SEEDS: &str = "seeds";
+const FORMER: &str = "former";
+
+/// [`Tokens::former`] as the Secret has it. Not `Debug`: it holds a token.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Former {
+    partner_tenant_id: String,
+    client_id: String,
+    refresh_token: String,
+    issued_at: Timestamp,
+    seeds: BTreeMap<Fingerprint, Timestamp>,
+}
+
+impl Former {
+    fn of(tokens: &Tokens) -> Self {
+        Self {
+            partner_tenant_id: tokens.owner.0.to_string(),
+            client_id: tokens.owner.1.clone(),
+            refresh_token: tokens.refresh_token.expose_secret().to_owned(),
+            issued_at: tokens.issued_at,
+            seeds: tokens.seeds.clone(),
+        }
+    }
+
+    fn read(text: &str) -> Option<Tokens> {
+        let former: Self = serde_json::from_str(text).ok()?;
+        Some(Tokens {
+            owner: (former.partner_tenant_id.parse().ok()?, former.client_id),
+            refresh_token: former.refresh_token.into(),
+            issued_at: former.issued_at,
+            seeds: former.seeds,
+            former: None,
+        })
+    }
+}
 
 /// The key of the operator's Secret that cannot be read. Nobody but the operator should write there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,11 +184,17 @@ pub(super) fn decode(secret: &Secret) -> Result<Option<Tokens>, Unreadable> {
     if refresh_token.is_empty() {
         return Err(Unreadable(REFRESH_TOKEN));
     }
+    let former = if data.contains_key(FORMER) {
+        Some(Box::new(Former::read(text(FORMER)?).ok_or(Unreadable(FORMER))?))
+    } else {
+        None
+    };
     Ok(Some(Tokens {
         owner: (tenant, text(CLIENT)?.to_owned()),
         refresh_token: refresh_token.into(),
         issued_at: text(ISSUED_AT)?.parse().map_err(|_| Unreadable(ISSUED_AT))?,
         seeds: serde_json::from_str(text(SEEDS)?).map_err(|_| Unreadable(SEEDS))?,
+        former,
     }))
 }
 
@@ -149,7 +202,8 @@ pub(super) fn decode(secret: &Secret) -> Result<Option<Tokens>, Unreadable> {
 pub(super) fn encode(name: &str, version: Option<&str>, tokens: &Tokens) -> Result<Secret, serde_json::Error> {
     let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
     let seeds = serde_json::to_string(&tokens.seeds)?;
-    let data = [
+    let former = tokens.former.as_deref().map(|former| serde_json::to_string(&Former::of(former))).transpose()?;
+    let mut data = vec![
         (TENANT, bytes(&tokens.owner.0.to_string())),
         (CLIENT, bytes(&tokens.owner.1)),
         (REFRESH_TOKEN, bytes(tokens.refresh_token.expose_secret())),
@@ -157,6 +211,7 @@ pub(super) fn encode(name: &str, version: Option<&str>, tokens: &Tokens) -> Resu
         (EXPIRES_AT, bytes(&outlook::refresh_token_ends(tokens.issued_at).to_string())),
         (SEEDS, bytes(&seeds)),
     ];
+    data.extend(former.map(|former| (FORMER, bytes(&former))));
     let labels = [("app.kubernetes.io/managed-by".to_owned(), "csp-operator".to_owned())];
     Ok(Secret {
         metadata: ObjectMeta {
@@ -243,6 +298,23 @@ mod tests {
     }
 
     #[test]
+    fn credentials_that_are_put_back_after_a_mistake_go_on_with_their_newest_token() {
+        check(&[
+            (User("app", "u1"), "u1"),
+            (Rotated("r1"), "r1"),
+            (User("other", "x1"), "x1"),
+            (User("app", "u1"), "r1"),
+            (Rotated("r2"), "r2"),
+            (User("other", "x1"), "x1"),
+            (Rotated("x2"), "x2"),
+            (User("app", "u1"), "r2"),
+            (User("other", "x1"), "x2"),
+            (User("app", "u2"), "u2"),
+            (User("app", "u1"), "u2"),
+        ]);
+    }
+
+    #[test]
     fn the_seen_tokens_are_bounded_and_the_oldest_go_first() {
         let mut tokens = None;
         for second in 0..100 {
@@ -284,7 +356,8 @@ mod tests {
 
     #[test]
     fn the_secret_holds_everything_and_shows_nothing() {
-        let before = tokens("hush", 7, "u1");
+        let former = Tokens { owner: (user("", "").partner_tenant, "other".to_owned()), ..tokens("hush-too", 3, "u0") };
+        let before = Tokens { former: Some(Box::new(former)), ..tokens("hush", 7, "u1") };
         let secret = encode("name", Some("42"), &before).unwrap();
         assert_eq!(secret.metadata.resource_version.as_deref(), Some("42"));
         let shown = secret.data.as_ref().and_then(|data| data.get("expiresAt")).unwrap();
@@ -293,12 +366,15 @@ mod tests {
         assert_eq!((&after.owner, after.issued_at, &after.seeds), (&before.owner, before.issued_at, &before.seeds));
         assert_eq!(after.refresh_token.expose_secret(), "hush");
         assert!(!format!("{after:?}").contains("hush"));
+        let (before, after) = (before.former.unwrap(), after.former.unwrap());
+        assert_eq!((&after.owner, after.issued_at, &after.seeds), (&before.owner, before.issued_at, &before.seeds));
+        assert_eq!(after.refresh_token.expose_secret(), "hush-too");
     }
 
     #[test]
     fn a_secret_that_somebody_wrote_into_is_refused() {
         assert!(decode(&Secret::default()).unwrap().is_none());
-        for key in [TENANT, CLIENT, ISSUED_AT, SEEDS] {
+        for key in [TENANT, CLIENT, ISSUED_AT, SEEDS, FORMER] {
             let mut secret = encode("name", None, &tokens("hush", 7, "u1")).unwrap();
             secret.data.as_mut().unwrap().insert(key.to_owned(), ByteString(vec![0xff]));
             assert_eq!(decode(&secret).unwrap_err(), Unreadable(key));
