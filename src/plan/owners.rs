@@ -11,12 +11,14 @@ use super::prerequisites::{SubscriptionWish, list};
 use crate::api::{OwnerPath, OwnerResult, OwnerRole, OwnerState};
 use crate::model::{
     Assignment, AssignmentScope, DirectoryUser, Fact, Holding, Ignorance, ObjectId, OwnerHolders, OwnerName,
-    PrincipalKind, SubscriptionId, TenantId, UserPrincipalName,
+    PrincipalKind, TenantId, UserPrincipalName,
 };
 
 /// What nobody can see from here, whichever way Owner is said to be missing.
 const NOT_SEEN: &str = "not visible here, and not counted: roles that Privileged Identity Management makes somebody only \
                         eligible for, and delegations of Azure Lighthouse";
+/// What else helps than the Azure portal, where `Verify` found somebody without Owner who could be assigned it.
+const LET_ASSIGN: &str = "set ownerRole: Assign, which needs an operator started with --allow-owner-assignment";
 
 /// What is known of the owners of one subscription.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,6 +170,11 @@ impl Finding<'_> {
         warnings
     }
 
+    /// Owner is given to nobody who could not use it: it would only be a way in for somebody else.
+    pub(super) fn is_assignable(&self) -> bool {
+        self.standing == Standing::Missing && !self.is_guest() && !self.is_disabled()
+    }
+
     pub(super) fn is_guest(&self) -> bool {
         self.user.is_some_and(|user| user.is_guest)
     }
@@ -238,7 +245,7 @@ pub fn owners(wish: &SubscriptionWish, is_verified: bool, facts: &OwnerFacts) ->
     }
     if wish.owners.is_empty() {
         let verdict = match &facts.holders {
-            Fact::Known { value, .. } => judge_anybody(wish.subscription, value),
+            Fact::Known { value, .. } => judge_anybody(wish, value),
             Fact::Unknown { why } => {
                 let Verdict { message, .. } = Verdict::ignorance(why, "who holds Owner");
                 Verdict::unknown("OwnerUnknown", message)
@@ -247,17 +254,22 @@ pub fn owners(wish: &SubscriptionWish, is_verified: bool, facts: &OwnerFacts) ->
         return (verdict, Vec::new());
     }
     let findings = find(wish, facts);
-    (judge(wish.subscription, &findings), findings.iter().map(Finding::result).collect())
+    (judge(wish, &findings), findings.iter().map(Finding::result).collect())
 }
 
 /// Nobody is named: anybody of the customer's will do.
-fn judge_anybody(subscription: SubscriptionId, holders: &OwnerHolders) -> Verdict {
+fn judge_anybody(wish: &SubscriptionWish, holders: &OwnerHolders) -> Verdict {
+    let subscription = wish.subscription;
     let count = holders.assigned.len();
     if count == 0 {
+        let or_assign = match wish.owner_role {
+            OwnerRole::Verify => format!(", or name in spec.owners who is to hold it and {LET_ASSIGN}"),
+            OwnerRole::Assign | OwnerRole::Skip | OwnerRole::Unknown => String::new(),
+        };
         return Verdict::no(
             "OwnerMissing",
             format!(
-                "no user or group of the customer holds Owner on Azure subscription {subscription}; assign it in the Azure portal (the partner's own AdminAgents do not count; {NOT_SEEN})"
+                "no user or group of the customer holds Owner on Azure subscription {subscription}; assign it in the Azure portal{or_assign} (the partner's own AdminAgents do not count; {NOT_SEEN})"
             ),
         );
     }
@@ -278,7 +290,8 @@ fn judge_anybody(subscription: SubscriptionId, holders: &OwnerHolders) -> Verdic
 }
 
 /// The first of these that there is decides: somebody who is not there, who lacks Owner, of whom it is not known.
-fn judge(subscription: SubscriptionId, findings: &[Finding<'_>]) -> Verdict {
+fn judge(wish: &SubscriptionWish, findings: &[Finding<'_>]) -> Verdict {
+    let subscription = wish.subscription;
     let named = |is_so: fn(&Standing<'_>) -> bool| -> Vec<&OwnerName> {
         findings.iter().filter(|finding| is_so(&finding.standing)).map(|finding| finding.name).collect()
     };
@@ -297,8 +310,9 @@ fn judge(subscription: SubscriptionId, findings: &[Finding<'_>]) -> Verdict {
         return Verdict::no(
             "OwnerMissing",
             format!(
-                "without Owner on Azure subscription {subscription}: {}; assign it in the Azure portal, or correct spec.owners{} ({NOT_SEEN})",
-                list(missing),
+                "without Owner on Azure subscription {subscription}: {}; assign it in the Azure portal, or correct spec.owners{}{} ({NOT_SEEN})",
+                list(&missing),
+                or_assign(wish.owner_role, missing.len(), findings),
                 remarks(findings)
             ),
         );
@@ -326,6 +340,18 @@ fn judge(subscription: SubscriptionId, findings: &[Finding<'_>]) -> Verdict {
         );
     }
     Verdict::unknown("OwnerUnknown", "who holds Owner has not been read yet")
+}
+
+/// That the operator could do it, to be put behind what else helps: said only where it is not told to already, and to whom
+/// it would assign Owner if not to all of the `missing`.
+fn or_assign(role: OwnerRole, missing: usize, findings: &[Finding<'_>]) -> String {
+    let assignable: Vec<_> =
+        findings.iter().filter(|finding| finding.is_assignable()).map(|finding| finding.name).collect();
+    match (role, assignable.len()) {
+        (OwnerRole::Assign | OwnerRole::Skip | OwnerRole::Unknown, _) | (OwnerRole::Verify, 0) => String::new(),
+        (OwnerRole::Verify, count) if count == missing => format!(", or {LET_ASSIGN}"),
+        (OwnerRole::Verify, _) => format!(", or, for {}, {LET_ASSIGN}", list(assignable)),
+    }
 }
 
 /// The warnings of all, each with the name it is about, to be put behind a sentence.

@@ -97,7 +97,7 @@ impl Assignments {
         let findings = owners::find(wish, &facts.owners);
         let lacking: Vec<_> = findings.iter().filter(|finding| finding.standing == Standing::Missing).collect();
         let due: Vec<_> =
-            lacking.iter().filter(|finding| is_assignable(finding) && self.state_of(finding).is_none()).collect();
+            lacking.iter().filter(|finding| finding.is_assignable() && self.state_of(finding).is_none()).collect();
         let subscription = wish.subscription;
         if !due.is_empty() && !facts.is_deleting {
             let names = list(due.iter().map(|finding| finding.name));
@@ -154,7 +154,7 @@ impl Assignments {
     fn hints(&self, lacking: &[&Finding<'_>]) -> String {
         let hint = |finding: &&Finding<'_>| {
             let name = finding.name;
-            if !is_assignable(finding) {
+            if !finding.is_assignable() {
                 return Some(format!("; {name} is a guest or disabled, and is not assigned Owner"));
             }
             (self.state_of(finding)? == OwnerAssignmentState::Visible).then(|| {
@@ -163,11 +163,6 @@ impl Assignments {
         };
         lacking.iter().filter_map(hint).collect()
     }
-}
-
-/// Owner is given to nobody who could not use it: it would only be a way in for somebody else.
-fn is_assignable(finding: &Finding<'_>) -> bool {
-    !finding.is_guest() && !finding.is_disabled()
 }
 
 /// What an assignment rests on and was not read just now: it must be read anew first. One whose reading fails makes the

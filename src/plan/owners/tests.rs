@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
 use super::*;
+use crate::model::SubscriptionId;
 use crate::plan::conditions::Truth;
 
 const AZURE: &str = "a0000000-0000-4000-8000-000000000001";
@@ -204,6 +205,26 @@ fn whoever_misses_owner_learns_what_cannot_be_seen() {
 }
 
 #[test]
+fn that_the_operator_could_assign_owner_is_told_where_that_would_help() {
+    let flag = "set ownerRole: Assign, which needs an operator started with --allow-owner-assignment";
+    let check = |case: Case, hint: &str| {
+        let message = case.judged().0.message;
+        assert_eq!(message.contains(flag), !hint.is_empty(), "{message}");
+        assert!(message.contains(hint), "{message}");
+    };
+    let guest = || user(true, None);
+    check(Case::of(&[]), "portal, or name in spec.owners who is to hold it and set");
+    check(Case::of(&[ADA, BOB]), "correct spec.owners, or set");
+    check(Case::of(&[ADA_NAME, BOB]).user(ADA_NAME, guest()), &format!("correct spec.owners, or, for {BOB}, set"));
+    check(Case::of(&[ADA_NAME]).user(ADA_NAME, guest()), "");
+    check(Case::of(&[ADA_NAME]).user(ADA_NAME, user(false, Some(false))), "");
+    check(Case::of(&[GROUP]).holding(assignment(GROUP, PrincipalKind::ForeignGroup)), "");
+    for owners in [&[][..], &[ADA]] {
+        check(Case { role: OwnerRole::Assign, ..Case::of(owners) }, "");
+    }
+}
+
+#[test]
 fn an_unreadable_list_is_unknown_and_says_why() {
     for named in [&[][..], &[ADA]] {
         let mut case = Case::of(named);
@@ -228,7 +249,11 @@ fn assigning_does_not_change_what_counts() {
     for owners in [&[][..], &[ADA], &[ADA, BOB]] {
         let verify = Case::of(owners).holding(assignment(ADA, PrincipalKind::User));
         let assign = Case { role: OwnerRole::Assign, ..Case::of(owners) }.holding(assignment(ADA, PrincipalKind::User));
-        assert_eq!(verify.judged(), assign.judged());
+        let counted = |case: &Case| {
+            let (verdict, results) = case.judged();
+            (verdict.truth, verdict.reason, results)
+        };
+        assert_eq!(counted(&verify), counted(&assign));
     }
 }
 
