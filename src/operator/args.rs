@@ -158,8 +158,10 @@ pub struct RunArgs {
     #[arg(long, env = "CSP_FEDERATED_TOKEN_FILE", value_name = "FILE", help_heading = "Microsoft")]
     pub federated_token_file: Option<PathBuf>,
 
-    /// Read customers, subscriptions and the activity log in the name of the application, without a user. The
-    /// application then needs rights of its own in Partner Center. Everything else is always done as the user.
+    /// Read customers, subscriptions and the activity log in the name of the application alone. For that it must be
+    /// registered in Partner Center as a web app: Account settings > App management; the consent to user_impersonation
+    /// does not give that right. This does not replace the user's sign-in: purchase permissions, and all else, are read
+    /// and changed only as the user, so the Secret needs the refreshToken all the same.
     #[arg(long, env = "CSP_APP_ONLY_READS", help_heading = "Microsoft")]
     pub app_only_reads: bool,
 

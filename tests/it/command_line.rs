@@ -46,6 +46,12 @@ fn help_of_run_explains_every_option_and_its_variable() {
         words.contains("Keys: partnerTenantId, clientId, refreshToken, and clientSecret or else tls.crt"),
         "{help}"
     );
+    for sentence in [
+        "registered in Partner Center as a web app: Account settings > App management",
+        "does not replace the user's sign-in",
+    ] {
+        assert!(words.contains(sentence), "{sentence}: {help}");
+    }
     let long: Vec<_> = help.lines().filter(|line| line.chars().count() > 110).collect();
     assert!(long.is_empty(), "too wide for a terminal: {long:#?}");
 }
