@@ -1,7 +1,8 @@
-//! Every manifest in `examples/` can be applied as it is.
+//! Every manifest in `examples/` can be applied as it is, and the installation's settings reach the operator.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -24,9 +25,13 @@ fn yaml_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn documents(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
-    serde_yaml::Deserializer::from_str(&text)
-        .map(|document| Value::deserialize(document).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+    parsed(&fs::read_to_string(path).unwrap(), &path.display().to_string())
+}
+
+/// The documents in this text from `origin`.
+fn parsed(text: &str, origin: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(text)
+        .map(|document| Value::deserialize(document).unwrap_or_else(|error| panic!("{origin}: {error}")))
         .filter(|document| !document.is_null())
         .collect()
 }
@@ -54,4 +59,38 @@ fn every_example_is_accepted_by_the_api_server() {
         let said = said.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(said.lines().count(), documents.len(), "{}: {said}", path.display());
     }
+}
+
+#[test]
+fn settings_of_the_example_installation_are_added_to_those_of_the_base() {
+    let (stage, _) = shared();
+    let deployment = |directory: &str| {
+        let path = stage::root().join(directory).display().to_string();
+        let built = stage.kubectl(&["kustomize", &path]).unwrap();
+        stage.cluster.kubectl_with_input(&["apply", "--dry-run=server", "--filename=-"], &built).unwrap();
+        let deployment = parsed(&built, directory).into_iter().find(|document| document["kind"] == "Deployment");
+        deployment.unwrap()["spec"]["template"]["spec"]["containers"][0].take()
+    };
+    let (base, mut own) = (deployment("manifests/base"), deployment("examples/install"));
+    assert_ne!(own["image"], base["image"]);
+    let env = own["env"].take();
+    for one in base["env"].as_array().unwrap() {
+        assert!(env.as_array().unwrap().contains(one), "{one} is lost: {env}");
+    }
+    assert_eq!(own["args"], base["args"]);
+    let operator = |arguments: &[&str]| {
+        let mut operator = Command::new(env!("CARGO_BIN_EXE_csp-operator"));
+        operator.env_clear().args(arguments);
+        operator
+    };
+    let help = String::from_utf8(operator(&["run", "--help"]).output().unwrap().stdout).unwrap();
+    // As the container starts it, but for what makes it end once the variables have been read.
+    let mut started = operator(&["run", "--ca-file", "/nonexistent"]);
+    for one in env.as_array().unwrap() {
+        let (name, value) = (one["name"].as_str().unwrap(), one["value"].as_str().unwrap());
+        assert!(help.contains(&format!("[env: {name}=")), "no setting is called {name}");
+        started.env(name, value);
+    }
+    let said = String::from_utf8(started.output().unwrap().stderr).unwrap();
+    assert!(said.contains("--ca-file /nonexistent cannot be read"), "the values are not understood: {said}");
 }
