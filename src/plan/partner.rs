@@ -5,9 +5,13 @@
 //! is about to be decided; whoever has nothing to grant does not care. Where nothing can be said, the write itself is
 //! the test, since a refused write changes nothing.
 
+mod writes;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use writes::Writes;
 
 use super::Need;
 use super::conditions::Verdict;
@@ -36,8 +40,10 @@ pub struct PartnerFacts {
     pub accepted_at: Option<Timestamp>,
     /// The sign-in was refused, and none has worked since.
     pub sign_in_refused: Option<Refused>,
-    /// A write was refused, and none has been accepted since.
+    /// A grant was refused in a way that is the partner's, and no write has been accepted since; see [`Writes`].
     pub write_refused: Option<Refused>,
+    /// A reading was refused to the partner as a whole, and the same has not been answered since.
+    pub read_refused: Option<Refused>,
     /// This machine's clock is wrong, and with it the age of every fact.
     pub is_clock_off: bool,
 }
@@ -80,6 +86,7 @@ impl PartnerFacts {
         accepted_at: None,
         sign_in_refused: None,
         write_refused: None,
+        read_refused: None,
         is_clock_off: false,
     };
 
@@ -100,8 +107,10 @@ impl PartnerFacts {
             // Also where something was refused: this says why.
             return PartnerAuthorization::Denied { denial: reseller(), until: after(*at, RESELLER_AGE_MAX) };
         }
-        if let Some(refused) = still_counts(self.write_refused.as_ref(), now) {
-            return denied(refused);
+        for refused in [&self.write_refused, &self.read_refused] {
+            if let Some(refused) = still_counts(refused.as_ref(), now) {
+                return denied(refused);
+            }
         }
         match (&self.is_admin_agent, self.accepted_at) {
             // The role may have been taken away since; what was asked earlier says less than the write.
@@ -120,7 +129,7 @@ impl PartnerFacts {
     /// What to ask before a grant. `is_asked_anew`: a person wants everything read that is not from this very pass.
     pub(super) fn needs(&self, now: Timestamp, is_asked_anew: bool) -> BTreeSet<Need> {
         let is_accepted_lately = self.accepted_at.is_some_and(|at| now < after(at, ROLES_ARRIVE_WITHIN));
-        let is_refused = [&self.sign_in_refused, &self.write_refused]
+        let is_refused = [&self.sign_in_refused, &self.write_refused, &self.read_refused]
             .into_iter()
             .any(|refused| still_counts(refused.as_ref(), now).is_some());
         if is_refused || self.is_clock_off || is_accepted_lately {
@@ -146,8 +155,10 @@ impl PartnerFacts {
     /// What to ask to tell people why everything is refused: an indirect reseller gets nothing from Partner Center, and
     /// no refusal says that this is why.
     pub(super) fn needs_to_explain(&self, now: Timestamp, is_asked_anew: bool) -> Option<Need> {
-        let is_puzzling =
-            still_counts(self.write_refused.as_ref(), now).is_some_and(|it| it.denial.reason == "ProgramNotActive");
+        let is_puzzling = [&self.write_refused, &self.read_refused]
+            .into_iter()
+            .filter_map(|refused| still_counts(refused.as_ref(), now))
+            .any(|refused| refused.denial.reason == "ProgramNotActive");
         (is_puzzling && self.is_kind_due(now, is_asked_anew)).then_some(Need::PartnerKind)
     }
 

@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 
 use super::context::Context;
 use super::error::Error;
+use super::inventory::FailedReading;
 use super::objects::Objects;
 use super::patches::{self, apply_status};
 use super::slots::Slots;
@@ -96,6 +97,8 @@ pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) attempt: Attempt,
     /// To whom Owner was assigned in this pass.
     pub(super) assigned: BTreeSet<ObjectId>,
+    /// Whether a service has accepted a write in this pass: then there is something to tell of, whatever comes next.
+    pub(super) has_acted: bool,
     /// Whether the API server has taken a patch in this pass that was bound to the object as it was planned with.
     pub(super) is_confirmed: bool,
 }
@@ -190,20 +193,26 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
         failures: BTreeMap::new(),
         attempt: Attempt::None,
         assigned: BTreeSet::new(),
+        has_acted: false,
         is_confirmed: false,
     };
     let mut before = start.clone();
     let mut events = Vec::new();
     let mut tried = BTreeSet::new();
     let mut first_error = None;
+    let mut pause = None;
 
     for _ in 0..ROUNDS_MAX {
         let plan = K::plan(&pass, &before)?;
         let untried: Vec<_> = plan.needs.difference(&tried).cloned().collect();
         if !untried.is_empty() {
-            pass.read(&untried, K::handled_request(&start), &mut first_error).await?;
+            pass.read(&untried, K::handled_request(&start), &mut first_error, &mut pause).await;
             tried.extend(untried);
             continue;
+        }
+        if let Some(wait) = pause.filter(|_| plan.actions.is_empty() && !pass.has_acted) {
+            // What cannot be known for a moment is not told of.
+            return Err(Error::Deferred(wait));
         }
         events.extend(plan.events);
         if has_drifted::<K>(&plan.status) && !has_drifted::<K>(&before) {
@@ -212,7 +221,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
         before = plan.status;
         if plan.actions.is_empty() {
             pass.report(&start, &before, events).await?;
-            return finish(first_error, plan.next, pass.now);
+            return finish(first_error.or(pause.map(Error::Deferred)), plan.next, pass.now);
         }
         for action in &plan.actions {
             match K::execute(&mut pass, action).await {
@@ -225,13 +234,22 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
                     pass.publish(&events).await;
                     return finish(first_error, Wait::ForChange, pass.now);
                 }
-                Err(Error::Remote(error)) if is_worth_no_word(&error) => return Err(deferred(&error)),
+                Err(Error::Remote(error)) if !pass.has_acted && is_worth_no_word(&error) => {
+                    return Err(Error::Deferred(error.is_paused_for().unwrap_or_default()));
+                }
                 Err(error @ Error::Remote(_)) => {
                     // What follows is shown, not tried: the next pass will see the truth.
                     first_error.get_or_insert(error);
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if pass.has_acted {
+                        let plan = K::plan(&pass, &before)?;
+                        events.extend(plan.events);
+                        pass.report(&start, &plan.status, events).await?;
+                    }
+                    return Err(error);
+                }
             }
         }
     }
@@ -242,10 +260,6 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
 fn is_worth_no_word(error: &crate::remote::Error) -> bool {
     const SOON: Duration = Duration::from_mins(2);
     error.is_paused_for().is_some_and(|wait| wait <= SOON)
-}
-
-fn deferred(error: &crate::remote::Error) -> Error {
-    Error::Deferred(error.is_paused_for().unwrap_or_default())
 }
 
 fn has_drifted<K: Kind>(status: &K::Status) -> bool {
@@ -267,13 +281,15 @@ fn finish(first_error: Option<Error>, next: Wait, now: Timestamp) -> Result<Requ
 }
 
 impl<K: Kind> Pass<'_, K> {
-    /// Reads facts side by side.
+    /// Reads facts side by side. A pause that is soon over is noted in `pause`: what needs none of these facts, such as a
+    /// revoke, does not wait for it.
     async fn read(
         &mut self,
         needs: &[Need],
         handled_request: Option<&str>,
         first_error: &mut Option<Error>,
-    ) -> Result<(), Error> {
+        pause: &mut Option<Duration>,
+    ) {
         // Who asks for a new look does not want what somebody else has just read.
         let is_strict = self.asks_anew(handled_request);
         let (context, remote) = (self.context, &self.remote);
@@ -282,15 +298,16 @@ impl<K: Kind> Pass<'_, K> {
             match result {
                 Ok(true) => context.wake_those_who_show(need),
                 Ok(false) => {}
-                // What has been read is known to the next pass.
-                Err(failed) if is_worth_no_word(&failed.error) => return Err(deferred(&failed.error)),
-                Err(failed) => {
-                    self.failures.insert(need.clone(), failed.why);
-                    first_error.get_or_insert(Error::Remote(failed.error));
+                Err(FailedReading { why, error }) => {
+                    self.failures.insert(need.clone(), why);
+                    if is_worth_no_word(&error) {
+                        *pause = error.is_paused_for().max(*pause);
+                    } else {
+                        first_error.get_or_insert(Error::Remote(error));
+                    }
                 }
             }
         }
-        Ok(())
     }
 
     /// What this pass is about: how urgent it is, and how long it has waited.

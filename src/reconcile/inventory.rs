@@ -151,11 +151,6 @@ impl Inventory {
         self.facts().past.others_wrote(customer, at);
     }
 
-    /// Notes that a write has failed.
-    pub(super) fn write_failed(&self, error: &RemoteError, at: Timestamp) {
-        self.partner.failed(error, at);
-    }
-
     /// Forgets everything: the sign-in has been changed, and it may be another partner's.
     pub(super) fn sign_in_changed(&self) {
         self.partner.sign_in_changed();
@@ -207,7 +202,7 @@ impl Inventory {
                 let asked = self.partner.ask(remote, need, at).await;
                 if let Err(error) = &asked {
                     // Nobody is held up by that: then the write itself is the test.
-                    self.partner.failed(error, at);
+                    self.partner.read_failed(Some(need), error, at);
                     tracing::info!(category = error.category(), "{}", error.message());
                     return Ok(false);
                 }
@@ -216,14 +211,19 @@ impl Inventory {
         };
         match result {
             Ok(is_news) => {
-                // What Azure and Graph answer says nothing of a token for Partner Center.
-                if !matches!(need, Need::Owners(..) | Need::User(..) | Need::AdminAgents) {
-                    self.partner.signed_in();
+                let is_the_users = match need {
+                    Need::Policy(_) | Need::PartnerKind => true,
+                    Need::Customer(_) | Need::Estate(_) => !remote.partner_center.reads_as_application(),
+                    // What Azure and Graph answer says nothing of a token for Partner Center.
+                    Need::Owners(..) | Need::User(..) | Need::AdminAgents => false,
+                };
+                if is_the_users {
+                    self.partner.read(Some(need));
                 }
                 Ok(is_news)
             }
             Err(error) => {
-                self.partner.failed(&error, at);
+                self.partner.read_failed(Some(need), &error, at);
                 let last_read = self.read_at(need);
                 let why = Ignorance::Failed { reason: error.reason(), message: error.message(), last_read };
                 Err(FailedReading { why, error })

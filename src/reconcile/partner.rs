@@ -1,5 +1,7 @@
 //! What this process knows of the partner as a whole: answers to what was asked, and what has come of sign-ins and writes.
 
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::inventory::Reading;
-use crate::model::{Denial, Fact, Group, Ignorance, PartnerKind};
+use crate::model::{Denial, Fact, Group, Ignorance, PartnerKind, TenantId};
 use crate::plan::Need;
-use crate::plan::partner::{PartnerFacts, Refused};
+use crate::plan::partner::{PartnerFacts, Refused, Writes};
 use crate::remote::{Error as RemoteError, Remote};
 
 /// Members of this group of the partner's tenant are its Admin agents. Microsoft makes it, and its name is fixed.
@@ -43,12 +45,16 @@ pub(super) struct Trial<'a> {
 struct State {
     kind: Option<Reading<Answer<PartnerKind>>>,
     is_admin_agent: Option<Reading<Answer<bool>>>,
-    accepted_at: Option<Timestamp>,
+    writes: Writes,
     sign_in_refused: Option<Refused>,
-    write_refused: Option<Refused>,
+    /// What was asked for when a reading was refused to the partner as a whole.
+    reads_refused: HashMap<Question, Refused>,
     /// Since when it is this sign-in; what was asked before is of no use.
     since: Option<Timestamp>,
 }
+
+/// What is asked for, whomever it is about; the activity log is no fact of a plan.
+type Question = Option<Discriminant<Need>>;
 
 /// Or the reason and the message of the failure.
 type Answer<T> = Result<T, (&'static str, String)>;
@@ -104,35 +110,56 @@ impl Partner {
         }
     }
 
-    /// Notes what an error says of the partner as a whole, if it does.
-    pub(super) fn failed(&self, error: &RemoteError, at: Timestamp) {
+    /// Notes what a failure to read `need`, or the activity log, says of the partner as a whole, if it does.
+    pub(super) fn read_failed(&self, need: Option<&Need>, error: &RemoteError, at: Timestamp) {
         let Some(denial) = error.denial() else { return };
+        let refused = Refused { denial, at };
         self.change(|state| {
-            let refused = Some(Refused { denial, at });
             state.put(at, |state| {
-                if refused.as_ref().is_some_and(|refused| OF_THE_SIGN_IN.contains(&refused.denial.reason)) {
-                    state.sign_in_refused = refused;
+                if is_of_the_sign_in(&refused.denial) {
+                    state.sign_in_refused = Some(refused);
                 } else {
-                    state.write_refused = refused;
+                    state.reads_refused.insert(need.map(discriminant), refused);
                 }
             });
         });
     }
 
-    /// A sign-in that works refutes that it could not.
-    pub(super) fn signed_in(&self) {
-        if self.state().sign_in_refused.is_some() {
-            self.change(|state| state.sign_in_refused = None);
+    /// Notes that `need`, or the activity log, was read in the user's name: the sign-in works, and may do that.
+    pub(super) fn read(&self, need: Option<&Need>) {
+        let question = need.map(discriminant);
+        let state = self.state();
+        let is_news = state.sign_in_refused.is_some() || state.reads_refused.contains_key(&question);
+        drop(state);
+        if is_news {
+            self.change(|state| {
+                state.sign_in_refused = None;
+                state.reads_refused.remove(&question);
+            });
         }
+    }
+
+    /// Notes what a failed write says of the partner as a whole, if it does.
+    pub(super) fn write_failed(&self, customer: TenantId, is_grant: bool, error: &RemoteError, at: Timestamp) {
+        let Some(denial) = error.denial() else { return };
+        self.change(|state| {
+            state.put(at, |state| {
+                if is_of_the_sign_in(&denial) {
+                    state.sign_in_refused = Some(Refused { denial, at });
+                } else if is_grant {
+                    state.writes.refused(customer, denial, at);
+                }
+            });
+        });
     }
 
     /// Notes that Partner Center has accepted a write.
     pub(super) fn write_accepted(&self, at: Timestamp) {
         self.change(|state| {
             state.put(at, |state| {
-                state.accepted_at = Some(at);
+                state.writes.accepted(at);
                 state.sign_in_refused = None;
-                state.write_refused = None;
+                state.reads_refused.clear();
             });
         });
     }
@@ -145,11 +172,11 @@ impl Partner {
     /// Waits while another grant is under way that is the first of this sign-in: if that one is refused, so would this
     /// one be.
     pub(super) async fn trial(&self) -> Trial<'_> {
-        if self.state().accepted_at.is_some() {
+        if self.state().writes.accepted_at().is_some() {
             return Trial { _turn: None };
         }
         let turn = tokio::time::timeout(TRIAL_MAX, self.trial.lock()).await.ok();
-        Trial { _turn: turn.filter(|_| self.state().accepted_at.is_none()) }
+        Trial { _turn: turn.filter(|_| self.state().writes.accepted_at().is_none()) }
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -197,9 +224,10 @@ fn facts(state: &State, now: Timestamp, is_asked_anew: bool) -> PartnerFacts {
     PartnerFacts {
         kind: fact(state.kind.as_ref(), failures_since),
         is_admin_agent: fact(state.is_admin_agent.as_ref(), failures_since),
-        accepted_at: state.accepted_at,
+        accepted_at: state.writes.accepted_at(),
         sign_in_refused: state.sign_in_refused.clone(),
-        write_refused: state.write_refused.clone(),
+        write_refused: state.writes.refusal().cloned(),
+        read_refused: state.reads_refused.values().max_by_key(|refused| (refused.at, refused.denial.reason)).cloned(),
         is_clock_off: false,
     }
 }
@@ -212,6 +240,10 @@ fn fact<T: Clone>(reading: Option<&Reading<Answer<T>>>, failures_since: Timestam
         }
         Some((Err(_), _)) | None => Fact::NOT_READ,
     }
+}
+
+fn is_of_the_sign_in(denial: &Denial) -> bool {
+    OF_THE_SIGN_IN.contains(&denial.reason)
 }
 
 /// Whether one of the user's groups is that of the Admin agents, if their names may be read.

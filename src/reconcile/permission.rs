@@ -92,7 +92,7 @@ impl Kind for Permission {
                     if *is_grant {
                         make_sure(pass, began).await?;
                     }
-                    let progress = send(pass, *tenant, write).await;
+                    let progress = send(pass, *tenant, write, *is_grant).await;
                     drop(trial);
                     progress
                 }
@@ -253,7 +253,12 @@ async fn pass_on(context: &Context, name: &ObjectName, uid: &str, tenant: Tenant
 }
 
 /// Sends one write, and notes what has come of it.
-async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
+async fn send(
+    pass: &mut Pass<'_, Permission>,
+    tenant: TenantId,
+    write: &Write,
+    is_grant: bool,
+) -> Result<Progress, Error> {
     let context = pass.context;
     let correlation = context.installation.correlation_id(tenant, std::array::from_fn(|_| fastrand::u8(..)));
     let partner_center = pass.remote.partner_center.clone();
@@ -285,11 +290,12 @@ async fn send(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) 
             context.inventory.write_accepted(tenant, before, state, at);
             context.feed.confirm(tenant, correlation);
             pass.attempt = Attempt::Accepted;
+            pass.has_acted = true;
             return Ok(Progress::GoesOn);
         }
         Err(error) => error,
     };
-    context.inventory.write_failed(&error, at);
+    context.inventory.partner.write_failed(tenant, is_grant, &error, at);
     if !error.may_have_arrived() {
         context.feed.expect_no_more(tenant, correlation);
     }

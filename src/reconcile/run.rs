@@ -275,14 +275,16 @@ async fn poll(context: &Context, operator: &Operator, polls: &mut Polls) -> Hash
     let result = remote.partner_center.activity(from, to).await;
     let touched = match result {
         Ok(records) => {
-            context.inventory.partner.signed_in();
+            if !remote.partner_center.reads_as_application() {
+                context.inventory.partner.read(None);
+            }
             polls.succeeded(context);
             context.feed.polled(records, Timestamp::now())
         }
         Err(error) => {
             context.feed.poll_failed();
             // Where nothing else is asked for hours, this is where a sign-in that has ended shows.
-            context.inventory.partner.failed(&error, at);
+            context.inventory.partner.read_failed(None, &error, at);
             polls.failed(context, operator, &error).await;
             tracing::warn!(category = error.category(), "{}", error.message());
             HashSet::new()

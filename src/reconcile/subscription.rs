@@ -140,6 +140,7 @@ async fn assign(
         }
         tracing::info!(%tenant, %subscription, principal = %assignee.principal, "assigned Owner");
         pass.assigned.insert(assignee.principal);
+        pass.has_acted = true;
     }
     pass.attempt = Attempt::Accepted;
     // Whether it shows already is seen by reading again.

@@ -17,6 +17,8 @@ pub struct Error {
     #[source]
     cause: Arc<Cause>,
     may_have_arrived: bool,
+    /// Whether it was asked in the name of the signed-in user, and not in the application's own.
+    is_the_users: bool,
 }
 
 /// Why something could not be done.
@@ -81,7 +83,7 @@ pub enum Advice {
 impl Error {
     /// Of something that came to nothing before a request left, or of a request whose every answer was a refusal.
     pub(super) fn new(operation: Operation, cause: impl Into<Arc<Cause>>) -> Self {
-        Self { operation, cause: cause.into(), may_have_arrived: false }
+        Self { operation, cause: cause.into(), may_have_arrived: false, is_the_users: true }
     }
 
     /// Of a reading of a customer's policy that is behind what the caller knows from another answer.
@@ -92,6 +94,11 @@ impl Error {
     /// The same, after a request that may have had its effect.
     pub(super) fn having_arrived(self, may_have_arrived: bool) -> Self {
         Self { may_have_arrived: self.may_have_arrived || may_have_arrived, ..self }
+    }
+
+    /// The same, with whether it was asked in the name of the signed-in user.
+    pub(super) fn of_the_user(self, is_the_users: bool) -> Self {
+        Self { is_the_users, ..self }
     }
 
     /// What was being done.
@@ -127,6 +134,10 @@ impl Error {
 
     /// The partner's sign-in as a whole is refused; `None` when the failure concerns one customer, or passes.
     pub fn denial(&self) -> Option<Denial> {
+        if !self.is_the_users {
+            // The user may do what the application may not, and only the user writes.
+            return None;
+        }
         if self.operation.service() == Service::Graph {
             // Graph is optional; what else is wrong with the sign-in, Partner Center says too.
             return None;

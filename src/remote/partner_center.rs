@@ -45,6 +45,11 @@ impl PartnerCenter {
         self.app_only_reads = app_only_reads;
     }
 
+    /// Whether customers, their subscriptions and the activity log are read in the application's own name.
+    pub fn reads_as_application(&self) -> bool {
+        self.app_only_reads
+    }
+
     /// In whose name something is asked for.
     fn realm(&self, operation: Operation) -> Realm {
         if self.app_only_reads && operation.is_for_applications() {

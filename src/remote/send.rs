@@ -68,7 +68,8 @@ impl Sender {
     /// Sends `call` and returns its answer if that is a success.
     pub(super) async fn send(&self, realm: Realm, mut call: Call, correlation: Uuid) -> Result<Answer, Error> {
         let operation = call.operation;
-        let failed = |cause: Arc<Cause>| Error::new(operation, cause);
+        let is_the_users = !matches!(realm, Realm::PartnerCenterAsApplication);
+        let failed = |cause: Arc<Cause>| Error::new(operation, cause).of_the_user(is_the_users);
         identify(&mut call.headers, correlation);
         call.errand = Some(self.errand.clone());
         call.customer = operation.customer().or(match realm {

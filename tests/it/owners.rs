@@ -9,6 +9,7 @@ use crate::stages::{Exclusive, eventually, run, shared};
 
 const ALLOWED: &[&str] = &["--allow-owner-assignment"];
 const ADA: &str = "d1000000-0000-4000-8000-000000000001";
+const BOB: &str = "d1000000-0000-4000-8000-000000000002";
 const ADA_NAME: &str = "ada@fabrikam.com";
 
 /// Manifests of a Customer and its subscription `azure` with this in its spec.
@@ -136,6 +137,25 @@ fn owner_is_assigned_once_told_of_and_not_fought_over() {
     scene.delete::<AzureSubscription>("azure");
     scene.until_gone::<AzureSubscription>("azure");
     assert!(scene.requests().iter().all(|request| request["operation"] != "delete_role_assignment"));
+}
+
+#[test]
+fn what_was_assigned_is_remembered_although_the_object_changes_before_the_next_assignment() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(ALLOWED);
+    let scene = Scene::new(&exclusive.view);
+    add_user(&scene, ADA_NAME, ADA, "Member");
+    add_user(&scene, "bob@fabrikam.com", BOB, "Member");
+    set(&scene, "roleAssignmentDelayMs", 600_000);
+    scene.fault("create_role_assignment", 1, &json!({ "kind": "delay", "delayMs": 2000, "applied": true }));
+    let owners = format!("ownerRole: Assign, owners: [{{objectId: {ADA}}}, {{objectId: {BOB}}}]");
+    scene.apply(&subscription(&scene, &owners));
+    eventually("one of them is assigned Owner while somebody changes the object again and again", || {
+        scene.ask_anew::<AzureSubscription>("azure");
+        (creations(&scene).0 > 0).then_some(())
+    });
+    until(&scene, "False OwnerAssignmentPending");
+    assert_eq!(creations(&scene), (2, 2), "one for each");
 }
 
 #[test]

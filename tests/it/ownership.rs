@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use csp_operator::api::CustomerPurchasePermission;
-use serde_json::json;
+use csp_operator::api::{AzureSubscription, CustomerPurchasePermission};
+use serde_json::{Value, json};
 
 use crate::scene::{
     ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, Scene, is_ready, message, permission, verdict,
 };
-use crate::stages::shared;
+use crate::stages::{Exclusive, QUICK, eventually, shared};
 
 fn is_in_conflict(found: &CustomerPurchasePermission) -> bool {
     verdict(found, "Stalled") == "True Conflict" && verdict(found, "Ready") == "False Conflict"
@@ -104,4 +104,25 @@ fn a_successor_that_could_not_grant_inherits_nothing() {
     assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
     elsewhere.until_verdict("Ready", "False SubscriptionNotFound");
     assert_eq!(scene.attempts().len(), 2);
+}
+
+#[test]
+fn a_pause_that_keeps_the_successor_from_being_looked_at_holds_up_no_revoke() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(&QUICK);
+    let scene = Scene::new(&exclusive.view);
+    scene.converge(ALLOW_RESERVATIONS);
+    let elsewhere = scene.elsewhere();
+    elsewhere.declare(ALLOW_RESERVATIONS);
+    elsewhere.until("it is in conflict", is_in_conflict);
+    // A new process has not read who owns the successor's subscription.
+    exclusive.kill_and_start(&QUICK);
+    scene.fault("list_role_assignments", 100, &json!({ "kind": "status", "status": 429, "retryAfter": "115" }));
+    let begun = scene.requests().len();
+    elsewhere.ask_anew::<AzureSubscription>("azure");
+    let is_refused = |request: &Value| request["operation"] == "list_role_assignments" && request["status"] == 429;
+    eventually("Azure has asked for a pause", || scene.requests()[begun..].iter().any(is_refused).then_some(()));
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
 }

@@ -177,6 +177,52 @@ fn without_consent_for_graph_the_write_is_the_test_and_one_refusal_is_enough_for
 }
 
 #[test]
+fn one_customers_refusal_among_accepted_writes_is_that_customers_and_a_second_ones_is_everybodys() {
+    let exclusive = with_partner(json!({ "graph": [] }));
+    let refused = json!({ "kind": "status", "status": 403, "code": "2032", "description": "Access denied" });
+    Scene::new(&exclusive.view).converge(ALLOW_RESERVATIONS);
+
+    let odd = Scene::new(&exclusive.view);
+    odd.fault("create_self_serve_policy", ALWAYS, &refused);
+    odd.declare(ALLOW_RESERVATIONS);
+    let found = odd.until_verdict("Synced", "False WriteRefused");
+    assert_eq!(verdict(&found, "PartnerAuthorized"), "True WriteAccepted");
+    assert!(message(&found, "Stalled").contains("about the customer alone"), "{}", message(&found, "Stalled"));
+    Scene::new(&exclusive.view).converge(ALLOW_RESERVATIONS);
+
+    // That one was accepted: the next refusal is again the first.
+    let second = Scene::new(&exclusive.view);
+    for scene in [&odd, &second] {
+        scene.fault("create_self_serve_policy", ALWAYS, &refused);
+    }
+    odd.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+    eventually("it was tried again", || (odd.attempts().len() > 1).then_some(()));
+    second.declare(ALLOW_RESERVATIONS);
+    second.until_verdict("PartnerAuthorized", "False NotAdminAgent");
+    let third = Scene::new(&exclusive.view);
+    third.declare(ALLOW_RESERVATIONS);
+    third.until_verdict("PartnerAuthorized", "False NotAdminAgent");
+    assert_eq!(third.attempts(), Vec::<String>::new());
+}
+
+#[test]
+fn a_programme_that_is_said_to_be_inactive_stands_in_the_way_no_longer_than_it_is_said() {
+    let exclusive = with_partner(json!({}));
+    let scene = Scene::new(&exclusive.view);
+    let refused = json!({ "kind": "status", "status": 403, "code": "900149", "description": "Not active." });
+    scene.fault("get_customer", ALWAYS, &refused);
+    scene.declare(ALLOW_RESERVATIONS);
+    scene.until_verdict("PartnerAuthorized", "False ProgramNotActive");
+    assert_eq!(scene.attempts(), Vec::<String>::new());
+    heal(&exclusive);
+    // Anybody's customer will do: what is refused is refused to the partner.
+    let other = Scene::new(&exclusive.view);
+    other.apply(&other.customer());
+    scene.until_verdict("Ready", "True InSync");
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
 fn group_names_that_graph_hides_prove_nothing_and_the_message_says_what_to_consent_to() {
     let exclusive = with_partner(json!({ "graph": ["User.Read"] }));
     let scene = Scene::new(&exclusive.view);

@@ -161,5 +161,8 @@ fn an_indirect_reseller_to_whom_everything_is_refused_is_told_why() {
         check(&facts, shown, &[]);
         assert_eq!(explained(&facts), asked, "{facts:?}");
     }
+    let read = PartnerFacts { write_refused: None, read_refused: refused.write_refused, ..PartnerFacts::UNKNOWN };
+    check(&read, "False/ProgramNotActive", &[]);
+    assert_eq!(explained(&read), Some(Kind));
     assert_eq!(explained(&PartnerFacts::UNKNOWN), None);
 }

@@ -206,6 +206,20 @@ async fn an_application_alone_reads_what_it_may_and_everything_else_is_done_as_t
 }
 
 #[tokio::test]
+async fn what_is_refused_to_the_application_alone_says_nothing_of_the_user() {
+    let simulated = Simulated::start(World::generated(1)).await;
+    for (is_application, denial) in [(false, Some("CredentialsInvalid")), (true, None)] {
+        let remote = simulated.remote.clone().with_app_only_reads(is_application);
+        for _ in 0..2 {
+            // The second is the answer to a token that was renewed.
+            simulated.fault("get_customer", json!({ "kind": "status", "status": 401 })).await;
+        }
+        let error = remote.partner_center.customer(tenant(0)).await.unwrap_err();
+        assert_eq!(error.denial().map(|denial| denial.reason), denial, "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_being_told_nothing_is_read_as_an_application() {
     let simulated = Simulated::start(World::generated(1)).await;
     simulated.setting("revokeRefreshTokens", json!(true)).await;

@@ -5,7 +5,7 @@ use super::switches::wished;
 use super::{Assessment, Denial, Held, Outcome, Report, Target};
 use crate::model::Switch;
 use crate::plan::conditions::{Truth, Verdict};
-use crate::plan::partner::denied;
+use crate::plan::partner::{PartnerAuthorization, denied};
 use crate::plan::summary::Situation;
 
 /// `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
@@ -66,7 +66,7 @@ impl Pass<'_> {
         drifted: &[Switch],
     ) -> Standing {
         if let Attempt::Failed(failure) = &self.facts.attempt {
-            return failed(failure);
+            return self.failed(failure);
         }
         let Some(target) = target else { return self.unread(report, denial) };
         if target.is_met() {
@@ -169,7 +169,24 @@ impl Pass<'_> {
         };
         Standing { synced: Some(synced), situation, reason: cause.reason, message: cause.message }
     }
+
+    fn failed(&self, Failure { reason, message, needs_person }: &Failure) -> Standing {
+        if *needs_person {
+            let is_the_customers = *reason == "NotAdminAgent" && self.partner() == PartnerAuthorization::WriteAccepted;
+            let hint = if is_the_customers { OTHERS_ARE_ACCEPTED } else { "" };
+            return stuck(Verdict::no("WriteRefused", format!("{message}{hint}")));
+        }
+        Standing {
+            synced: Some(Verdict::no("PendingWrite", message.clone())),
+            situation: Situation::InProgress,
+            reason,
+            message: message.clone(),
+        }
+    }
 }
+
+/// Added to a refusal for a wrong role while nothing suggests that the role is wrong.
+const OTHERS_ARE_ACCEPTED: &str = " Partner Center has accepted a write of this sign-in, so this may be about the customer alone: look in Partner Center whether it is still a reseller customer of yours with an active Azure plan.";
 
 fn in_progress(synced: Verdict) -> Standing {
     Standing {
@@ -186,18 +203,5 @@ fn stuck(synced: Verdict) -> Standing {
         reason: synced.reason,
         message: synced.message.clone(),
         synced: Some(synced),
-    }
-}
-
-fn failed(failure: &Failure) -> Standing {
-    let Failure { reason, message, needs_person } = failure;
-    if *needs_person {
-        return stuck(Verdict::no("WriteRefused", message.clone()));
-    }
-    Standing {
-        synced: Some(Verdict::no("PendingWrite", message.clone())),
-        situation: Situation::InProgress,
-        reason,
-        message: message.clone(),
     }
 }

@@ -4,6 +4,7 @@ use super::support::*;
 use crate::api::{Mode, OwnerRole, PurchaseSwitch};
 use crate::model::{Fact, PartnerKind, PolicyState, Relationship};
 use crate::plan::partner::PartnerFacts;
+use crate::plan::permission::{Attempt, Failure};
 use crate::plan::{CustomerRef, Need};
 
 /// What follows for a claimed object that wishes reservations, with an unsound prerequisite: no grant, and `CONDITION`
@@ -301,6 +302,17 @@ fn nothing_is_tried_again_in_the_pass_whose_write_failed() {
         ("False/WriteRefused".into(), "False/WriteRefused".into())
     );
     assert_eq!(refused.shows("Stalled"), "True/WriteRefused");
+    let hint = |case: &Case| {
+        case.plan().status.conditions.iter().any(|condition| condition.message.contains("about the customer alone"))
+    };
+    let role = |accepted_at| {
+        refused.clone().with(|case| {
+            let message = "no role".into();
+            case.facts.attempt = Attempt::Failed(Failure { reason: "NotAdminAgent", message, needs_person: true });
+            case.facts.partner.accepted_at = accepted_at;
+        })
+    };
+    assert!(hint(&role(Some(refused.now))) && !hint(&role(None)) && !hint(&refused));
     let failed = case.with(|case| case.facts.attempt = refusal(false));
     assert_eq!((failed.shows("Synced"), failed.shows("Ready")), ("False/PendingWrite".into(), "False/Refused".into()));
     assert_eq!(failed.shows("Reconciling"), "True/Refused");
