@@ -315,6 +315,15 @@ mod tests {
     }
 
     #[test]
+    fn partner_center_is_sent_no_more_than_microsoft_publishes_unless_told_otherwise() {
+        let calls = |options: &[&str]| settings(options).unwrap().limits.partner_center_calls;
+        let per_minute = |calls| Allowance::per_minute(std::num::NonZeroU16::new(calls).unwrap());
+        assert_eq!(calls(&[]), per_minute(500));
+        assert_eq!(calls(&["--partner-center-calls-per-minute", "60"]), per_minute(60));
+        assert_eq!(Limits::default().partner_center_calls, per_minute(500));
+    }
+
+    #[test]
     fn the_surroundings_fill_in_what_is_left_open() {
         let pod = Surroundings {
             pod_namespace: Some("partner".to_owned()),

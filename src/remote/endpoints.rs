@@ -230,6 +230,20 @@ mod tests {
         .unwrap();
         assert_eq!(government.resource(Service::Azure), "https://management.usgovcloudapi.net/");
         assert_eq!(government.resource(Service::Graph), "https://graph.microsoft.us");
+        assert_eq!(government.resource(Service::PartnerCenter), Endpoints::PARTNER_CENTER, "one for both clouds");
+        let china = ["partner.partnercenterapi.microsoftonline.cn", "management.chinacloudapi.cn"]
+            .map(|host| format!("https://{host}"));
+        let login = "https://login.partner.microsoftonline.cn";
+        let graph = "https://microsoftgraph.chinacloudapi.cn";
+        let china = Endpoints::parse(login, &china[0], &china[1], graph, PlainHttp::ToLoopback).unwrap();
+        assert_eq!(
+            [Service::PartnerCenter, Service::Azure, Service::Graph].map(|service| china.resource(service)),
+            [
+                "https://partner.partnercenterapi.microsoftonline.cn",
+                "https://management.chinacloudapi.cn/",
+                "https://microsoftgraph.chinacloudapi.cn"
+            ]
+        );
     }
 
     #[test]

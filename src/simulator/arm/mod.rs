@@ -149,6 +149,11 @@ fn unauthorized(claims: &Claims, action: &str, scope: &str) -> Answer {
 
 /// One page, with an absolute link to the next.
 fn page(state: &State, request: &Request, found: &[Value]) -> Outcome {
+    page_with(state, request, found, [])
+}
+
+/// The same with further members beside the items.
+fn page_with<const N: usize>(state: &State, request: &Request, found: &[Value], more: [(&str, Value); N]) -> Outcome {
     let size = state.settings.role_assignment_page_size.get();
     let start = match request.query("$skiptoken").map(str::parse::<usize>) {
         None => 0,
@@ -159,6 +164,9 @@ fn page(state: &State, request: &Request, found: &[Value]) -> Outcome {
     };
     let end = found.len().min(start + size);
     let mut body = json!({ "value": found[start..end] });
+    for (name, value) in more {
+        body[name] = value;
+    }
     if end < found.len() {
         body["nextLink"] = json!(request.link_with("$skiptoken", &end.to_string()));
     }

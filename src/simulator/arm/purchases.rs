@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{authenticate, check_version, page, refuse};
+use super::{authenticate, check_version, page, page_with, refuse};
 use crate::simulator::audit::operation_date;
 use crate::simulator::commerce::{BoughtBy, Buyer, Reservation, SavingsPlan};
 use crate::simulator::exchange::{Answer, Outcome, Request};
@@ -29,7 +29,18 @@ pub(super) fn reservations(state: &State, request: &Request) -> Outcome {
         .map(|held| reservation_json(held, request.at))
         .filter(|item| is_selected(request, item))
         .collect();
-    page(state, request, &found)
+    let more = [("summary", summary(all, request.at))];
+    page_with(state, request, &found, more)
+}
+
+/// How many reservations are in which state. Here they are in two of them.
+fn summary(all: &[Reservation], now: Timestamp) -> Value {
+    let (expired, held): (Vec<_>, Vec<_>) =
+        all.iter().filter(|held| held.visible_at <= now).partition(|held| held.expires_at <= now);
+    json!({
+        "succeededCount": held.len(), "failedCount": 0, "expiringCount": 0, "expiredCount": expired.len(),
+        "pendingCount": 0, "cancelledCount": 0, "processingCount": 0, "warningCount": 0, "noBenefitCount": 0,
+    })
 }
 
 pub(super) fn savings_plans(state: &State, request: &Request) -> Outcome {

@@ -47,7 +47,9 @@ async fn charges_are_hidden_until_a_policy_shows_them() {
     assert_eq!(view(&api).await, "NotAllowed");
     for version in ["2020-05-01", "2019-10-01-preview", "2024-04-01"] {
         let (status, body) = put(&api, CUSTOMER, version, "Allowed").await;
-        assert_eq!((status, &body["properties"]["provisioningState"]), (200, &json!("Succeeded")), "{version}");
+        let properties = json!({ "viewCharges": "Allowed", "provisioningState": "Succeeded", "policies": [] });
+        assert_eq!((status, &body["properties"]), (200, &properties), "{version}");
+        assert!(body["id"].as_str().is_some_and(|id| id.contains("/billingProfiles/")), "{body}");
         assert_eq!(view(&api).await, "Allowed");
         put(&api, CUSTOMER, version, "NotAllowed").await;
     }

@@ -59,6 +59,18 @@ async fn a_continuation_needs_its_token() {
     assert_eq!(code(&api.get("/v1/customers?seekOperation=Next").await), (400, "3000"));
     let request = api.request(Method::GET, "/v1/customers?seekOperation=Next").header("MS-ContinuationToken", "AAAA");
     assert_eq!(code(&answered(request).await), (400, "3000"));
+
+    let filter = "%7B%22Field%22:%22Domain%22,%22Value%22:%22customer%22,%22Operator%22:%22starts_with%22%7D";
+    let (_, first) = api.get(&format!("/v1/customers?size=1&filter={filter}")).await;
+    let next = &first["links"]["next"];
+    assert_eq!(next["uri"], "/customers?seekOperation=Next", "neither size nor filter is sent again");
+    let token = next["headers"][0]["value"].as_str().expect("a token");
+    let request = api.request(Method::GET, "/v1/customers?seekOperation=Next").header("MS-ContinuationToken", token);
+    let (_, second) = answered(request).await;
+    assert_eq!(
+        (second["items"].as_array().map(Vec::len), &second["items"][0]["id"]),
+        (Some(1), &json!(OTHER_CUSTOMER))
+    );
 }
 
 #[tokio::test]

@@ -93,10 +93,12 @@ async fn every_route_of_the_page_is_the_operation_that_the_page_says() {
     let api = Api::with_customers().await;
     let routes = documented("## What it serves", "How it behaves where");
     for (operation, method, path) in &routes {
-        api.control(Method::DELETE, "requests", &Value::Null).await;
-        answered(api.request(method.clone(), &asked(path))).await;
-        let log = api.control(Method::GET, "requests", &Value::Null).await;
-        assert_eq!(&log["requests"][0]["operation"], operation, "{method} {path}");
+        for path in [asked(path), asked(path).to_uppercase()] {
+            api.control(Method::DELETE, "requests", &Value::Null).await;
+            answered(api.request(method.clone(), &path)).await;
+            let log = api.control(Method::GET, "requests", &Value::Null).await;
+            assert_eq!(&log["requests"][0]["operation"], operation, "{method} {path}");
+        }
     }
     // Every operation that there is, but for the one that is none.
     let (_, rest) = include_str!("../routes.rs").split_once("enum Operation {\n").expect("the operations");

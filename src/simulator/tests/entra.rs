@@ -17,11 +17,13 @@ async fn a_user_token_says_whose_it_is_and_what_for() {
     let (_, body) = api.redeem(PARTNER, SEED, PARTNER_CENTER).await;
     assert_eq!(body["token_type"], "Bearer");
     assert_eq!(body["expires_in"], "3599", "version 1 writes numbers as strings");
-    assert_eq!(body["resource"], PARTNER_CENTER);
+    assert_eq!((&body["resource"], &body["scope"]), (&json!(PARTNER_CENTER), &json!("user_impersonation")));
     let claims = decode(text(&body["access_token"])).expect("a token");
     assert_eq!(claims.aud, PARTNER_CENTER);
     assert_eq!(claims.tid.to_string(), PARTNER);
+    assert_eq!(body["expires_on"], claims.exp.to_string());
     assert_eq!(claims.upn.as_deref(), Some(crate::simulator::DEFAULT_USER));
+    assert_eq!(claims.oid.to_string(), "eeee0000-4444-4d44-8d44-000000000004");
     assert_eq!(claims.appid.to_string(), CLIENT);
     assert_eq!(claims.amr, ["pwd", "mfa"]);
     assert_eq!(claims.scp.as_deref(), Some("user_impersonation"));

@@ -52,6 +52,49 @@ async fn relationships_and_profiles_need_a_user() {
     assert_eq!(api.get("/v1/profiles/legalbusiness?vettingVersion=Current").await.1["vettingStatus"], "authorized");
 }
 
+/// Method, path below `/v1`, and whether a token without a user is good enough for it.
+const WITHOUT_A_USER: [(Method, &str, bool); 24] = [
+    (Method::GET, "SelfServePolicy?entity_id={customer}", false),
+    (Method::GET, "SelfServePolicy/{policy}", false),
+    (Method::POST, "SelfServePolicy", false),
+    (Method::PUT, "SelfServePolicy/{policy}", false),
+    (Method::DELETE, "SelfServePolicy/{policy}", false),
+    (Method::GET, "customers/{customer}/entitlements", false),
+    (Method::GET, "relationships?relationship_type=IsIndirectResellerOf", false),
+    (Method::GET, "customers/{customer}/relationships", false),
+    (Method::GET, "profiles/organization", false),
+    (Method::GET, "profiles/mpn", false),
+    (Method::GET, "profiles/billing", false),
+    (Method::GET, "customers", true),
+    (Method::GET, "customers/{customer}", true),
+    (Method::GET, "customers/{customer}/subscriptions", true),
+    (Method::GET, "customers/{customer}/subscriptions/{plan}", true),
+    (Method::GET, "customers/{customer}/subscriptions/{plan}/azureEntitlements", true),
+    (Method::GET, "customers/{customer}/orders", true),
+    (Method::GET, "auditrecords", true),
+    (Method::GET, "auditrecords/none", true),
+    (Method::POST, "customers/{customer}/carts", true),
+    (Method::GET, "customers/{customer}/carts/none", true),
+    (Method::POST, "customers/{customer}/subscriptions/{plan}/registrations", true),
+    (Method::GET, "customers/{customer}/subscriptions/{plan}/registrationstatus", true),
+    (Method::GET, "profiles/legalbusiness?vettingVersion=Current", true),
+];
+
+#[tokio::test]
+async fn an_application_alone_reaches_what_its_documentation_says_and_needs_no_mfa() {
+    let mut api = Api::with_customers().await;
+    api.settings(json!({ "mfaInTokens": false })).await;
+    api.token = api.app_token().await;
+    for (method, path, is_enough) in WITHOUT_A_USER {
+        let names = [("{customer}", CUSTOMER), ("{plan}", PLAN), ("{policy}", &format!("{PARTNER}_{CUSTOMER}"))];
+        let path = names.iter().fold(format!("/v1/{path}"), |path, (name, id)| path.replace(name, id));
+        let answer = answered(api.request(method.clone(), &path).json(&json!({}))).await;
+        let is_refused = code(&answer) == (403, "900329");
+        // Beyond the token, some miss their content.
+        assert!(is_refused != is_enough && answer.0 != 401, "{method} {path}: {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn profiles_say_who_the_partner_is_and_nothing_of_its_kind() {
     let api = Api::with_customers().await;

@@ -213,6 +213,10 @@ async fn answers_echo_the_ids_of_the_request() {
     assert_eq!(header("MS-CorrelationId"), PLAN);
     assert!(header("MS-CV").ends_with(".0"));
     assert!(!header("MS-ServerId").is_empty());
+
+    let response = api.request(Method::GET, "/v1/customers").send().await.expect("sent");
+    let made = |name: &str| response.headers()[name].to_str().expect("text").parse::<uuid::Uuid>().expect("a GUID");
+    assert_ne!(made("MS-RequestId"), made("MS-CorrelationId"), "made when the caller names none");
 }
 
 #[tokio::test]
@@ -237,9 +241,12 @@ async fn tokens_decide_who_may_do_what() {
     api.token = "garbage".to_owned();
     assert_eq!(code(&api.get(&list).await), (401, "400"));
 
-    let (_, body) = api.redeem(PARTNER, SEED, ARM).await;
-    api.token = body["access_token"].as_str().expect("a token").to_owned();
-    assert_eq!(code(&api.get(&list).await), (401, "900420"));
+    // The second is what Microsoft's older samples asked for.
+    for resource in [ARM, "https://graph.windows.net"] {
+        let (_, body) = api.redeem(PARTNER, SEED, resource).await;
+        api.token = body["access_token"].as_str().expect("a token").to_owned();
+        assert_eq!(code(&api.get(&list).await), (401, "900420"), "{resource}");
+    }
 
     api.token = api.app_token().await;
     assert_eq!(code(&api.get(&list).await), (403, "900329"));

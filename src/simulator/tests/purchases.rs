@@ -51,7 +51,9 @@ async fn a_customers_reservation_is_an_order_an_entitlement_and_a_reservation() 
     let path = format!("/v1/customers/{CUSTOMER}/orders/{}", order["id"].as_str().expect("an id"));
     assert_eq!(&api.get(&path).await.1, order);
     assert_eq!(code(&api.get(&format!("/v1/customers/{CUSTOMER}/orders/x")).await), (404, "20000"));
-    assert!(items(&api, "orders?billingType=Monthly").await.is_empty());
+    for other in ["Unknown", "Monthly", "Annual", "None", "Triennial", "Biennial"] {
+        assert!(items(&api, &format!("orders?billingType={other}")).await.is_empty(), "{other}");
+    }
     assert_eq!(code(&api.get(&format!("/v1/customers/{CUSTOMER}/orders?billingType=red")).await), (400, "3000"));
 
     let entitlements = items(&api, "entitlements?entitlementType=reservedInstance&showExpiry=True").await;
@@ -66,6 +68,7 @@ async fn a_customers_reservation_is_an_order_an_entitlement_and_a_reservation() 
     let (_, followed) = api.get(&format!("/v1{}", artifact["link"]["uri"].as_str().expect("a link"))).await;
     assert_eq!(followed["type"], "reservedinstance");
     assert_eq!(followed["reservations"][0]["reservationId"], bought["id"]);
+    assert_eq!(followed["reservations"][0]["appliedScopes"], json!([AZURE]));
 
     let held = listed(&api, RESERVATION_LIST).await;
     let properties = &held[0]["properties"];
@@ -179,6 +182,8 @@ async fn reservations_change_expire_and_renew() {
     api.control(Method::PATCH, &format!("purchases/{}", renewed["id"].as_str().expect("an id")), &expiry).await;
     let (_, body) = azure(&api, &format!("{RESERVATION_LIST}?{VERSION}&selectedState=Succeeded&take=5")).await;
     assert_eq!(body["value"], json!([]));
+    let count = |state: &str| body["summary"][state].as_u64();
+    assert_eq!((count("succeededCount"), count("expiredCount")), (Some(0), Some(2)), "of all, not of those selected");
 }
 
 #[tokio::test]

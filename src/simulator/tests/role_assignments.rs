@@ -105,6 +105,17 @@ async fn malformed_assignments_are_refused() {
 }
 
 #[tokio::test]
+async fn applications_and_devices_hold_roles_too() {
+    let api = start().await;
+    for (name, kind) in [(NAME, "ServicePrincipal"), (OTHER_NAME, "Device")] {
+        let mut body = owner(name);
+        body["properties"]["principalType"] = json!(kind);
+        assert_eq!(put(&api, name, &body).await.0, 201, "{kind}");
+        assert_eq!(api.get(&path(&format!("/{name}"))).await.1["properties"]["principalType"], kind);
+    }
+}
+
+#[tokio::test]
 async fn only_an_owner_changes_assignments() {
     let api = start().await;
     let gone = json!({ "subscription": AZURE, "principalId": ADMIN_AGENTS, "holds": false });

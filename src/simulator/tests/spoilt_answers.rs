@@ -66,7 +66,7 @@ async fn a_status_line_can_say_what_the_body_does_not() {
     let token = api.user_token().await;
     let response = api.client.get(format!("{}/v1/customers", api.base)).bearer_auth(token).send().await.expect("sent");
     assert_eq!((response.status().as_u16(), reason(&response).as_str()), (401, "Unauthorized - MFA required"));
-    assert!(response.headers().contains_key("www-authenticate"));
+    assert_eq!(response.headers()["www-authenticate"], r#"Bearer error="invalid_token""#);
 }
 
 #[tokio::test]

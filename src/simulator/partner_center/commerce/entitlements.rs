@@ -44,7 +44,8 @@ pub(super) fn artifact(state: &State, request: &Request, customer: &str, order: 
             json!({
                 "reservationId": reservation.id,
                 "scopeType": if reservation.subscription.is_some() { "single" } else { "shared" },
-                "appliedScopes": reservation.subscription,
+                // A list, or Microsoft's .NET SDK cannot read the artifact.
+                "appliedScopes": reservation.subscription.as_slice(),
                 "displayName": reservation.name,
                 "quantity": reservation.quantity,
                 "effectiveDateTime": operation_date(reservation.purchased_at),

@@ -15,8 +15,8 @@ use crate::simulator::partner_center::refusal::{fault, invalid_property};
 use crate::simulator::partner_center::subscriptions;
 use crate::simulator::state::{Customer, State};
 
-/// The words of `billingType`; every order of the simulator is paid once.
-const BILLING_TYPES: [&str; 6] = ["unknown", "monthly", "annual", "none", "onetime", "triennial"];
+/// The words of `billingType`, with one that only Microsoft's .NET SDK has; every order of the simulator is paid once.
+const BILLING_TYPES: [&str; 7] = ["unknown", "monthly", "annual", "none", "onetime", "triennial", "biennial"];
 
 pub(super) fn list(state: &State, request: &Request, customer: &str) -> Outcome {
     authenticate(state, request, Needs::AnyToken)?;
