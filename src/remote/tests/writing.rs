@@ -26,6 +26,7 @@ async fn a_replacement_carries_the_etag_and_returns_the_new_one() {
     let body: Value = serde_json::from_str(&seen.body).unwrap();
     assert_eq!(body["attributes"]["etag"], "\"1\"");
     assert_eq!(body["grantor"]["tenantID"], PARTNER);
+    assert!(!seen.headers.contains_key("if-match") && !seen.headers.contains_key("ms-contract-version"));
 }
 
 #[tokio::test]
