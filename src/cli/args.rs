@@ -130,7 +130,8 @@ pub struct LoginArgs {
     #[arg(long, help_heading = "Sign-in")]
     pub no_verify: bool,
 
-    /// Sign in, but write nothing: show which keys of the Secret would be written.
+    /// Sign in, but write nothing: show which keys of the Secret would be written. Needs no cluster if --tenant,
+    /// --client-id, and --client-secret-file or --public-client are given.
     #[arg(long, help_heading = "Sign-in")]
     pub dry_run: bool,
 

@@ -28,6 +28,7 @@ pub use args::{Cli, Command, LogFormat};
 pub use call::{Call, CallError};
 pub use cluster::ClusterError;
 pub use controllers::controllers;
+pub(crate) use credentials::keys as sign_in_keys;
 pub use health::{Check, HealthError, Readiness, Standing};
 pub use lease::LostLease;
 pub use metrics::Metrics;

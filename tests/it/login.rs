@@ -2,6 +2,7 @@
 //! operator that goes on by itself once there is a sign-in.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use k8s_openapi::api::core::v1::Secret;
@@ -28,13 +29,18 @@ struct Said {
 
 /// Runs `kubectl csp login` with these arguments, and does in the browser what it says.
 fn login(exclusive: &Exclusive, arguments: &[&str], stdin: &str) -> Said {
+    login_at(exclusive, &exclusive.stage.cluster.kubeconfig(), arguments, stdin)
+}
+
+/// The same with the cluster of this kubeconfig.
+fn login_at(exclusive: &Exclusive, kubeconfig: &Path, arguments: &[&str], stdin: &str) -> Said {
     let url = exclusive.view.simulator.url();
     let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-csp"))
         .env_clear()
         // As variables, which the arguments win over.
         .envs([("CSP_LOGIN_URL", url), ("CSP_PARTNER_CENTER_URL", url)])
         .args(["login", "--kubeconfig"])
-        .arg(exclusive.stage.cluster.kubeconfig())
+        .arg(kubeconfig)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -169,6 +175,31 @@ fn a_login_that_cannot_work_leaves_the_secret_as_it_is() {
     check(&["--no-browser"], "Nothing was written; with --no-verify it is not asked");
     run(exclusive.view.simulator.post("partner/user", json!({ "upn": USER, "mfa": false }))).unwrap();
     check(&["--no-browser"], "Partner Center accepts nobody without it: require MFA for that user");
+}
+
+#[test]
+fn a_dry_run_needs_no_cluster_where_nothing_has_to_be_read_from_it() {
+    let exclusive = Exclusive::take();
+    let nowhere = exclusive.stage.cluster.directory().join("nowhere.kubeconfig");
+    let text = "{apiVersion: v1, kind: Config, current-context: a, users: [{name: a, user: {}}],
+                 clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}],
+                 contexts: [{name: a, context: {cluster: a, user: a}}]}";
+    std::fs::write(&nowhere, text).unwrap();
+    let said = login_at(&exclusive, &nowhere, &[&FIRST[..], &["--dry-run"]].concat(), CLIENT_SECRET);
+    assert!(said.success, "{}", said.stderr);
+    assert!(said.stdout.contains("would be written (dry run): clientId, clientSecret,"), "{}", said.stdout);
+    assert!(said.stderr.contains("nobody has looked whether the Secret can be written"), "{}", said.stderr);
+
+    let named = ["--tenant", TENANT, "--client-id", CLIENT, "--public-client"];
+    for arguments in [&["--dry-run"][..], &named, &[&named[2..], &["--dry-run"]].concat()] {
+        let said = login_at(&exclusive, &nowhere, arguments, "");
+        let expected = format!(
+            "error: cannot get the Secret {NAMESPACE}/{CREDENTIALS}: the cluster cannot be reached (Connection refused \
+             (os error 111)); name another with --kubeconfig or --context\n"
+        );
+        assert!(!said.success && said.stdout.is_empty(), "{}", said.stdout);
+        assert_eq!(said.stderr, expected);
+    }
 }
 
 #[test]

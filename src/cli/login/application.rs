@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::secret::Stored;
 use crate::cli::args::LoginArgs;
 use crate::model::TenantId;
+use crate::operator::sign_in_keys::{CERTIFICATE, KEY};
 use crate::remote::{CertificateDefect, ClientCertificate, Proof};
 
 /// Longest client secret that is read. Entra's have some 40 characters.
@@ -63,6 +64,12 @@ pub(in crate::cli) enum ApplicationError {
 }
 
 impl Application {
+    /// Whether the options name all of it, so that nothing has to be known of the Secret.
+    pub(super) fn is_named_by(args: &LoginArgs) -> bool {
+        let has_proof = args.public_client || args.client_secret_file.is_some();
+        args.tenant.is_some() && args.client_id.is_some() && has_proof
+    }
+
     /// The application that the options name; what they leave out is as `stored` has it.
     pub(super) fn choose(args: &LoginArgs, stored: &Stored) -> Result<Self, ApplicationError> {
         let secret = || format!("{}/{}", args.cluster.namespace, args.secret);
@@ -95,7 +102,7 @@ impl Application {
             },
             (None, None, Some((certificate, key))) => {
                 let certificate = ClientCertificate::from_pem(certificate.as_bytes(), key).map_err(|defect| {
-                    let part = if defect == CertificateDefect::Certificate { "tls.crt" } else { "tls.key" };
+                    let part = if defect == CertificateDefect::Certificate { CERTIFICATE } else { KEY };
                     ApplicationError::Certificate { secret: secret(), part, defect }
                 })?;
                 Some(Proof::Certificate(Arc::new(certificate)))

@@ -23,7 +23,7 @@ use crate::remote::interactive::{Interactive, SignedIn};
 use crate::remote::{EndpointError, Endpoints, Error, Limits, PlainHttp, SetupError, TokenDefect};
 use application::{Application, ApplicationError};
 use flow::{SignInError, Way};
-use secret::{Contents, SecretError, UserSecret};
+use secret::{Contents, SecretError, Stored, UserSecret};
 
 /// Why nothing was written. No text holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +56,12 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let interactive = microsoft(&args.microsoft)?;
 
-    let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.cluster.namespace, &args.secret);
-    let stored = secret.read().await?;
+    let (secret, stored) = look(&args).await?;
     let application = Application::choose(&args, &stored)?;
-    // Before the person is bothered.
-    secret.rehearse().await?;
+    if let Some(secret) = &secret {
+        // Before the person is bothered.
+        secret.rehearse().await?;
+    }
 
     let way = if args.device_code {
         Way::DeviceCode
@@ -87,13 +88,38 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
         refresh_token: issued.refresh_token,
     };
     let keys = contents.keys().join(", ");
-    if args.dry_run {
-        report(&format!("{secret} would be written (dry run): {keys}"));
-        return Ok(());
+    match secret {
+        Some(secret) if !args.dry_run => {
+            let written = secret.write(&contents).await?;
+            report(&format!("{secret} {written}: {keys}"));
+        }
+        _ => {
+            let name = format!("Secret {}/{}", args.cluster.namespace, args.secret);
+            report(&format!("{name} would be written (dry run): {keys}"));
+        }
     }
-    let written = secret.write(&contents).await?;
-    report(&format!("{secret} {written}: {keys}"));
     Ok(())
+}
+
+/// The Secret, and what it has. None where a dry run finds no cluster and needs nothing from it.
+async fn look(args: &LoginArgs) -> Result<(Option<UserSecret>, Stored), LoginError> {
+    let found = async {
+        let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.cluster.namespace, &args.secret);
+        let stored = secret.read().await?;
+        Ok((Some(secret), stored))
+    };
+    match found.await {
+        Err(
+            error @ (LoginError::Cluster(ClusterError::None(_))
+            | LoginError::Secret(SecretError::Unreachable { .. } | SecretError::TimedOut { .. })),
+        ) if args.dry_run && Application::is_named_by(args) => {
+            say(&format!(
+                "{error}. The dry run goes on without it: nobody has looked whether the Secret can be written."
+            ));
+            Ok((None, Stored::default()))
+        }
+        found => found,
+    }
 }
 
 fn microsoft(args: &MicrosoftArgs) -> Result<Interactive, LoginError> {

@@ -10,20 +10,15 @@ use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::printable;
+use crate::cli::cluster::root;
 use crate::model::TenantId;
+use crate::operator::sign_in_keys::{CERTIFICATE, CLIENT, CLIENT_SECRET, KEY, REFRESH_TOKEN, TENANT};
 
 /// Under this name the API server remembers who wrote the keys.
 const FIELD_MANAGER: &str = "kubectl-csp";
 
 /// Limit of one request to the API server.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
-const TENANT: &str = "partnerTenantId";
-const CLIENT: &str = "clientId";
-const CLIENT_SECRET: &str = "clientSecret";
-const REFRESH_TOKEN: &str = "refreshToken";
-const CERTIFICATE: &str = "tls.crt";
-const KEY: &str = "tls.key";
 
 /// Why the Secret cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +27,10 @@ pub(in crate::cli) enum SecretError {
     Forbidden { verb: &'static str, secret: String, source: Box<kube::Error> },
     #[error("the namespace {0} does not exist: install the operator first, or name its namespace with --namespace")]
     NoNamespace(String),
+    #[error(
+        "cannot {verb} the {secret}: the cluster cannot be reached ({cause}); name another with --kubeconfig or --context"
+    )]
+    Unreachable { verb: &'static str, secret: String, cause: String },
     #[error("cannot {verb} the {secret}: no answer of the API server within {REQUEST_TIMEOUT:?}")]
     TimedOut { verb: &'static str, secret: String },
     #[error("cannot {verb} the {secret}")]
@@ -183,6 +182,9 @@ impl UserSecret {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if code(&error) == Some(403) => {
                 Err(SecretError::Forbidden { verb, secret: secret(), source: Box::new(error) })
+            }
+            Ok(Err(error @ (kube::Error::Service(_) | kube::Error::HyperError(_)))) => {
+                Err(SecretError::Unreachable { verb, secret: secret(), cause: printable(&root(&error)) })
             }
             Ok(Err(error)) => Err(SecretError::Failed { verb, secret: secret(), source: Box::new(error) }),
             Err(_) => Err(SecretError::TimedOut { verb, secret: secret() }),

@@ -16,6 +16,7 @@
 //!
 //! Only the replica that acts reads or writes the second Secret. Values are never shown, in no log and no error.
 
+pub(crate) mod keys;
 mod outlook;
 mod sign_in;
 mod store;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use secrecy::SecretString;
 
+use super::keys;
 use crate::model::TenantId;
 use crate::remote::{CertificateDefect, ClientCertificate, Proof};
 
@@ -56,16 +57,16 @@ pub(super) enum Defect {
     NotYetValid { secret: String, at: Timestamp },
 }
 
-const TENANT: (&str, &str) = ("partnerTenantId", "the id of the partner's tenant, a GUID");
-const CLIENT: (&str, &str) = ("clientId", "the id of the application registered there, a GUID");
-const CLIENT_SECRET: (&str, &str) = ("clientSecret", "a secret of that application, one line of text");
-const REFRESH_TOKEN: (&str, &str) =
-    ("refreshToken", "a refresh token of a user who signed in to that application with MFA, one line of text");
-/// As in a Secret of type `kubernetes.io/tls`, so that cert-manager can fill it.
-const CERTIFICATE: (&str, &str) = ("tls.crt", "a certificate that is registered with that application, as PEM");
-const KEY: (&str, &str) = ("tls.key", "the private key of the certificate in tls.crt, as PEM");
-
+/// A key, and what belongs under it.
 type Field = (&'static str, &'static str);
+
+const TENANT: Field = (keys::TENANT, "the id of the partner's tenant, a GUID");
+const CLIENT: Field = (keys::CLIENT, "the id of the application registered there, a GUID");
+const CLIENT_SECRET: Field = (keys::CLIENT_SECRET, "a secret of that application, one line of text");
+const REFRESH_TOKEN: Field =
+    (keys::REFRESH_TOKEN, "a refresh token of a user who signed in to that application with MFA, one line of text");
+const CERTIFICATE: Field = (keys::CERTIFICATE, "a certificate that is registered with that application, as PEM");
+const KEY: Field = (keys::KEY, "the private key of the certificate in tls.crt, as PEM");
 
 /// The user's Secret, while it is read.
 struct Reading<'a> {
