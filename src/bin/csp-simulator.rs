@@ -74,10 +74,10 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 First steps:
   csp-simulator --listen 127.0.0.1:8085 --customers 3
-  curl http://127.0.0.1:8085/aaaa0000-2222-4b22-9b22-000000000002/oauth2/token \\
+  TOKEN=$(curl -s http://127.0.0.1:8085/aaaa0000-2222-4b22-9b22-000000000002/oauth2/token \\
     -d grant_type=refresh_token -d refresh_token=simulated-refresh-token \\
     -d client_id=11112222-3333-4444-8555-666677778888 -d client_secret=simulated-client-secret \\
-    -d resource=https://api.partnercenter.microsoft.com
+    -d resource=https://api.partnercenter.microsoft.com | jq -r .access_token)
   curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8085/v1/customers
   curl http://127.0.0.1:8085/simulator/state
 

@@ -10,7 +10,7 @@ use super::{body, done, refuse, unknown};
 use crate::simulator::audit::{self, Record};
 use crate::simulator::exchange::{Answer, Outcome, Request};
 use crate::simulator::interactive::Decision;
-use crate::simulator::policy::{self, Author, PURCHASE, Permission, Policy, Through, later};
+use crate::simulator::policy::{self, Author, PURCHASE, Permission, Policy, RESOURCES, Through, later};
 use crate::simulator::state::State;
 use crate::simulator::world::{
     self, PartnerRole, PrincipalType, Relationship, RoleAssignment, RoleDefinition, SubscriptionStatus,
@@ -42,6 +42,12 @@ struct PortalPermission {
 
 pub(super) fn portal_permission(state: &mut State, request: &Request) -> Outcome {
     let PortalPermission { customer: tenant, resource, allow, user } = body(request)?;
+    if !RESOURCES.contains(&resource.as_str()) {
+        return Err(refuse(&format!(
+            "the portal has no switch for `{resource}`: expected {}; PUT /simulator/customers/{tenant}/policy sets others",
+            RESOURCES.join(" or ")
+        )));
+    }
     let customer = state.customers.get(&tenant).ok_or_else(|| unknown("customer", tenant))?;
     let before = customer.policy.as_ref().map(|policy| policy.permissions.clone()).unwrap_or_default();
     let mut permissions = before.clone();

@@ -31,6 +31,21 @@ async fn the_portal_creates_updates_and_deletes_as_the_state_asks() {
 }
 
 #[tokio::test]
+async fn the_portal_has_two_switches_and_no_other() {
+    let api = Api::with_customers().await;
+    for resource in ["azureReservations", "azuresavingsplan", ""] {
+        let body = json!({ "customer": CUSTOMER, "resource": resource, "allow": true, "user": "ada@contoso.com" });
+        let request = api.request(Method::POST, "/simulator/portal/permission").json(&body);
+        let expected = format!(
+            "the portal has no switch for `{resource}`: expected AzureReservedInstances or AzureSavingsPlan; \
+             PUT /simulator/customers/{CUSTOMER}/policy sets others"
+        );
+        assert_eq!(answered(request).await, (400, json!({ "error": expected })));
+    }
+    assert!(api.audit_operations().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_change_in_the_portal_makes_the_etag_stale() {
     let api = Api::with_customers().await;
     let (_, read) = api.create(CUSTOMER, &[RESERVATIONS]).await;
