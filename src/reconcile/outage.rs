@@ -71,18 +71,28 @@ pub(super) async fn follow(context: Arc<Context>, operator: Arc<Operator>) {
 #[derive(Debug, Default)]
 pub(super) struct Polls {
     failures: u32,
+    told: Told,
 }
 
 impl Polls {
     /// The log was read.
     pub(super) fn succeeded(&mut self, context: &Context) {
         self.failures = 0;
+        if self.told.works() {
+            tracing::info!("the activity log can be read again");
+        }
         context.metrics.fail_feed(false);
     }
 
     /// It was not.
     pub(super) async fn failed(&mut self, context: &Context, operator: &Operator, error: &RemoteError) {
         self.failures = self.failures.saturating_add(1);
+        let category = error.category();
+        if self.told.fails(category) {
+            tracing::warn!(category, "{}", error.message());
+        } else {
+            tracing::debug!(category, "{}", error.message());
+        }
         if self.failures < FEED_FAILURES {
             return;
         }
@@ -95,5 +105,39 @@ impl Polls {
             );
             operator.tell(context, "ActivityLogUnreachable", note).await;
         }
+    }
+}
+
+/// The category of failure that the log tells of, for as long as it lasts: not one line for each poll.
+#[derive(Debug, Default)]
+struct Told(Option<&'static str>);
+
+impl Told {
+    /// Whether a failure of this category is news; it then counts as told.
+    fn fails(&mut self, category: &'static str) -> bool {
+        self.0.replace(category) != Some(category)
+    }
+
+    /// Whether that it works is news; it then counts as told.
+    fn works(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_when_it_begins_changes_and_ends() {
+        let mut told = Told::default();
+        assert!(!told.works(), "it has never failed");
+        assert!(told.fails("timeout"));
+        assert!(!told.fails("timeout"));
+        assert!(told.fails("sign_in"));
+        assert!(!told.fails("sign_in"));
+        assert!(told.works());
+        assert!(!told.works());
+        assert!(told.fails("sign_in"));
     }
 }

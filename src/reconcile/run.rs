@@ -286,7 +286,6 @@ async fn poll(context: &Context, operator: &Operator, polls: &mut Polls) -> Hash
             // Where nothing else is asked for hours, this is where a sign-in that has ended shows.
             context.inventory.partner.read_failed(None, &error, at);
             polls.failed(context, operator, &error).await;
-            tracing::warn!(category = error.category(), "{}", error.message());
             HashSet::new()
         }
     };
