@@ -146,6 +146,14 @@ fn a_sign_in_that_does_not_work_goes_before_everything() {
 }
 
 #[test]
+fn a_wrong_clock_denies_whatever_has_worked_and_asks_nothing() {
+    let accepted = PartnerFacts { accepted_at: Some(ago(0)), is_admin_agent: known(true, 0), ..direct() };
+    for facts in [accepted, PartnerFacts::UNKNOWN] {
+        check(&PartnerFacts { is_clock_off: true, ..facts }, "False/ClockSkewed", &[]);
+    }
+}
+
+#[test]
 fn an_indirect_reseller_to_whom_everything_is_refused_is_told_why() {
     let refused = PartnerFacts { write_refused: Some(refused("ProgramNotActive", 0)), ..PartnerFacts::UNKNOWN };
     check(&refused, "False/ProgramNotActive", &[]);

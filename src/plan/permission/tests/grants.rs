@@ -132,6 +132,30 @@ fn a_grant_wants_its_facts_read_within_ten_minutes() {
 }
 
 #[test]
+fn a_wrong_clock_withholds_grants_and_lets_revokes_go() {
+    let both = [Reservations, SavingsPlans];
+    for (wishes, held, does) in [
+        ((Allow, Deny), &[][..], ""),
+        ((Allow, Allow), &both[..1], ""),
+        ((Deny, Deny), &both[..1], "delete"),
+        ((Deny, Unmanaged), &both, "update azureSavingsPlans"),
+        // The revoke of one switch does not wait for the grant of the other.
+        ((Allow, Deny), &both[1..], "delete"),
+    ] {
+        let case = Case::new(wishes.0, wishes.1).claimed().holding(policy(held));
+        let accepted = case.with(|case| case.facts.partner.accepted_at = Some(case.now));
+        let off = accepted.clone().with(|case| case.facts.partner.is_clock_off = true);
+        assert_eq!(off.does(), does, "{wishes:?} {held:?}");
+        assert_eq!(off.shows("PartnerAuthorized") == "False/ClockSkewed", wishes.0 == Allow, "{wishes:?} {held:?}");
+        if does.is_empty() {
+            assert_ne!(accepted.does(), "", "a right clock would do");
+        }
+    }
+    let deleted = Case::new(Allow, Deny).claimed().holding(policy(&both[..1])).deleting();
+    assert_eq!(deleted.with(|case| case.facts.partner.is_clock_off = true).does(), "delete");
+}
+
+#[test]
 fn a_write_is_the_test_of_an_unverified_sign_in() {
     let case = Case::new(Allow, Deny).claimed().holding(PolicyState::Absent);
     assert_eq!(case.shows("PartnerAuthorized"), "Unknown/Unverified");
