@@ -6,7 +6,7 @@ use std::sync::Arc;
 use backon::{ExponentialBuilder, Retryable as _};
 use hyper::ext::ReasonPhrase;
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -254,6 +254,8 @@ impl Transport {
             .request(call.method.clone(), call.url.clone())
             .headers(call.headers.clone())
             .header(ACCEPT, "application/json")
+            // Nothing here decompresses, and not to say so would mean that anything is welcome.
+            .header(ACCEPT_ENCODING, "identity")
             .header(USER_AGENT, concat!("csp-operator/", env!("CARGO_PKG_VERSION")));
         if let Some(token) = token {
             let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::model::{AzurePlanKind, ObjectId, Relationship};
+use crate::remote::Cause;
 
 fn customer_item(id: &str, name: &str) -> Value {
     json!({ "id": id, "companyProfile": { "companyName": name }, "relationshipToPartner": "reseller" })
@@ -224,4 +225,17 @@ async fn owners_are_unknown_when_azure_refuses() {
     let owners = stage.remote.azure.owners(customer(), SUBSCRIPTION.parse().unwrap(), &BTreeSet::new()).await;
     let error = owners.unwrap_err();
     assert_eq!((error.reason(), error.denial()), ("Forbidden", None));
+}
+
+#[tokio::test]
+async fn nothing_compressed_is_asked_for_and_what_comes_compressed_all_the_same_is_told() {
+    // Its first bytes are those of gzip, as far as text can have them.
+    let compressed = reply(200, "\u{1f}\u{8}\u{0}").with("content-encoding", "gzip");
+    let stage = Stage::new([compressed]).await;
+    let error = stage.remote.partner_center.policy(customer()).await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::UnexpectedAnswer(_)), "{error:?}");
+    assert!(error.message().contains("not JSON"), "{}", error.message());
+    for seen in stage.seen().iter().chain(&stage.sign_ins()) {
+        assert_eq!(seen.header("accept-encoding"), "identity", "{}", seen.path);
+    }
 }
