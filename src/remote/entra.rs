@@ -14,11 +14,11 @@ use url::{Url, form_urlencoded};
 
 use crate::model::TenantId;
 
+use super::answer::Answer;
 use super::endpoints::below;
 use super::fault::Fault;
 use super::refusal::word;
 use super::retry_after::retry_after;
-use super::transport::Answer;
 use super::wire::without_mark;
 use super::{Cause, ClientCertificate, CredentialError, Credentials, Proof, Service};
 

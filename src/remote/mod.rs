@@ -10,6 +10,7 @@
 //! Never found here: Kubernetes, a wish or a decision about one, a policy stored for later, or a guess: an answer that
 //! cannot be right is an error.
 
+mod answer;
 mod azure;
 mod budget;
 mod calls;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
+use super::answer::Answer;
 use super::codes;
 use super::fault::Fault;
 use super::retry_after::retry_after;
-use super::transport::Answer;
 use super::wire::without_mark;
 use super::{Cause, Operation, Service};
 

@@ -8,13 +8,14 @@ use hyper::ext::ReasonPhrase;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::model::TenantId;
 
+use super::answer::Answer;
 use super::budget::{About, Budgets};
 use super::fault::Fault;
 use super::{Calls, Cause, Errand, ExtraRoots, Fence, Limits, Operation, SetupError};
@@ -57,15 +58,6 @@ pub(super) struct Undelivered {
     pub(super) cause: Cause,
     /// Whether any of its sends may have had its effect.
     pub(super) may_have_arrived: bool,
-}
-
-/// A whole answer. Not `Debug`: the body of a sign-in is secret.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    /// The status line's phrase where it is not the usual one. HTTP/2 has none.
-    pub(super) reason: Option<String>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
 }
 
 impl Call {

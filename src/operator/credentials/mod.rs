@@ -21,6 +21,7 @@ mod outlook;
 mod sign_in;
 mod store;
 mod tie;
+mod timeout;
 mod tokens;
 
 pub(super) use store::SecretStore;

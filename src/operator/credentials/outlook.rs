@@ -13,6 +13,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
+use super::timeout::REQUEST_TIMEOUT;
 use crate::operator::call::{Call, CallError, within};
 use crate::operator::metrics::Metrics;
 
@@ -169,7 +170,7 @@ impl Outlook {
             resource: "events.events.k8s.io".into(),
             object: format!("{}/{}", self.namespace, event.metadata.name.clone().unwrap_or_default()),
         };
-        match within(super::store::REQUEST_TIMEOUT, call, self.events.create(&PostParams::default(), &event)).await {
+        match within(REQUEST_TIMEOUT, call, self.events.create(&PostParams::default(), &event)).await {
             // Another process has told it.
             Ok(_) | Err(CallError::Conflict { .. }) => {}
             Err(error) => {

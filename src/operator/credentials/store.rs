@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
 use super::outlook::{self, Credential, Outlook, Warning};
 use super::sign_in::{Defect, SignIn};
+use super::timeout::REQUEST_TIMEOUT;
 use super::tokens::{self, Choice, Fingerprint, Tokens};
 use crate::operator::call::{Call, CallError, within};
 use crate::operator::health::{Check, Readiness, Standing};
@@ -24,9 +25,6 @@ use crate::operator::metrics::Metrics;
 use crate::operator::settings::Settings;
 use crate::operator::telemetry::{Chain, Complaints};
 use crate::remote::{CredentialError, CredentialSource, Credentials};
-
-/// Limit of one request to the API server.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the first answer of the watch is waited for.
 const FIRST_READING_MAX: Duration = Duration::from_secs(10);

@@ -22,6 +22,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::timeout::REQUEST_TIMEOUT;
 use crate::model::TenantId;
 use crate::operator::call::{Call, CallError, within};
 use crate::operator::health::{Check, Readiness, Standing};
@@ -30,9 +31,6 @@ use crate::operator::telemetry::Chain;
 use crate::remote::{CredentialError, CredentialSource, Credentials};
 
 const PARTNER_TENANT: &str = "partnerTenantId";
-
-/// Limit of one request to the API server.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Between two attempts to write down the partner.
 const SAVE_EVERY: Duration = Duration::from_secs(10);

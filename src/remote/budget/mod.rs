@@ -31,8 +31,8 @@ use tokio::time::Instant;
 
 use crate::model::{TenantId, Urgency};
 
+use super::answer::Answer;
 use super::retry_after::retry_after;
-use super::transport::Answer;
 use super::{Cause, Operation, Service};
 
 pub use allowance::Allowance;
