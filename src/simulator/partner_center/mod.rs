@@ -21,6 +21,8 @@ use axum::http::StatusCode;
 
 pub(crate) use refusal::{fault, throttled};
 
+use caller::Needs;
+
 use super::exchange::{Answer, Outcome, Request};
 use super::routes::Route;
 use super::state::State;
@@ -44,12 +46,12 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         }
         Route::ListSelfServePolicies => policies::list(state, request),
         Route::GetSelfServePolicy { id } => policies::get(state, request, id),
-        Route::CreateSelfServePolicy => replay::once(state, request, policies::create),
-        Route::UpdateSelfServePolicy { id } => {
-            replay::once(state, request, |state, request| policies::update(state, request, id.as_deref()))
-        }
+        Route::CreateSelfServePolicy => replay::once(state, request, Needs::AdminAgent, policies::create),
+        Route::UpdateSelfServePolicy { id } => replay::once(state, request, Needs::AdminAgent, |state, request| {
+            policies::update(state, request, id.as_deref())
+        }),
         Route::DeleteSelfServePolicy { id } => {
-            replay::once(state, request, |state, request| policies::delete(state, request, id))
+            replay::once(state, request, Needs::AdminAgent, |state, request| policies::delete(state, request, id))
         }
         Route::ListAuditRecords => audit_records::list(state, request),
         Route::GetAuditRecord { id } => audit_records::get(state, request, id),

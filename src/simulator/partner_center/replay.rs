@@ -1,12 +1,14 @@
 //! Writes are idempotent per `MS-RequestId`: <https://learn.microsoft.com/en-us/partner-center/developer/headers>.
 //!
 //! A repeated write gets the stored answer and changes nothing. Method, path and body belong to the key, because a caller
-//! may use one id for everything it does. Reads are never replayed, and refused writes are judged anew.
+//! may use one id for everything it does. Reads are never replayed, and refused writes are judged anew. Who asks is
+//! examined each time: a stored answer is for nobody whom the write itself would be refused to.
 
 use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
+use super::caller::{Needs, authenticate};
 use crate::simulator::exchange::{Answer, Outcome, Request};
 use crate::simulator::state::State;
 
@@ -36,16 +38,19 @@ impl Replays {
     }
 }
 
-/// Carries a write out, unless it was carried out before under the same id.
+/// Carries a write out, unless it was carried out before under the same id. Either way the caller is one that the
+/// operation `needs`.
 pub(super) fn once(
     state: &mut State,
     request: &Request,
+    needs: Needs,
     write: impl FnOnce(&mut State, &Request) -> Outcome,
 ) -> Outcome {
     let Some(key) = request.header("MS-RequestId").map(|id| key(request, id)) else {
         return write(state, request);
     };
     if let Some(stored) = state.replays.answers.get(&key) {
+        authenticate(state, request, needs)?;
         return Ok(stored.clone());
     }
     let answer = write(state, request)?;

@@ -191,6 +191,21 @@ async fn a_repeated_write_is_answered_but_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_stored_answer_is_for_nobody_who_may_not_write() {
+    let api = Api::with_customers().await;
+    let create = |request: reqwest::RequestBuilder| {
+        answered(request.header("MS-RequestId", STRANGER).json(&policy(CUSTOMER, &[RESERVATIONS])))
+    };
+    let with_token = || api.request(Method::POST, "/v1/SelfServePolicy");
+    let without = || reqwest::Client::new().post(format!("{}/v1/SelfServePolicy", api.base));
+    assert_eq!(create(with_token()).await.0, 201);
+    assert_eq!(create(without()).await.0, 401);
+    assert_eq!(create(without().bearer_auth("nonsense")).await.0, 401);
+    api.control(Method::POST, "partner/user", &json!({ "upn": USER, "roles": ["SalesAgent"] })).await;
+    assert_eq!(code(&create(with_token()).await), (403, "900150"));
+}
+
+#[tokio::test]
 async fn a_refused_write_is_judged_anew() {
     let api = Api::with_customers().await;
     api.create(CUSTOMER, &[SAVINGS]).await;
