@@ -160,6 +160,14 @@ impl Target {
         self.ask(Method::GET, path, None).await
     }
 
+    /// Calls the simulator's control API; only for a target that is one.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let request = Request { method, path, token: None, body, correlation: Uuid::nil() };
+        let answer = self.send(request).await.unwrap();
+        assert!(answer.status.is_success(), "{path}: {}", answer.body);
+        answer.body
+    }
+
     /// Reads the page that a `next` link names.
     pub(crate) async fn follow(&self, path: &str, token: &str, continuation: Option<&str>) -> Result<Answer, String> {
         let correlation = Uuid::new_v4();
