@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::partner::Partner;
 use super::past::Past;
+use super::reading::Reading;
 use crate::model::{
     AzureEstate, CustomerProfile, DirectoryUser, Fact, Holding, Ignorance, ObjectId, OwnerHolders, PolicyState,
     Relationship, SubscriptionId, TenantId, UserPrincipalName,
@@ -18,9 +19,6 @@ use crate::remote::{Error as RemoteError, Remote};
 
 /// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
 const JUST_READ: SignedDuration = SignedDuration::from_secs(10);
-
-/// From how much on a difference means that this machine's clock has been set back.
-const CLOCK_SET_BACK: SignedDuration = SignedDuration::from_mins(1);
 
 /// Owners that are asked about again with others; more than that have piled up from manifests of long ago.
 const ASKED_MAX: usize = 100;
@@ -48,32 +46,6 @@ struct Facts {
     users: HashMap<(TenantId, UserPrincipalName), Reading<Option<DirectoryUser>>>,
     policies: HashMap<TenantId, Reading<PolicyState>>,
     past: Past,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Reading<T> {
-    pub(super) value: T,
-    at: Timestamp,
-    /// The same moment on a clock that nobody sets.
-    moment: Instant,
-}
-
-impl<T> Reading<T> {
-    /// Of something asked for at `at`, a moment ago.
-    pub(super) fn new(value: T, at: Timestamp) -> Self {
-        let since = Timestamp::now().duration_since(at).try_into().unwrap_or_default();
-        let now = Instant::now();
-        Self { value, at, moment: now.checked_sub(since).unwrap_or(now) }
-    }
-
-    /// When it was read. After this machine's clock was set back, earlier than was noted then: a fact must not look
-    /// newer than it is.
-    pub(super) fn at(&self) -> Timestamp {
-        let age = SignedDuration::try_from(self.moment.elapsed()).unwrap_or(SignedDuration::MAX);
-        let by_age = Timestamp::now().saturating_sub(age).unwrap_or(Timestamp::MIN);
-        // Clocks are always trimmed a little; that must not make the same fact seem another.
-        if self.at.duration_since(by_age) > CLOCK_SET_BACK { by_age } else { self.at }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

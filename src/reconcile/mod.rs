@@ -22,6 +22,7 @@ mod partner;
 mod past;
 mod patches;
 mod permission;
+mod reading;
 mod run;
 mod slots;
 mod subscription;

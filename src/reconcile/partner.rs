@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::inventory::Reading;
+use super::reading::Reading;
 use crate::model::{Denial, Fact, Group, Ignorance, PartnerKind, TenantId};
 use crate::plan::Need;
 use crate::plan::partner::{PartnerFacts, Refused, Writes};
