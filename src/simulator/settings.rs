@@ -92,7 +92,7 @@ impl Default for Settings {
             device_code_approval: DeviceCodeApproval::Ask,
             device_code_seconds: 900,
             device_code_interval_seconds: 5,
-            default_audit_page_size: PageSize(25),
+            default_audit_page_size: PageSize(500),
             default_customer_page_size: PageSize(25),
             role_assignment_page_size: PageSize(100),
             order_delay_ms: 0,

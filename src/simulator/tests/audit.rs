@@ -45,6 +45,7 @@ async fn a_record_says_who_when_and_by_which_call() {
     assert_eq!(record["partnerId"], PARTNER);
     assert_eq!(record["customerId"], CUSTOMER);
     assert_eq!(record["customerName"], "Contoso Customer 0");
+    assert_eq!(record["participants"], json!([PARTNER, CUSTOMER]));
     assert_eq!(record["userPrincipalName"], crate::simulator::DEFAULT_USER);
     assert_eq!(record["applicationId"], CLIENT);
     assert_eq!(record["resourceType"], "self_serve_policy");
@@ -133,12 +134,20 @@ async fn records_come_in_pages_that_keep_their_window_and_filter() {
     let api = Api::with_customers().await;
     for days in [1, 2, 3, 4, 5, 40] {
         add_record(&api, days).await;
+        let at = format!("{}T13:00:00Z", days_ago(days));
+        let order = json!({ "customer": CUSTOMER, "operation": "create_order", "resourceType": "order", "at": at });
+        api.control(Method::POST, "audit", &order).await;
     }
     let filter = "%7B%22Field%22:%22ResourceType%22,%22Value%22:%22SelfServePolicy%22,%22Operator%22:%22equals%22%7D";
     let (items, pages) = all_pages(&api, &format!("/v1/auditrecords?size=2&filter={filter}")).await;
     assert_eq!((items.len(), pages), (5, 3));
+    let (_, first) = api.get("/v1/auditrecords?size=2").await;
+    assert_eq!(first["totalCount"], 2, "of the page");
+    let (_, body) = api.get("/v1/auditrecords").await;
+    let this = body["links"]["self"]["uri"].as_str().expect("a uri");
+    assert!(this.ends_with("&size=500"), "as Microsoft's page shows it when none is asked for: {this}");
     api.settings(json!({ "defaultAuditPageSize": 1 })).await;
-    assert_eq!(all_pages(&api, "/v1/auditrecords").await.1, 5);
+    assert_eq!(all_pages(&api, "/v1/auditrecords").await.1, 10);
 }
 
 #[tokio::test]
