@@ -67,9 +67,12 @@ async fn an_order_can_be_late_everywhere() {
     agree(&api).await;
     api.settings(json!({ "orderDelayMs": 900_000 })).await;
     assert_eq!(check_out(&api, line()).await.0, 201);
-    assert_eq!(api.get(&path("orders")).await.1["totalCount"], 0);
-    assert_eq!(api.get(&path("subscriptions")).await.1["totalCount"], 0);
-    assert_eq!(code(&check_out(&api, line()).await), (409, "800060"), "bought all the same");
+    for (advance, shown) in [("0s", 0), ("14m", 0), ("1m", 1)] {
+        api.control(Method::PUT, "clock", &json!({ "advance": advance })).await;
+        assert_eq!(api.get(&path("orders")).await.1["totalCount"], shown, "{advance}");
+        assert_eq!(api.get(&path("subscriptions")).await.1["totalCount"], shown, "{advance}");
+        assert_eq!(code(&check_out(&api, line()).await), (409, "800060"), "bought all the same");
+    }
 }
 
 #[tokio::test]

@@ -43,14 +43,20 @@ async fn customers_come_in_pages() {
 #[tokio::test]
 async fn customers_are_found_by_name() {
     let api = Api::start(World::generated(60)).await;
-    let filter = r#"{"Field":"CompanyName","Value":"contoso customer 1","Operator":"starts_with"}"#;
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish();
-    assert_eq!(all_pages(&api, &format!("/v1/customers?size=4&{query}")).await, {
-        let (items, _) = all_pages(&api, &format!("/v1/customers?{query}")).await;
-        (items, 3)
-    });
-    let (status, _) = api.get("/v1/customers?filter=nonsense").await;
-    assert_eq!(status, 400);
+    let query = |field: &str, value: &str, operator: &str| {
+        let filter = json!({ "Field": field, "Value": value, "Operator": operator }).to_string();
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", &filter).finish()
+    };
+    for (field, value) in [("CompanyName", "contoso customer 1"), ("Domain", "CUSTOMER1")] {
+        let query = query(field, value, "starts_with");
+        let (items, pages) = all_pages(&api, &format!("/v1/customers?size=4&{query}")).await;
+        let names: Vec<&str> = items.iter().filter_map(|item| item["companyProfile"]["companyName"].as_str()).collect();
+        let expected: Vec<String> = [1].into_iter().chain(10..20).map(|n| format!("Contoso Customer {n}")).collect();
+        assert_eq!((names, pages), (expected.iter().map(String::as_str).collect(), 3), "{field}");
+    }
+    for refused in [query("Colour", "red", "starts_with"), query("Domain", "a", "equals"), "filter=x".to_owned()] {
+        assert_eq!(api.get(&format!("/v1/customers?{refused}")).await.0, 400, "{refused}");
+    }
 }
 
 #[tokio::test]

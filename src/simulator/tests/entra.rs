@@ -1,5 +1,8 @@
 //! Tokens: both endpoints, both grants, rotation and refusals.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::*;
 use crate::simulator::tokens::decode;
 
@@ -28,6 +31,12 @@ async fn a_user_token_says_whose_it_is_and_what_for() {
     assert_eq!(claims.amr, ["pwd", "mfa"]);
     assert_eq!(claims.scp.as_deref(), Some("user_impersonation"));
     assert_eq!((claims.exp - claims.iat, claims.nbf), (3599, claims.iat));
+    let payload = text(&body["access_token"]).split('.').nth(1).expect("a payload");
+    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).expect("base64");
+    let payload: Value = serde_json::from_slice(&payload).expect("JSON");
+    for role in ["roles", "role", "wids", "groups"] {
+        assert_eq!(payload.get(role), None, "no claim tells of a role");
+    }
 }
 
 #[tokio::test]

@@ -101,8 +101,19 @@ async fn profiles_say_who_the_partner_is_and_nothing_of_its_kind() {
     let (_, organization) = api.get("/v1/profiles/organization").await;
     assert_eq!((&organization["tenantId"], &organization["companyName"]), (&json!(PARTNER), &json!("Contoso Partner")));
     assert_eq!(api.get("/v1/profiles/mpn").await.1["mpnId"], "1234567");
-    assert_eq!(api.get("/v1/profiles/billing").await.0, 200);
     assert_eq!(code(&api.get("/v1/profiles/colour").await), (404, "1000"));
+    let every = async || {
+        let mut profiles = Vec::new();
+        for name in ["organization", "mpn", "billing", "legalbusiness?vettingVersion=Current"] {
+            let (status, body) = api.get(&format!("/v1/profiles/{name}")).await;
+            assert_eq!(status, 200, "{name}");
+            profiles.push(body);
+        }
+        profiles
+    };
+    let of_direct_bill = every().await;
+    become_a(&api, "IndirectProvider").await;
+    assert_eq!(every().await, of_direct_bill);
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ async fn a_policy_is_created_read_changed_and_deleted() {
 
     let (_, body) = api.get(&list).await;
     assert_eq!(body["items"], json!([created]));
+    let of_another = format!("/v1/SelfServePolicy?entity_id={OTHER_CUSTOMER}");
+    assert_eq!(api.get(&of_another).await.1["items"], json!([]));
     let (status, got) = api.get(&format!("/v1/SelfServePolicy/{PARTNER}_{CUSTOMER}")).await;
     assert_eq!((status, &got), (200, &created));
 
@@ -58,9 +60,21 @@ async fn paths_query_names_and_keys_match_in_any_case() {
 #[tokio::test]
 async fn an_update_without_an_id_in_the_path_takes_it_from_the_body() {
     let api = Api::with_customers().await;
-    let (_, created) = api.create(CUSTOMER, &[RESERVATIONS]).await;
-    let (status, _) = answered(api.request(Method::PUT, "/v1/SelfServePolicy").json(&created)).await;
-    assert_eq!(status, 200);
+    let (_, mut body) = api.create(CUSTOMER, &[RESERVATIONS]).await;
+    body["permissions"] = json!([{ "resource": SAVINGS, "action": "Purchase" }]);
+    let put = |body: &Value| answered(api.request(Method::PUT, "/v1/SelfServePolicy").json(body));
+    let (status, updated) = put(&body).await;
+    assert_eq!((status, &updated["permissions"]), (200, &body["permissions"]));
+    assert_eq!(api.permissions(CUSTOMER).await, body["permissions"]);
+
+    body.as_object_mut().expect("an object").remove("id");
+    assert_eq!(code(&put(&body).await), (400, "3000"));
+    let path = format!("/v1/SelfServePolicy/{PARTNER}_{CUSTOMER}");
+    assert_eq!(
+        code(&answered(api.request(Method::PUT, &path).json(&body)).await),
+        (400, "3000"),
+        "the path is not enough"
+    );
 }
 
 #[tokio::test]
@@ -278,13 +292,43 @@ async fn tokens_decide_who_may_do_what() {
     assert_eq!(code(&api.get(&list).await), (401, "400"), "expired");
 }
 
+/// The five operations, on a policy that exists but for the create.
+async fn every_operation(api: &Api, policy: &Value) -> [Answered; 5] {
+    [
+        api.get(&format!("/v1/SelfServePolicy?entity_id={CUSTOMER}")).await,
+        api.get(&format!("/v1/SelfServePolicy/{PARTNER}_{CUSTOMER}")).await,
+        api.create(OTHER_CUSTOMER, &[RESERVATIONS]).await,
+        api.update(policy).await,
+        api.delete(CUSTOMER).await,
+    ]
+}
+
+#[tokio::test]
+async fn none_of_the_operations_takes_an_applications_token() {
+    let mut api = Api::with_customers().await;
+    let (_, policy) = api.create(CUSTOMER, &[RESERVATIONS]).await;
+    api.token = api.app_token().await;
+    for answer in every_operation(&api, &policy).await {
+        assert_eq!(code(&answer), (403, "900329"));
+    }
+    assert_eq!(api.permissions(CUSTOMER).await, policy["permissions"]);
+    assert_eq!(api.permissions(OTHER_CUSTOMER).await, json!([]));
+}
+
 #[tokio::test]
 async fn only_admin_agents_write() {
     let api = Api::with_customers().await;
-    let user = json!({ "upn": crate::simulator::DEFAULT_USER, "roles": ["SalesAgent", "HelpdeskAgent"] });
-    api.control(Method::POST, "partner/user", &user).await;
-    assert_eq!(api.get(&format!("/v1/SelfServePolicy?entity_id={CUSTOMER}")).await.0, 200);
-    assert_eq!(code(&api.create(CUSTOMER, &[RESERVATIONS]).await), (403, "900150"));
+    let (_, policy) = api.create(CUSTOMER, &[RESERVATIONS]).await;
+    for roles in [json!(["SalesAgent"]), json!(["HelpdeskAgent"]), json!(["SalesAgent", "HelpdeskAgent"]), json!([])] {
+        let user = json!({ "upn": crate::simulator::DEFAULT_USER, "roles": roles });
+        api.control(Method::POST, "partner/user", &user).await;
+        let [list, get, writes @ ..] = every_operation(&api, &policy).await;
+        assert_eq!((list.0, get), (200, (200, policy.clone())), "{roles}");
+        for answer in writes {
+            assert_eq!(code(&answer), (403, "900150"), "{roles}");
+        }
+    }
+    assert_eq!(api.permissions(CUSTOMER).await, policy["permissions"]);
     api.settings(json!({ "wrongRole": "emptyBody" })).await;
-    assert_eq!(api.create(CUSTOMER, &[RESERVATIONS]).await, (403, Value::Null));
+    assert_eq!(api.create(OTHER_CUSTOMER, &[RESERVATIONS]).await, (403, Value::Null));
 }

@@ -34,6 +34,7 @@ async fn listed(api: &Api, path: &str) -> Vec<Value> {
 async fn a_customers_reservation_is_an_order_an_entitlement_and_a_reservation() {
     let api = Api::with_customers().await;
     let before = items(&api, "orders").await.len();
+    let subscriptions = items(&api, "subscriptions").await;
     let bought =
         buy(&api, json!({ "kind": "reservation", "buyer": "customer", "quantity": 2, "subscription": AZURE })).await;
 
@@ -41,7 +42,21 @@ async fn a_customers_reservation_is_an_order_an_entitlement_and_a_reservation() 
     assert_eq!(orders.len(), before + 1);
     let order = orders.last().expect("an order");
     assert_eq!((&order["id"], &order["status"]), (&bought["orderId"], &json!("completed")));
+    assert_eq!((&order["transactionType"], &order["billingCycle"]), (&json!("UserPurchase"), &json!("one_time")));
     let line = &order["lineItems"][0];
+    // No more than this, so nothing that says what kind of thing it is.
+    let told: Vec<&String> = line.as_object().expect("a line").keys().collect();
+    let expected = [
+        "friendlyName",
+        "lineItemNumber",
+        "links",
+        "offerId",
+        "provisioningContext",
+        "quantity",
+        "termDuration",
+        "transactionType",
+    ];
+    assert_eq!(told, expected);
     assert_eq!(
         (&line["quantity"], &line["termDuration"], &line["transactionType"]),
         (&json!(2), &json!("P1Y"), &json!("New"))
@@ -63,18 +78,28 @@ async fn a_customers_reservation_is_an_order_an_entitlement_and_a_reservation() 
         (&json!("reservedinstance"), &bought["azureOrderId"])
     );
     assert_eq!(entitlements[0]["referenceOrder"]["id"], bought["orderId"]);
+    assert_eq!(entitlements[0]["dynamicAttributes"]["reservationType"], "virtualmachines");
     assert!(entitlements[0]["expiryDate"].is_string());
+    assert_eq!(items(&api, "entitlements?entitlementType=RESERVEDINSTANCE").await.len(), 1);
+    assert!(items(&api, "entitlements?entitlementType=Software").await.is_empty());
+    let refused = api.get(&format!("/v1/customers/{CUSTOMER}/entitlements?entitlementType=red")).await;
+    assert_eq!(code(&refused), (400, "3000"));
     assert_eq!(items(&api, "entitlements").await[0].get("expiryDate"), None, "only when asked for");
     let (_, followed) = api.get(&format!("/v1{}", artifact["link"]["uri"].as_str().expect("a link"))).await;
     assert_eq!(followed["type"], "reservedinstance");
-    assert_eq!(followed["reservations"][0]["reservationId"], bought["id"]);
-    assert_eq!(followed["reservations"][0]["appliedScopes"], json!([AZURE]));
+    let reservation = &followed["reservations"][0];
+    assert_eq!((&reservation["reservationId"], &reservation["quantity"]), (&bought["id"], &json!(2)));
+    assert_eq!((&reservation["scopeType"], &reservation["provisioningState"]), (&json!("single"), &json!("Succeeded")));
+    assert_eq!(reservation["displayName"], line["friendlyName"]);
+    assert_eq!(reservation["effectiveDateTime"], order["creationDate"]);
+    assert_eq!(reservation["expiryDateTime"], entitlements[0]["expiryDate"]);
+    assert_eq!(reservation["appliedScopes"], json!([AZURE]));
 
     let held = listed(&api, RESERVATION_LIST).await;
     let properties = &held[0]["properties"];
     assert_eq!((&properties["quantity"], &properties["provisioningState"]), (&json!(2), &json!("Succeeded")));
     assert_eq!(properties["utilization"]["aggregates"][0]["value"], 100.0);
-    assert!(items(&api, "subscriptions").await.iter().all(|item| item["billingType"] != "benefit"));
+    assert_eq!(items(&api, "subscriptions").await, subscriptions, "it is none of them");
 }
 
 #[tokio::test]
@@ -102,7 +127,19 @@ async fn only_what_the_partner_buys_is_in_the_activity_log_unless_asked_for() {
     let record = &body["items"][0];
     assert_eq!((&record["operationType"], &record["resourceType"]), (&json!("create_order"), &json!("order")));
     assert_eq!(record["userPrincipalName"], USER);
-    assert_eq!(record["customizedData"][0], json!({ "key": "OrderId", "value": bought["orderId"] }));
+    let about = |key: &str| {
+        let mut pairs = record["customizedData"].as_array().expect("pairs").iter();
+        pairs.find(|pair| pair["key"] == key).map(|pair| pair["value"].clone())
+    };
+    assert_eq!(about("OrderId"), Some(bought["orderId"].clone()));
+    assert_eq!(about("OfferId-0"), Some(json!("DZH318Z0BQ36:004G:DZH318Z08C0S")));
+    assert_eq!(about("Quantity-0"), Some(json!("1")));
+    assert!(
+        about("SubscriptionName-0").is_some_and(|name| name.as_str().is_some_and(|name| name.contains("Reserved")))
+    );
+    let order: Value =
+        serde_json::from_str(record["resourceNewValue"].as_str().expect("JSON in a string")).expect("JSON");
+    assert_eq!(order["Client"]["name"], "Partner Center Web");
     buy(&api, json!({ "kind": "reservation", "buyer": "customer", "audit": true })).await;
     let (_, body) = api.get("/v1/auditrecords").await;
     assert_eq!(body["items"][0]["userPrincipalName"], "owner@customer0.onmicrosoft.com");
@@ -123,6 +160,10 @@ async fn a_purchase_can_appear_late() {
     assert!(listed(&api, SAVINGS_PLAN_LIST).await.is_empty());
     buy(&api, json!({ "kind": "reservation", "buyer": "customer", "delayMs": 0 })).await;
     assert_eq!(items(&api, "orders").await.len(), before + 1);
+    api.control(Method::PUT, "clock", &json!({ "advance": "15m" })).await;
+    assert_eq!(items(&api, "orders").await.len(), before + 3);
+    assert_eq!(items(&api, "entitlements").await.len(), 2);
+    assert_eq!((listed(&api, RESERVATION_LIST).await.len(), listed(&api, SAVINGS_PLAN_LIST).await.len()), (2, 1));
 }
 
 #[tokio::test]
@@ -138,6 +179,10 @@ async fn a_savings_plan_from_the_azure_portal_is_a_subscription_without_an_order
         (&plan["billingType"], &plan["productType"]["subType"]["id"]),
         (&json!("benefit"), &json!("SavingsPlan"))
     );
+    assert!(plan["offerId"].as_str().is_some_and(|offer| offer.starts_with("DZH318Z09V6F:")), "{plan}");
+    let commitment = json!({ "amount": 1.5, "currency": "USD", "grain": "Hourly" });
+    assert_eq!(plan["lineItems"][0]["purchaseCommitment"], commitment);
+    assert_eq!(plan["productOrderId"], bought["azureOrderId"]);
     let path = format!("/v1/customers/{CUSTOMER}/subscriptions/{}", plan["id"].as_str().expect("an id"));
     assert_eq!(&api.get(&path).await.1, plan);
     assert_eq!(items(&api, "orders").await.len(), orders);
@@ -146,7 +191,9 @@ async fn a_savings_plan_from_the_azure_portal_is_a_subscription_without_an_order
 
     let bought = buy(&api, json!({ "kind": "savingsPlan", "buyer": "partner" })).await;
     assert_eq!(items(&api, "subscriptions").await.last().expect("a plan")["orderId"], bought["orderId"]);
-    assert_eq!(items(&api, "orders").await.len(), orders + 1);
+    let ordered = items(&api, "orders").await;
+    assert_eq!(ordered.len(), orders + 1);
+    assert!(ordered.last().expect("an order")["lineItems"][0]["purchaseCommitment"]["amount"].is_number());
 }
 
 #[tokio::test]
