@@ -37,3 +37,20 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     }
     crd
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_could_be_taken_for_one_subscriptions_says_that_it_is_the_customers() {
+        let crd = serde_json::to_value(&crds()[2]).unwrap();
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let spec = &schema["properties"]["spec"]["properties"];
+        let fields = ["azureReservations", "azureSavingsPlans", "azureSubscriptionRefs"];
+        for described in fields.map(|field| &spec[field]).into_iter().chain([schema]) {
+            let words: Vec<_> = described["description"].as_str().unwrap_or_default().split_whitespace().collect();
+            assert!(words.join(" ").contains("per customer, not per subscription"), "{words:?}");
+        }
+    }
+}

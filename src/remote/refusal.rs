@@ -318,6 +318,10 @@ mod tests {
         check(read_customer(), 400, "900118", not_ours);
         check(read_subscriptions(), 400, "900118", not_ours);
         check(read_customer(), 404, "20000", not_ours);
+        // A malformed request says nothing of the customer, and a permission must not be let go on the strength of it.
+        for operation in [read_customer(), read_subscriptions(), read_policy(), create()] {
+            check(operation, 400, "800002", ("invalid_request", "InvalidRequest", None));
+        }
         check(create(), 400, "900118", ("invalid_request", "InvalidRequest", None));
         // A proxy, or an address that is not Partner Center's, answers like this.
         check(read_customer(), 404, "", ("not_found", "NotFound", None));

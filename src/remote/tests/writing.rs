@@ -14,18 +14,37 @@ fn both() -> PermissionSet {
 }
 
 #[tokio::test]
+async fn a_create_names_both_tenants_and_nothing_that_does_not_exist_yet() {
+    for status in [200, 201] {
+        let stage = Stage::new([reply(status, policy(&["azureReservedInstances"]))]).await;
+        let created = stage.remote.partner_center.create_policy(customer(), &reservations(), Uuid::from_u128(7)).await;
+        let created = created.unwrap();
+        assert_eq!((created.id.as_str(), created.etag.as_deref()), ("p_c", Some("\"1\"")), "{status}");
+        assert_eq!(created.permissions, reservations());
+        let seen = &stage.seen()[0];
+        assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/v1/SelfServePolicy"));
+        let mut expected = policy(&["AzureReservedInstances"]);
+        for made_by_the_service in ["id", "attributes"] {
+            expected.as_object_mut().unwrap().remove(made_by_the_service);
+        }
+        assert_eq!(serde_json::from_str::<Value>(&seen.body).unwrap(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_replacement_carries_the_etag_and_returns_the_new_one() {
     let mut written = policy(&["AzureSavingsPlan", "azureReservedInstances"]);
     written["attributes"]["etag"] = json!("\"2\"");
     let stage = Stage::new([reply(200, written)]).await;
-    let policy =
+    let updated =
         stage.remote.partner_center.update_policy(customer(), &read(), &both(), Uuid::from_u128(7)).await.unwrap();
-    assert_eq!((policy.etag.as_deref(), policy.permissions), (Some("\"2\""), both()));
+    assert_eq!((updated.etag.as_deref(), updated.permissions), (Some("\"2\""), both()));
     let seen = &stage.seen()[0];
     assert_eq!((seen.method.as_str(), seen.path.as_str()), ("PUT", "/v1/SelfServePolicy/p_c"));
-    let body: Value = serde_json::from_str(&seen.body).unwrap();
-    assert_eq!(body["attributes"]["etag"], "\"1\"");
-    assert_eq!(body["grantor"]["tenantID"], PARTNER);
+    // The whole policy as it shall be, with the id and the etag of the one that was read.
+    let expected = policy(&["AzureReservedInstances", "AzureSavingsPlan"]);
+    assert_eq!(serde_json::from_str::<Value>(&seen.body).unwrap(), expected);
+    // The etag travels in the body.
     assert!(!seen.headers.contains_key("if-match") && !seen.headers.contains_key("ms-contract-version"));
 }
 

@@ -125,6 +125,17 @@ mod tests {
     }
 
     #[test]
+    fn keeps_how_it_ended_does_without_a_person_and_reads_no_values() {
+        for status in ["succeeded", "failed", "progress", "decline", "on_hold"] {
+            assert_eq!(translate(&json!({ "operationStatus": status })).unwrap().unwrap().status, status);
+        }
+        let nobody = json!({ "userPrincipalName": null, "applicationId": null, "sessionId": null });
+        assert_eq!(translate(&nobody).unwrap().unwrap().actor, None);
+        let values = json!({ "resourceOldValue": 5, "resourceNewValue": ["{"], "customizedData": null });
+        assert_eq!(translate(&values), translate(&json!({})));
+    }
+
+    #[test]
     fn skips_what_is_about_something_else_and_refuses_half_a_record() {
         for changes in [
             json!({ "resourceType": "order", "id": null }),

@@ -85,6 +85,10 @@ fn harmless() -> Vec<Row> {
         (Customer, set("/relationshipToPartner", json!("second_cousin"))),
         (Customer, set("/newThing", json!({ "a": [1, null] }))),
         (Customer, without("/companyProfile")),
+        // Whether it counts the page or the list is not documented.
+        (Customers, set("/totalCount", json!(1))),
+        (Policy, set("/totalCount", json!(2))),
+        (Activity, without("/totalCount")),
         (Subscriptions, set("/items/0/status", json!("frozen"))),
         (Subscriptions, set("/items/0/offerId", json!("NEW:0001"))),
         (Entitlements, set("/items/0/status", json!("hibernating"))),
