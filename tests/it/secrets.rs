@@ -25,17 +25,25 @@ fn has_secret(text: &str) -> bool {
 
 /// Asserts that no object of the operator, but for the two Secrets, and none of this namespace holds a secret.
 pub(crate) fn assert_none(view: &View, namespace: &str) {
-    check::<Customer>(view, namespace);
-    check::<AzureSubscription>(view, namespace);
-    check::<CustomerPurchasePermission>(view, namespace);
-    for namespace in [namespace, NAMESPACE] {
-        check::<Event>(view, namespace);
-        check::<ConfigMap>(view, namespace);
-        check::<Lease>(view, namespace);
+    for (name, text) in written(view, namespace) {
+        assert!(!has_secret(&text), "a secret is in {name}");
     }
 }
 
-fn check<K>(view: &View, namespace: &str)
+/// Every object of the operator, but for the two Secrets, and of this namespace: its name, and it as JSON.
+pub(crate) fn written(view: &View, namespace: &str) -> Vec<(String, String)> {
+    let mut found = objects::<Customer>(view, namespace);
+    found.extend(objects::<AzureSubscription>(view, namespace));
+    found.extend(objects::<CustomerPurchasePermission>(view, namespace));
+    for namespace in [namespace, NAMESPACE] {
+        found.extend(objects::<Event>(view, namespace));
+        found.extend(objects::<ConfigMap>(view, namespace));
+        found.extend(objects::<Lease>(view, namespace));
+    }
+    found
+}
+
+fn objects<K>(view: &View, namespace: &str) -> Vec<(String, String)>
 where
     K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
@@ -44,11 +52,12 @@ where
         + std::fmt::Debug,
 {
     let api: Api<K> = Api::namespaced(view.client.clone(), namespace);
-    for object in run(api.list(&ListParams::default())).unwrap() {
-        let text = serde_json::to_string(&object).unwrap();
+    let list = run(api.list(&ListParams::default())).unwrap();
+    let told = |object: &K| {
         let name = object.meta().name.clone().unwrap_or_default();
-        assert!(!has_secret(&text), "a secret is in {} {namespace}/{name}", K::kind(&()));
-    }
+        (format!("{} {namespace}/{name}", K::kind(&())), serde_json::to_string(object).unwrap())
+    };
+    list.items.iter().map(told).collect()
 }
 
 #[test]
