@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use crate::model::Urgency;
 use crate::remote::Service;
 
+use super::Place;
+
 /// What one pass, or one poll, has calls made for: how urgent it is, and how long it has waited for its turns.
 ///
 /// Copies are the same errand.
@@ -30,7 +32,20 @@ struct State {
     /// Of the waits that are over.
     total: Duration,
     /// Turns that have been taken and not been used yet.
-    reserved: BTreeMap<Service, Instant>,
+    reserved: BTreeMap<Service, Turn>,
+}
+
+/// A turn that was given at this moment to who stood here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) place: Place,
+    pub(super) at: Instant,
+}
+
+impl Turn {
+    fn is_younger_than(self, age_max: Duration) -> bool {
+        self.at.elapsed() <= age_max
+    }
 }
 
 /// A wait that lasts as long as this lives.
@@ -82,13 +97,33 @@ impl Errand {
     }
 
     /// Keeps a turn that has just been taken.
-    pub(super) fn reserve(&self, service: Service) {
-        self.state().reserved.insert(service, Instant::now());
+    pub(super) fn reserve(&self, service: Service, turn: Turn) {
+        self.state().reserved.insert(service, turn);
     }
 
-    /// The turn that was kept, unless it is older than `age_max`.
+    /// Whether a turn is kept that is not older than `age_max`.
+    pub(super) fn has_reserved(&self, service: Service, age_max: Duration) -> bool {
+        self.state().reserved.get(&service).is_some_and(|turn| turn.is_younger_than(age_max))
+    }
+
+    /// Uses the turn that is kept, unless it is older than `age_max`.
     pub(super) fn use_reserved(&self, service: Service, age_max: Duration) -> bool {
-        self.state().reserved.remove(&service).is_some_and(|at| at.elapsed() <= age_max)
+        let mut state = self.state();
+        let is_usable = state.reserved.get(&service).is_some_and(|turn| turn.is_younger_than(age_max));
+        if is_usable {
+            state.reserved.remove(&service);
+        }
+        is_usable
+    }
+
+    /// Where it stood for the turn that is kept, usable or not.
+    pub(super) fn place(&self, service: Service) -> Option<Place> {
+        self.state().reserved.get(&service).map(|turn| turn.place)
+    }
+
+    /// Keeps no turn any more, nor the place of one.
+    pub(super) fn give_up(&self, service: Service) {
+        self.state().reserved.remove(&service);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

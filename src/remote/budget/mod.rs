@@ -41,13 +41,15 @@ pub use queue::{Place, Queue};
 
 use allowance::Speed;
 use bucket::Bucket;
+use errand::Turn;
 use metrics::Counters;
 use pauses::{Pauses, Subject};
 
 /// Longest pause that is waited out.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long after it was taken a turn may be used: what is added to the window in [`Allowance`] allows for as much.
+/// How long after it was taken a turn may be used: what is added to the window in [`Allowance`] allows for as much. One
+/// that was not used in time is lost, and its place in the queue is kept for the next one.
 const TURN_LASTS: Duration = Duration::from_secs(1);
 
 /// Pause after a complaint that does not say how long: limits are counted by the minute.
@@ -91,16 +93,23 @@ impl Budgets {
 
     /// Waits until a call may be sent; uses a turn that was reserved, if there is one.
     pub(super) async fn turn(&self, errand: &Errand, about: About) -> Result<(), Cause> {
-        if errand.use_reserved(about.operation.service(), TURN_LASTS) {
+        let service = about.operation.service();
+        if errand.use_reserved(service, TURN_LASTS) {
             return Ok(());
         }
-        self.of(about).turn(errand, about.subject()).await
+        self.of(about).turn(errand, about.subject()).await?;
+        errand.give_up(service);
+        Ok(())
     }
 
-    /// Waits until a call may be sent, and keeps the turn for a second.
+    /// Waits until a call may be sent, and keeps the turn for a second. One that is kept already and can still be used
+    /// will do.
     pub(super) async fn reserve(&self, errand: &Errand, about: About) -> Result<(), Cause> {
-        self.of(about).turn(errand, about.subject()).await?;
-        errand.reserve(about.operation.service());
+        let service = about.operation.service();
+        if !errand.has_reserved(service, TURN_LASTS) {
+            let turn = self.of(about).turn(errand, about.subject()).await?;
+            errand.reserve(service, turn);
+        }
         Ok(())
     }
 
@@ -191,17 +200,21 @@ impl Budget {
     }
 
     /// Waits for a token. Who is dropped while waiting leaves the queue, and has taken nothing.
-    async fn turn(&self, errand: &Errand, subject: Subject) -> Result<(), Cause> {
+    ///
+    /// Who has had a turn that ran out before it could be used waits where it stood then, not behind those who came
+    /// later: whatever it was that took so long, it would be in vain after each long wait.
+    async fn turn(&self, errand: &Errand, subject: Subject) -> Result<Turn, Cause> {
         let mut raised = errand.follow();
         let began = Instant::now();
-        let place = Standing::join(self, *raised.borrow_and_update(), subject);
+        let kept = errand.place(self.service);
+        let place = Standing::join(self, *raised.borrow_and_update(), kept, subject);
         let _wait = errand.wait();
         loop {
             let asked = place.ask();
             let until = match asked {
                 Asked::Granted => {
                     self.counters.waited(errand.urgency(), began.elapsed());
-                    return Ok(());
+                    return Ok(Turn { place: place.place, at: Instant::now() });
                 }
                 Asked::Refused(wait) => return Err(Cause::Paused { wait }),
                 Asked::NotBefore(at) => Some(at),
@@ -310,9 +323,15 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn join(budget: &'a Budget, urgency: Urgency, subject: Subject) -> Self {
+    fn join(budget: &'a Budget, urgency: Urgency, kept: Option<Place>, subject: Subject) -> Self {
         let wake = Arc::new(Notify::new());
-        let place = budget.state().queue.join(urgency, Waiter { subject, wake: Arc::clone(&wake) });
+        let waiter = Waiter { subject, wake: Arc::clone(&wake) };
+        let mut state = budget.state();
+        let place = match kept {
+            Some(place) => state.queue.rejoin(urgency, place, waiter),
+            None => state.queue.join(urgency, waiter),
+        };
+        drop(state);
         Self { budget, place, subject, wake }
     }
 

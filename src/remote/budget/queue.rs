@@ -35,6 +35,16 @@ impl<T> Queue<T> {
         Place(self.joined)
     }
 
+    /// Joins again at the place of a turn that could not be used: before those who came later. Where that is taken, or
+    /// no place of this queue, at the end.
+    pub fn rejoin(&mut self, urgency: Urgency, place: Place, who: T) -> Place {
+        if place.0 > self.joined || self.line_of(place).is_some() {
+            return self.join(urgency, who);
+        }
+        self.lines[urgency as usize].insert(place.0, who);
+        place
+    }
+
     /// Leaves without having had a turn.
     pub fn leave(&mut self, place: Place) -> Option<T> {
         let index = self.line_of(place)?;
@@ -180,6 +190,22 @@ mod tests {
         assert_eq!(queue.leave(one), None);
         assert_eq!((queue.len(Revoke), queue.len(Sweep)), (2, 1));
         assert_eq!(serve(&mut queue, 9), ["s2", "r1", "s3"]);
+    }
+
+    #[test]
+    fn who_joins_again_goes_before_those_who_came_later_and_after_what_is_more_urgent() {
+        let mut queue = Queue::default();
+        let place = queue.join(Change, "first");
+        queue.serve(place);
+        for name in ["c1", "c2"] {
+            queue.join(Change, name);
+        }
+        assert_eq!(queue.rejoin(Change, place, "again"), place);
+        queue.join(Revoke, "r1");
+        assert_ne!(queue.rejoin(Change, place, "twice"), place, "where somebody stands");
+        queue.rejoin(Change, Place(99), "of another queue");
+        queue.join(Change, "c3");
+        assert_eq!(serve(&mut queue, 9), ["r1", "again", "c1", "c2", "twice", "of another queue", "c3"]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Scene {
         let (scene, errand, name) = (self.clone(), errand.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             let name = match scene.budget.turn(&errand, subject).await {
-                Ok(()) => name,
+                Ok(_) => name,
                 Err(error) => format!("{name}: {error}"),
             };
             scene.granted.borrow_mut().push((name, scene.start.elapsed()));
@@ -257,6 +257,36 @@ async fn a_reserved_turn_is_used_once_and_not_after_its_second() {
     assert!(late.elapsed() > SECOND * 50, "sent so late, it might be one too many");
 }
 
+#[test]
+fn who_has_had_a_turn_that_ran_out_is_next_in_its_line() {
+    run(async || {
+        let budgets = Budgets::new(allowance(60));
+        let (budget, tenant) = (&budgets.partner_center, about(1).customer.unwrap());
+        let about_write = About { operation: Operation::UpdatePolicy(tenant), customer: Some(tenant) };
+        let errand = Errand::new(Change);
+        budgets.reserve(&errand, about_write).await.unwrap();
+        budgets.reserve(&errand, about_write).await.unwrap();
+        let left = budget.state().available();
+        assert_eq!(left, 11, "a turn that is kept already will do");
+        for _ in 0..200 {
+            let (budgets, errand) = (budgets.clone(), Errand::new(Change));
+            tokio::task::spawn_local(async move { budgets.turn(&errand, about_write).await });
+        }
+        tokio::time::sleep(SECOND * 2).await;
+        assert_eq!(budget.state().available(), 0);
+        let late = Instant::now();
+        // A wait that is given up leaves the place where it is.
+        let given_up = tokio::time::timeout(SECOND / 10, budgets.reserve(&errand, about_write)).await;
+        assert!(given_up.is_err(), "a turn of two seconds ago is not used");
+        budgets.reserve(&errand, about_write).await.unwrap();
+        assert!(late.elapsed() < SECOND * 3, "{:?}", late.elapsed());
+        budgets.turn(&errand, about_write).await.unwrap();
+        // Used, so the next one is for the end of the line.
+        budgets.turn(&errand, about_write).await.unwrap();
+        assert!(late.elapsed() > MINUTE * 3, "{:?}", late.elapsed());
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_left_and_who_waits_is_shown() {
     let budgets = Budgets::new(allowance(50));
@@ -320,7 +350,7 @@ proptest! {
                     let errand = Errand::new(asker.urgency);
                     let patience = asker.patience_ms.map_or(Duration::MAX, Duration::from_millis);
                     let turn = scene.budget.turn(&errand, about(1));
-                    if let Ok(Ok(())) = tokio::time::timeout(patience, turn).await {
+                    if let Ok(Ok(_)) = tokio::time::timeout(patience, turn).await {
                         log.borrow_mut().push(scene.start.elapsed());
                         if asker.is_refused {
                             scene.budget.complained(about(1), Instant::now(), SECOND * 2);
