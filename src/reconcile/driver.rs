@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::Action as Requeue;
@@ -20,7 +20,7 @@ use super::context::Context;
 use super::error::Error;
 use super::inventory::FailedReading;
 use super::objects::Objects;
-use super::patches::{self, apply_status};
+use super::patches::apply_status;
 use super::slots::Slots;
 use crate::model::{Ignorance, ObjectId, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
@@ -30,9 +30,6 @@ use crate::remote::{Advice, Errand, Remote};
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
 const ROUNDS_MAX: usize = 12;
-
-/// Longest time from the beginning of a pass to a grant. The facts behind it were recent when the pass began.
-pub(super) const GRANT_PASS_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// What one kind adds to the pass that all share.
 pub(super) trait Kind: Send + Sync + 'static {
@@ -99,8 +96,8 @@ pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) assigned: BTreeSet<ObjectId>,
     /// Whether a service has accepted a write in this pass: then there is something to tell of, whatever comes next.
     pub(super) has_acted: bool,
-    /// Whether the API server has taken a patch in this pass that was bound to the object as it was planned with.
-    pub(super) is_confirmed: bool,
+    /// When a claim was sent that the API server has taken in this pass, bound to the object as it was planned with.
+    pub(super) claimed_at: Option<Instant>,
 }
 
 /// Looks at one object, in a task of its own: a panic in it is an error of this object only.
@@ -194,7 +191,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
         attempt: Attempt::None,
         assigned: BTreeSet::new(),
         has_acted: false,
-        is_confirmed: false,
+        claimed_at: None,
     };
     let mut before = start.clone();
     let mut events = Vec::new();
@@ -326,25 +323,16 @@ impl<K: Kind> Pass<'_, K> {
         self.asks_anew(K::status(&self.object).and_then(|status| K::handled_request(status)))
     }
 
-    /// Asks the API server whether the object is still as it was planned with: a watch may stall, and a grant that was
-    /// taken back meanwhile must not go out. A revoke does not wait for this.
-    pub(super) async fn confirm(&self) -> Result<(), Error> {
-        let planned = self.object.meta();
-        let current = patches::read(&self.context.client, self.object.as_ref()).await?;
-        let now = current.meta();
-        let is_same = (&now.uid, now.generation, &now.deletion_timestamp, &now.finalizers)
-            == (&planned.uid, planned.generation, &planned.deletion_timestamp, &planned.finalizers)
-            && now.annotations == planned.annotations;
-        if is_same { Ok(()) } else { Err(Error::Outdated) }
-    }
-
-    /// Notes that a write has failed.
-    pub(super) fn failed(&mut self, error: &crate::remote::Error) {
-        self.attempt = Attempt::Failed(Failure {
-            reason: error.reason(),
-            message: error.message(),
-            needs_person: error.advice() == Advice::AwaitChange,
-        });
+    /// Notes what has ended a write, if that is a failure to be told of.
+    pub(super) fn ended_by(&mut self, error: Error) -> Error {
+        if let Error::Remote(error) = &error {
+            self.attempt = Attempt::Failed(Failure {
+                reason: error.reason(),
+                message: error.message(),
+                needs_person: error.advice() == Advice::AwaitChange,
+            });
+        }
+        error
     }
 
     /// Notes what the API server answered to a write to the object.
@@ -352,7 +340,6 @@ impl<K: Kind> Pass<'_, K> {
         let object = Arc::new(object);
         K::objects(self.context).wrote(Arc::clone(&object));
         self.object = object;
-        self.is_confirmed = true;
     }
 
     /// Events first: they are not repeated under a name that is taken, while a status that is written tells that all has

@@ -26,8 +26,8 @@ pub enum Error {
     /// The object has changed since it was planned with.
     #[error("the object has changed since the watch showed it; nothing was granted")]
     Outdated,
-    /// A grant waited so long for its turn that what it was planned with is to be looked at again.
-    #[error("the pass waited too long for its turn; nothing was granted, and its facts are looked at again")]
+    /// A grant could not be sent soon enough after what it was planned with, or whether it is still wished, was looked at.
+    #[error("the grant could not be sent soon enough; nothing was granted, and its facts are looked at again")]
     Late,
     /// A service wants nothing to be sent for a while. Nothing is wrong with the object.
     #[error("nothing is sent for {} s, as the service has asked", .0.as_secs())]
@@ -49,6 +49,12 @@ pub enum Error {
     /// The object cannot have come from an API server.
     #[error("the object has no name, namespace or UID")]
     Anonymous,
+}
+
+impl From<crate::remote::Error> for Error {
+    fn from(error: crate::remote::Error) -> Self {
+        if error.is_late() { Self::Late } else { Self::Remote(error) }
+    }
 }
 
 impl Error {

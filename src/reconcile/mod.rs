@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod events;
 mod feed;
+mod grant;
 mod index;
 mod inventory;
 mod metrics;

@@ -1,16 +1,17 @@
 //! `CustomerPurchasePermission` in the shell.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::customer::reference;
-use super::driver::{GRANT_PASS_MAX, Kind, Pass, Progress};
+use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
+use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::partner::Trial;
 use super::patches;
@@ -25,9 +26,7 @@ use crate::plan::permission::{
     plan, successor, urgency,
 };
 use crate::plan::{CustomerRef, Need, ObjectName};
-
-/// A grant that has waited for longer than this has the API server asked once more whether the object is the same.
-const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+use crate::remote::PartnerCenter;
 
 /// The kind.
 #[derive(Debug)]
@@ -77,25 +76,14 @@ impl Kind for Permission {
         Box::pin(async move {
             match action {
                 Action::Claim { tenant } => {
+                    let at = Instant::now();
                     let written = patches::claim(&pass.context.client, &pass.object, *tenant).await?;
                     pass.wrote(written);
+                    pass.claimed_at = Some(at);
                     Ok(Progress::GoesOn)
                 }
-                Action::Write { tenant, write, is_grant } => {
-                    let began = Instant::now();
-                    let trial = if *is_grant { Some(trial(pass).await) } else { None };
-                    await_turn(pass, *tenant, *is_grant).await?;
-                    if *is_grant && partner(pass).authorization(pass.now).denial().is_some() {
-                        // One that went before was refused, as this one would be: that is shown without trying.
-                        return Ok(Progress::LookAgain);
-                    }
-                    if *is_grant {
-                        make_sure(pass, began).await?;
-                    }
-                    let progress = send(pass, *tenant, write, *is_grant).await;
-                    drop(trial);
-                    progress
-                }
+                Action::Write { tenant, write, is_grant: true } => grant(pass, *tenant, write).await,
+                Action::Write { tenant, write, is_grant: false } => revoke(pass, *tenant, write).await,
                 Action::PassOn { successor, uid, tenant } => {
                     pass_on(pass.context, successor, uid, *tenant).await?;
                     Ok(Progress::GoesOn)
@@ -213,25 +201,31 @@ fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Conten
     (contenders, heir)
 }
 
-/// Waits until the write may be sent.
-async fn await_turn(pass: &mut Pass<'_, Permission>, tenant: TenantId, is_grant: bool) -> Result<(), Error> {
-    if !is_grant {
-        pass.errand().raise(Urgency::Revoke);
+/// Sends a write that raises what the partner may have to pay: not without its turn, and not long after it was made sure
+/// of.
+async fn grant(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
+    let _trial = trial(pass).await;
+    let planned = &*pass;
+    let sure = planned.remote.partner_center.once_sure(tenant, GRANT_SENT_WITHIN, || planned.make_sure());
+    let client = match sure.await {
+        Ok(client) => client,
+        Err(error) => return Err(pass.ended_by(error)),
+    };
+    if partner(pass).authorization(pass.now).denial().is_some() {
+        // One that went before was refused, as this one would be: that is shown without trying.
+        return Ok(Progress::LookAgain);
     }
-    if let Err(error) = pass.remote.partner_center.await_turn(tenant).await {
-        pass.failed(&error);
-        return Err(Error::Remote(error));
-    }
-    Ok(())
+    send(pass, &client, tenant, write, true).await
 }
 
-/// Makes sure of a grant that has waited since `began`: meanwhile it may have been taken back.
-async fn make_sure(pass: &Pass<'_, Permission>, began: Instant) -> Result<(), Error> {
-    if Timestamp::now().duration_since(pass.now) > GRANT_PASS_MAX {
-        return Err(Error::Late);
+/// Sends a write that lowers it: before all others, and however long that takes.
+async fn revoke(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
+    pass.errand().raise(Urgency::Revoke);
+    let client = pass.remote.partner_center.clone();
+    if let Err(error) = client.await_turn(tenant).await {
+        return Err(pass.ended_by(error.into()));
     }
-    // A claim made in this pass has asked already, unless that is a while ago.
-    if pass.is_confirmed && began.elapsed() <= LOOKED_AT_AGAIN_AFTER { Ok(()) } else { pass.confirm().await }
+    send(pass, &client, tenant, write, false).await
 }
 
 /// Waits until no other grant finds out for the first time whether grants are accepted. It may itself wait for its turn.
@@ -255,13 +249,13 @@ async fn pass_on(context: &Context, name: &ObjectName, uid: &str, tenant: Tenant
 /// Sends one write, and notes what has come of it.
 async fn send(
     pass: &mut Pass<'_, Permission>,
+    partner_center: &PartnerCenter,
     tenant: TenantId,
     write: &Write,
     is_grant: bool,
 ) -> Result<Progress, Error> {
     let context = pass.context;
     let correlation = context.installation.correlation_id(tenant, std::array::from_fn(|_| fastrand::u8(..)));
-    let partner_center = pass.remote.partner_center.clone();
     let at = Timestamp::now();
     // Whatever becomes of this pass, what Partner Center holds is unknown until the answer is there.
     let before = context.inventory.write_begins(tenant);
@@ -305,6 +299,5 @@ async fn send(
         pass.attempt = Attempt::Contradicted;
         return Ok(Progress::LookAgain);
     }
-    pass.failed(&error);
-    Err(Error::Remote(error))
+    Err(pass.ended_by(error.into()))
 }

@@ -1,13 +1,13 @@
 //! `AzureSubscription` in the shell.
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
 use super::customer::reference;
-use super::driver::{GRANT_PASS_MAX, Kind, Pass, Progress};
+use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
+use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::slots::Slots;
 use crate::api::{self, AzureSubscriptionStatus};
@@ -130,14 +130,13 @@ async fn assign(
 ) -> Result<Progress, Error> {
     let context = pass.context;
     for assignee in assignees {
-        pass.confirm().await?;
-        if Timestamp::now().duration_since(pass.now) > GRANT_PASS_MAX {
-            return Err(Error::Late);
-        }
-        if let Err(error) = pass.remote.azure.assign_owner(tenant, subscription, assignee).await {
-            pass.failed(&error);
-            return Err(Error::Remote(error));
-        }
+        let planned = &*pass;
+        let sure = planned.remote.azure.once_sure(tenant, subscription, GRANT_SENT_WITHIN, || planned.make_sure());
+        let assigned = match sure.await {
+            Ok(azure) => azure.assign_owner(tenant, subscription, assignee).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        assigned.map_err(|error| pass.ended_by(error))?;
         tracing::info!(%tenant, %subscription, principal = %assignee.principal, "assigned Owner");
         pass.assigned.insert(assignee.principal);
         pass.has_acted = true;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
@@ -63,6 +65,22 @@ impl Azure {
             }
         }
         Ok(holders)
+    }
+
+    /// Waits until Owner may be assigned on a subscription of `customer`, and then has `look` make sure that it should be.
+    /// `look` gives the moment for which it is sure. What is returned sends nothing later than `lasts` after that moment,
+    /// not when a send is repeated either.
+    ///
+    /// [`Error::is_late`] when that cannot be kept, here or when it is assigned.
+    pub async fn once_sure<E: From<Error>, Look: Future<Output = Result<Instant, E>>>(
+        &self,
+        customer: TenantId,
+        subscription: SubscriptionId,
+        lasts: Duration,
+        look: impl Fn() -> Look,
+    ) -> Result<Self, E> {
+        let sender = self.sender.once_sure(Operation::AssignOwner(subscription), customer, lasts, look).await?;
+        Ok(self.with(Arc::new(sender)))
     }
 
     /// Assigns Owner on a customer's Azure subscription to a user or group of the customer. That the role is assigned

@@ -38,6 +38,9 @@ pub enum Cause {
         /// How long it lasts.
         wait: Duration,
     },
+    /// Not sent: what was made sure of before may not hold any more.
+    #[error("it could not be sent soon enough after it was made sure of")]
+    Late,
     /// The credentials cannot be had, or not be kept.
     #[error("the credentials cannot be used")]
     Credentials(#[source] CredentialError),
@@ -188,6 +191,11 @@ impl Error {
         }
     }
 
+    /// Nothing was sent, because it was too late for what was made sure of before: make sure once more.
+    pub fn is_late(&self) -> bool {
+        self.cause.fault() == Fault::Late && !self.may_have_arrived
+    }
+
     /// The policy to be created exists already: read it.
     pub fn policy_exists(&self) -> bool {
         self.cause.fault() == Fault::PolicyExists
@@ -214,6 +222,7 @@ impl Cause {
         match self {
             Self::Fenced { .. } => Fault::Fenced,
             Self::Paused { .. } => Fault::Paused,
+            Self::Late => Fault::Late,
             Self::Credentials(CredentialError::Invalid { .. }) => Fault::CredentialsInvalid,
             Self::Credentials(CredentialError::OtherPartner { .. }) => Fault::OtherPartner,
             Self::Credentials(CredentialError::Unavailable(_)) => Fault::CredentialsUnavailable,
@@ -268,6 +277,7 @@ impl Cause {
             Self::UnexpectedAnswer(what) | Self::InvalidRequest(what) => Some(what.clone()),
             Self::Fenced { .. }
             | Self::Paused { .. }
+            | Self::Late
             | Self::Credentials(CredentialError::Unavailable(_))
             | Self::TimedOut(_)
             | Self::Unreachable(_)

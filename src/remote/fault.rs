@@ -9,6 +9,7 @@ use super::Advice;
 pub(super) enum Fault {
     Fenced,
     Paused,
+    Late,
     CredentialsUnavailable,
     CredentialsInvalid,
     OtherPartner,
@@ -82,6 +83,13 @@ impl Fault {
                 "Throttled",
                 RetryAfter(THROTTLED_DEFAULT),
                 "the service has asked for a pause between requests, which is not over; this is tried again after it",
+            ),
+            Self::Late => (
+                "not_sent_in_time",
+                "NotSentInTime",
+                RetrySoon,
+                "the grant could not be sent soon enough after it was made sure that it is still wanted; whether it is \
+                 and what it has done is looked at first, then this is tried again",
             ),
             Self::CredentialsUnavailable => (
                 "credentials_unavailable",

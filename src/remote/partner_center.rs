@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
@@ -63,10 +65,25 @@ impl PartnerCenter {
         Self { sender, base: self.base.clone(), app_only_reads: self.app_only_reads }
     }
 
-    /// Waits until a write to a policy of `customer` may be sent, and keeps the turn for a second, so that what must be
-    /// certain right before a write can be looked at after the wait.
+    /// Waits until a write to a policy of `customer` may be sent, and keeps the turn for a second, so that the wait is over
+    /// when the write is noted as sent.
     pub async fn await_turn(&self, customer: TenantId) -> Result<(), Error> {
-        self.sender.reserve(Operation::UpdatePolicy(customer)).await
+        self.sender.reserve(Operation::UpdatePolicy(customer), customer).await
+    }
+
+    /// Waits until a write to a policy of `customer` may be sent, and then has `look` make sure that it should be. `look`
+    /// gives the moment for which it is sure. What is returned sends nothing later than `lasts` after that moment, not
+    /// when a send is repeated either.
+    ///
+    /// [`Error::is_late`] when that cannot be kept, here or when the write is made.
+    pub async fn once_sure<E: From<Error>, Look: Future<Output = Result<Instant, E>>>(
+        &self,
+        customer: TenantId,
+        lasts: Duration,
+        look: impl Fn() -> Look,
+    ) -> Result<Self, E> {
+        let sender = self.sender.once_sure(Operation::UpdatePolicy(customer), customer, lasts, look).await?;
+        Ok(self.with(Arc::new(sender)))
     }
 
     /// All customers of the partner, but for those whose entry cannot be right: ask for such a one by itself. If one

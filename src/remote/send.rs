@@ -1,8 +1,10 @@
 //! A request with its sign-in: token, ids, and the one renewal of a refused token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::model::{TenantId, Urgency};
@@ -27,19 +29,26 @@ pub(super) struct Sender {
     tokens: Arc<Tokens>,
     /// What it sends for.
     errand: Errand,
+    /// The last moment at which it sends anything.
+    not_after: Option<Instant>,
 }
+
+/// How often one and the same call is made sure of before it is given up for a while: often enough where a turn takes
+/// longer to come than what was made sure of may be relied on.
+const LOOKS_MAX: usize = 3;
 
 impl Sender {
     pub(super) fn new(transport: Transport, source: Arc<dyn CredentialSource>, endpoints: &Endpoints) -> Self {
         let tokens = Tokens::new(source, endpoints, transport.limits().tokens_max);
         // Whoever does not say how urgent it is, is not.
-        Self { transport: Arc::new(transport), tokens: Arc::new(tokens), errand: Errand::new(Urgency::Sweep) }
+        let errand = Errand::new(Urgency::Sweep);
+        Self { transport: Arc::new(transport), tokens: Arc::new(tokens), errand, not_after: None }
     }
 
     /// The same, for another errand.
     pub(super) fn on(&self, errand: &Errand) -> Self {
         let (transport, tokens) = (Arc::clone(&self.transport), Arc::clone(&self.tokens));
-        Self { transport, tokens, errand: errand.clone() }
+        Self { transport, tokens, errand: errand.clone(), not_after: None }
     }
 
     pub(super) fn errand(&self) -> &Errand {
@@ -50,10 +59,37 @@ impl Sender {
         self.transport.budgets()
     }
 
-    /// Waits until a request for `operation` may be sent, and keeps the turn for it.
-    pub(super) async fn reserve(&self, operation: Operation) -> Result<(), Error> {
-        let about = About { operation, customer: operation.customer() };
+    /// Waits until a request for `operation`, about this customer, may be sent, and keeps the turn for it.
+    pub(super) async fn reserve(&self, operation: Operation, customer: TenantId) -> Result<(), Error> {
+        let about = About { operation, customer: Some(customer) };
         self.budgets().reserve(&self.errand, about).await.map_err(|cause| Error::new(operation, cause))
+    }
+
+    /// Waits until a request for `operation`, about this customer, may be sent, and then has `look` make sure that it
+    /// should be, which gives the moment from which on nobody has looked. The one that is returned sends nothing later
+    /// than `lasts` after that moment, repetitions included.
+    ///
+    /// Looking comes last, because what was seen before a long wait may not be so after it. Where it takes longer than a
+    /// turn may be kept, there is a second wait, for the next turn at the same place, and if need be a second look.
+    pub(super) async fn once_sure<E: From<Error>, Look: Future<Output = Result<Instant, E>>>(
+        &self,
+        operation: Operation,
+        customer: TenantId,
+        lasts: Duration,
+        look: impl Fn() -> Look,
+    ) -> Result<Self, E> {
+        self.reserve(operation, customer).await?;
+        for _ in 0..LOOKS_MAX {
+            let not_after = look().await? + lasts;
+            if Instant::now() > not_after {
+                continue;
+            }
+            if let Ok(reserved) = timeout_at(not_after, self.reserve(operation, customer)).await {
+                reserved?;
+                return Ok(Self { not_after: Some(not_after), ..self.on(&self.errand) });
+            }
+        }
+        Err(Error::new(operation, Cause::Late).into())
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -73,6 +109,7 @@ impl Sender {
         let failed = |cause: Arc<Cause>| Error::new(operation, cause).of_the_user(is_the_users);
         identify(&mut call.headers, correlation);
         call.errand = Some(self.errand.clone());
+        call.not_after = self.not_after;
         call.customer = operation.customer().or(match realm {
             Realm::PartnerCenter | Realm::PartnerCenterAsApplication => None,
             Realm::Azure(tenant) | Realm::Graph(tenant) => Some(tenant),

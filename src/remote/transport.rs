@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use hyper::ext::ReasonPhrase;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) errand: Option<Errand>,
     /// The customer it is about.
     pub(super) customer: Option<TenantId>,
+    /// The last moment at which it may be sent, for the first time or again; without one, it may be at any time.
+    pub(super) not_after: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -78,11 +80,15 @@ impl Call {
     }
 
     fn new(operation: Operation, method: Method, url: Url, body: Body) -> Self {
-        Self { operation, method, url, headers: HeaderMap::new(), body, errand: None, customer: None }
+        Self { operation, method, url, headers: HeaderMap::new(), body, errand: None, customer: None, not_after: None }
     }
 
     fn about(&self) -> About {
         About { operation: self.operation, customer: self.customer }
+    }
+
+    fn is_late(&self) -> bool {
+        self.not_after.is_some_and(|last| Instant::now() > last)
     }
 
     fn is_read(&self) -> bool {
@@ -160,20 +166,33 @@ impl Transport {
         token: Option<&SecretString>,
         refused: impl Fn(&Answer) -> Cause,
     ) -> Result<Answer, Undelivered> {
-        let mut may_have_arrived = false;
-        let pauses = ExponentialBuilder::new()
+        let mut pauses = ExponentialBuilder::new()
             .with_min_delay(self.limits.retry_delay_min)
             .with_max_delay(self.limits.retry_delay_min.saturating_mul(20))
             .with_max_times(self.limits.attempts_max.saturating_sub(1))
-            .with_jitter();
-        (async || self.send_once(call, token, &refused).await)
-            .retry(pauses)
-            .when(|cause| {
-                may_have_arrived |= cause.leaves_effect_open();
-                call.may_be_repeated_after(cause)
-            })
-            .await
-            .map_err(|cause| Undelivered { cause, may_have_arrived })
+            .with_jitter()
+            .build();
+        let mut may_have_arrived = false;
+        let mut before = None;
+        loop {
+            let cause = match self.send_once(call, token, &refused).await {
+                Ok(answer) => return Ok(answer),
+                // What went wrong is what it would have been repeated for.
+                Err(Cause::Late) => before.unwrap_or(Cause::Late),
+                Err(cause) => {
+                    may_have_arrived |= cause.leaves_effect_open();
+                    if call.may_be_repeated_after(&cause)
+                        && let Some(pause) = pauses.next()
+                    {
+                        tokio::time::sleep(pause).await;
+                        before = Some(cause);
+                        continue;
+                    }
+                    cause
+                }
+            };
+            return Err(Undelivered { cause, may_have_arrived });
+        }
     }
 
     async fn send_once(
@@ -183,9 +202,7 @@ impl Transport {
         refused: &impl Fn(&Answer) -> Cause,
     ) -> Result<Answer, Cause> {
         // Before the fence is asked and the timeout begins: the wait may be long. It is no part of the request.
-        if let Some(errand) = &call.errand {
-            self.budgets.turn(errand, call.about()).await?;
-        }
+        self.turn(call).await?;
         let start = Instant::now();
         let answered = self.exchange(call, token).await;
         if let (Some(_), Ok(answer)) = (&call.errand, &answered) {
@@ -211,6 +228,22 @@ impl Transport {
             call.operation
         );
         result
+    }
+
+    /// Waits until `call` may be sent, unless it is or becomes too late for that.
+    async fn turn(&self, call: &Call) -> Result<(), Cause> {
+        let Some(errand) = &call.errand else { return Ok(()) };
+        if call.is_late() {
+            return Err(Cause::Late);
+        }
+        let turn = self.budgets.turn(errand, call.about());
+        match call.not_after {
+            // Who gives up leaves the queue, and takes no turn from others.
+            Some(last) => tokio::time::timeout_at(last, turn).await.unwrap_or(Err(Cause::Late))?,
+            None => turn.await?,
+        }
+        // The process may have slept.
+        if call.is_late() { Err(Cause::Late) } else { Ok(()) }
     }
 
     async fn exchange(&self, call: &Call, token: Option<&SecretString>) -> Result<Answer, Cause> {

@@ -11,7 +11,7 @@
 //!
 //! A wait has no limit of its own: what is waited for comes by itself, and what is more urgent overtakes. Only a pause
 //! that a service has asked for is not waited out: whoever would have to is told to come back after it, so that nobody
-//! holds a place that others could use.
+//! holds a place that others could use. A call that may be sent for a while only stops waiting when that is over.
 
 mod allowance;
 mod bucket;

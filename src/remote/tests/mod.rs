@@ -4,6 +4,7 @@ mod answers;
 mod budget;
 mod documentation;
 mod groups;
+mod in_time;
 pub(crate) mod keys;
 mod kinds;
 mod owners;
@@ -94,11 +95,13 @@ struct Reply {
     headers: Vec<(&'static str, String)>,
     body: String,
     delay: Duration,
+    /// How much later it is by the clock of the clients' timers when it comes; nobody waits for that.
+    later: Duration,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that tests can write text and JSON alike")]
 fn reply(status: u16, body: impl ToString) -> Reply {
-    Reply { status, headers: Vec::new(), body: body.to_string(), delay: Duration::ZERO }
+    Reply { status, headers: Vec::new(), body: body.to_string(), delay: Duration::ZERO, later: Duration::ZERO }
 }
 
 impl Reply {
@@ -109,6 +112,11 @@ impl Reply {
 
     fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    fn later_by(mut self, later: Duration) -> Self {
+        self.later = later;
         self
     }
 }
@@ -255,6 +263,13 @@ impl Stage {
     }
 }
 
+/// Sets the clock of timers forward, and lets it go on.
+async fn pass_time(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 async fn answer(State(scene): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
@@ -280,6 +295,9 @@ async fn answer(State(scene): State<Shared>, request: Request) -> Response {
         }
     };
     tokio::time::sleep(reply.delay).await;
+    if !reply.later.is_zero() {
+        pass_time(reply.later).await;
+    }
     let mut response = Response::builder().status(StatusCode::from_u16(reply.status).unwrap());
     for (name, value) in reply.headers {
         response = response.header(name, value);

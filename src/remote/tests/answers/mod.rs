@@ -203,7 +203,8 @@ pub(super) fn faults() -> Vec<Fault> {
     let next = |fault: &Fault| {
         Some(match fault {
             Fenced => Paused,
-            Paused => CredentialsUnavailable,
+            Paused => Late,
+            Late => CredentialsUnavailable,
             CredentialsUnavailable => CredentialsInvalid,
             CredentialsInvalid => OtherPartner,
             OtherPartner => LoginNeeded,
@@ -255,6 +256,7 @@ fn every_kind_of_failure_that_an_answer_can_cause_occurs_in_a_row() {
     let elsewhere = [
         Fault::Fenced,
         Fault::Paused,
+        Fault::Late,
         Fault::TokenExpired,
         Fault::CredentialsUnavailable,
         Fault::OtherPartner,
