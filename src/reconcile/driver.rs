@@ -22,7 +22,7 @@ use super::inventory::FailedReading;
 use super::objects::Objects;
 use super::patches::apply_status;
 use super::slots::Slots;
-use crate::model::{Ignorance, ObjectId, TenantId, Urgency};
+use crate::model::{Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Failure};
 use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
@@ -92,8 +92,6 @@ pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) failures: BTreeMap<Need, Ignorance>,
     /// What has come of this pass so far.
     pub(super) attempt: Attempt,
-    /// To whom Owner was assigned in this pass.
-    pub(super) assigned: BTreeSet<ObjectId>,
     /// Whether a service has accepted a write in this pass: then there is something to tell of, whatever comes next.
     pub(super) has_acted: bool,
     /// When a claim was sent that the API server has taken in this pass, bound to the object as it was planned with.
@@ -189,7 +187,6 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
         now: Timestamp::now(),
         failures: BTreeMap::new(),
         attempt: Attempt::None,
-        assigned: BTreeSet::new(),
         has_acted: false,
         claimed_at: None,
     };
@@ -239,14 +236,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
                     first_error.get_or_insert(error);
                     break;
                 }
-                Err(error) => {
-                    if pass.has_acted {
-                        let plan = K::plan(&pass, &before)?;
-                        events.extend(plan.events);
-                        pass.report(&start, &plan.status, events).await?;
-                    }
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -46,6 +46,16 @@ struct Facts {
     users: HashMap<(TenantId, UserPrincipalName), Reading<Option<DirectoryUser>>>,
     policies: HashMap<TenantId, Reading<PolicyState>>,
     past: Past,
+    /// By the UID of the object that asked for it.
+    assigned: HashMap<String, Assigned>,
+}
+
+/// To whom Owner was assigned for an object whose status does not show it yet.
+#[derive(Debug)]
+struct Assigned {
+    customer: TenantId,
+    generation: i64,
+    principals: BTreeSet<ObjectId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,6 +97,35 @@ impl Inventory {
     /// Who a user of a customer's tenant is.
     pub(super) fn user(&self, customer: TenantId, name: &UserPrincipalName) -> Fact<Option<DirectoryUser>> {
         fact(self.facts().users.get(&(customer, name.clone())))
+    }
+
+    /// To whom Owner was assigned for this generation of an object, as far as its status does not show it yet.
+    pub(super) fn assigned(&self, uid: &str, generation: i64) -> BTreeSet<ObjectId> {
+        let facts = self.facts();
+        let assigned = facts.assigned.get(uid).filter(|assigned| assigned.generation == generation);
+        assigned.map(|assigned| assigned.principals.clone()).unwrap_or_default()
+    }
+
+    /// Notes that Owner was assigned. Whatever becomes of the pass, it is not assigned a second time.
+    pub(super) fn owner_assigned(&self, customer: TenantId, uid: &str, generation: i64, principal: ObjectId) {
+        let mut facts = self.facts();
+        let nobody = || Assigned { customer, generation, principals: BTreeSet::new() };
+        let assigned = facts.assigned.entry(uid.to_owned()).or_insert_with(nobody);
+        if assigned.generation != generation {
+            *assigned = nobody();
+        }
+        assigned.principals.insert(principal);
+    }
+
+    /// Notes which of the principals that were assigned Owner for it an object's status shows.
+    pub(super) fn assignments_shown(&self, uid: &str, is_shown: impl Fn(ObjectId) -> bool) {
+        let mut facts = self.facts();
+        if let Some(assigned) = facts.assigned.get_mut(uid) {
+            assigned.principals.retain(|principal| !is_shown(*principal));
+            if assigned.principals.is_empty() {
+                facts.assigned.remove(uid);
+            }
+        }
     }
 
     /// Forgets who owns an Azure subscription: it has just been changed.
@@ -137,6 +176,7 @@ impl Inventory {
         facts.holders.retain(|(tenant, _), _| is_meant(*tenant));
         facts.users.retain(|(tenant, _), _| is_meant(*tenant));
         facts.policies.retain(|tenant, _| is_meant(*tenant));
+        facts.assigned.retain(|_, assigned| is_meant(assigned.customer));
         facts.past.prune(Instant::now());
         drop(facts);
         self.turns().retain(|_, turn| Arc::strong_count(turn) > 1);

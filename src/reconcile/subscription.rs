@@ -82,7 +82,7 @@ impl Kind for Subscription {
             owners,
             may_assign: pass.context.may_assign_owners,
             is_deleting: pass.object.metadata.deletion_timestamp.is_some(),
-            assigned: pass.assigned.clone(),
+            assigned: inventory.assigned(&identity.uid, identity.generation),
             attempt: pass.attempt.clone(),
             started: pass.context.started,
         };
@@ -96,7 +96,13 @@ impl Kind for Subscription {
         })
     }
 
-    fn reported(_: &Context, _: &Self::Object, _: &AzureSubscriptionStatus) {}
+    fn reported(context: &Context, object: &Self::Object, status: &AzureSubscriptionStatus) {
+        let Some(uid) = &object.metadata.uid else { return };
+        context.inventory.assignments_shown(uid, |principal| {
+            let principal = principal.to_string();
+            status.owner_assignments.iter().any(|shown| shown.object_id == principal)
+        });
+    }
 }
 
 /// What an `AzureSubscription` wishes; an error only with an older CRD than this program's.
@@ -129,6 +135,7 @@ async fn assign(
     assignees: &[Assignee],
 ) -> Result<Progress, Error> {
     let context = pass.context;
+    let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
     for assignee in assignees {
         let planned = &*pass;
         let sure = planned.remote.azure.once_sure(tenant, subscription, GRANT_SENT_WITHIN, || planned.make_sure());
@@ -138,7 +145,7 @@ async fn assign(
         };
         assigned.map_err(|error| pass.ended_by(error))?;
         tracing::info!(%tenant, %subscription, principal = %assignee.principal, "assigned Owner");
-        pass.assigned.insert(assignee.principal);
+        context.inventory.owner_assigned(tenant, &identity.uid, identity.generation, assignee.principal);
         pass.has_acted = true;
     }
     pass.attempt = Attempt::Accepted;

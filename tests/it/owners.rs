@@ -147,7 +147,7 @@ fn what_was_assigned_is_remembered_although_the_object_changes_before_the_next_a
     add_user(&scene, ADA_NAME, ADA, "Member");
     add_user(&scene, "bob@fabrikam.com", BOB, "Member");
     set(&scene, "roleAssignmentDelayMs", 600_000);
-    scene.fault("create_role_assignment", 1, &json!({ "kind": "delay", "delayMs": 2000, "applied": true }));
+    scene.fault("create_role_assignment", 1, &json!({ "kind": "delay", "delayMs": 800, "applied": true }));
     let owners = format!("ownerRole: Assign, owners: [{{objectId: {ADA}}}, {{objectId: {BOB}}}]");
     scene.apply(&subscription(&scene, &owners));
     eventually("one of them is assigned Owner while somebody changes the object again and again", || {

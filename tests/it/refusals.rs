@@ -4,7 +4,7 @@ use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission,
 use serde_json::{Value, json};
 
 use crate::scene::{ALLOW_RESERVATIONS, Scene, permission};
-use crate::stages::shared;
+use crate::stages::{eventually, shared};
 
 const GUID: &str = "1f0c2d5e-0b1a-4c3d-8e4f-5a6b7c8d9e0f";
 
@@ -243,7 +243,10 @@ fn tables_show_what_a_person_looks_for() {
 #[test]
 fn explain_describes_every_field() {
     let scene = Scene::new(shared().1);
-    let explained = kubectl(&scene, &["explain", "cpp.spec", "--recursive"]);
+    // What the API server tells of its kinds may be a moment behind what it serves.
+    let explained = eventually("the API server tells of the kind", || {
+        shared().0.kubectl(&["explain", "cpp.spec", "--recursive"]).ok()
+    });
     for field in ["customerRef", "azureReservations", "azureSavingsPlans", "azureSubscriptionRefs", "mode"] {
         assert!(explained.contains(field), "{explained}");
     }
