@@ -29,7 +29,7 @@ pub(crate) fn response(answer: Answer, connection: &Connection) -> Response {
     let mut response = match builder.body(body(text, answer.delivery, connection, answer.sent)) {
         Ok(response) => response,
         Err(error) => {
-            tracing::warn!(%error, "an answer could not be written, most likely because of a header that a fault asked for");
+            tracing::warn!(%error, "an answer could not be written");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };

@@ -31,7 +31,7 @@ pub(crate) struct Request {
 impl Request {
     /// The path's segments, decoded, with the case as sent.
     pub(crate) fn segments(&self) -> Vec<String> {
-        self.path.split('/').filter(|segment| !segment.is_empty()).map(percent_decoded).collect()
+        segments(&self.path)
     }
 
     /// The first query parameter of that name, whatever its case.
@@ -82,6 +82,11 @@ impl Request {
     pub(crate) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
+}
+
+/// A path's segments, decoded.
+pub(crate) fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(percent_decoded).collect()
 }
 
 /// A time as headers have it.

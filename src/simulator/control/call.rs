@@ -48,6 +48,16 @@ impl ControlCall {
         self.path.trim_start_matches('/')
     }
 
+    /// Whether there is such a call; a sentence when there is none. What its body says counts only when it is made.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let found = super::find(&self.method(), &self.whole_path());
+        found.map(drop).map_err(|Answer { body, .. }| refusal(body.unwrap_or_default()))
+    }
+
+    fn whole_path(&self) -> String {
+        format!("/{PREFIX}/{}", self.path())
+    }
+
     /// Makes the call; a sentence when it is refused.
     pub(crate) fn make(&self, state: &mut State, at: Timestamp) -> Result<(), String> {
         let request = Request {
@@ -55,7 +65,7 @@ impl ControlCall {
             random: state.random.clone(),
             scheme: "http",
             method: self.method(),
-            path: format!("/{PREFIX}/{}", self.path()),
+            path: self.whole_path(),
             query: Vec::new(),
             headers: HeaderMap::new(),
             body: self.body.to_string().into_bytes(),

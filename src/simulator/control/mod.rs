@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::exchange::{Answer, Outcome, Request};
+use super::exchange::{Answer, Outcome, Request, segments};
 use super::state::State;
 
 pub(crate) use call::{ControlCall, Verb};
@@ -28,63 +28,88 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
 }
 
 fn dispatch(state: &mut State, request: &Request) -> Outcome {
-    let path: Vec<String> = request.segments().iter().skip(1).map(|segment| segment.to_lowercase()).collect();
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    match (request.method.clone(), path.as_slice()) {
-        (Method::GET, ["state"]) => Ok(views::all_customers(state)),
-        (Method::GET, ["state", tenant]) => views::one_customer(state, guid(tenant)?),
-        (Method::GET, ["requests"]) => views::requests(state, request),
-        (Method::GET, ["requests", "counts"]) => Ok(views::counts(state)),
-        (Method::DELETE, ["requests"]) => {
+    find(&request.method, &request.path)?(state, request)
+}
+
+/// What carries a call out.
+type Call = Box<dyn FnOnce(&mut State, &Request) -> Outcome>;
+
+/// The call at that path, which is looked for without being made.
+fn find(method: &Method, path: &str) -> Result<Call, Answer> {
+    let segments: Vec<String> = segments(path).iter().skip(1).map(|segment| segment.to_lowercase()).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    Ok(match (method.clone(), segments.as_slice()) {
+        (Method::GET, ["state"]) => call(|state, _| Ok(views::all_customers(state))),
+        (Method::GET, ["state", tenant]) => about(tenant, |state, _, tenant| views::one_customer(state, tenant))?,
+        (Method::GET, ["requests"]) => call(|state, request| views::requests(state, request)),
+        (Method::GET, ["requests", "counts"]) => call(|state, _| Ok(views::counts(state))),
+        (Method::DELETE, ["requests"]) => call(|state, _| {
             state.log.clear();
             Ok(done())
-        }
-        (Method::GET, ["settings"]) => Ok(views::settings(state)),
-        (Method::PATCH, ["settings"]) => changes::settings(state, request),
-        (Method::GET, ["clock"]) => Ok(views::clock(state)),
-        (Method::PUT, ["clock"]) => changes::clock(state, request),
-        (Method::GET, ["faults"]) => Ok(views::faults(state)),
-        (Method::POST, ["faults"]) => {
+        }),
+        (Method::GET, ["settings"]) => call(|state, _| Ok(views::settings(state))),
+        (Method::PATCH, ["settings"]) => call(changes::settings),
+        (Method::GET, ["clock"]) => call(|state, _| Ok(views::clock(state))),
+        (Method::PUT, ["clock"]) => call(changes::clock),
+        (Method::GET, ["faults"]) => call(|state, _| Ok(views::faults(state))),
+        (Method::POST, ["faults"]) => call(|state, request| {
             state.faults.add(body(request)?).map_err(|text| refuse(&text))?;
             Ok(done())
-        }
-        (Method::DELETE, ["faults"]) => {
+        }),
+        (Method::DELETE, ["faults"]) => call(|state, _| {
             state.faults.clear();
             Ok(done())
+        }),
+        (Method::POST, ["portal", "permission"]) => call(changes::portal_permission),
+        (Method::POST, ["customers"]) => call(changes::add_customer),
+        (Method::DELETE, ["customers", tenant]) => {
+            about(tenant, |state, _, tenant| changes::remove_customer(state, tenant))?
         }
-        (Method::POST, ["portal", "permission"]) => changes::portal_permission(state, request),
-        (Method::POST, ["customers"]) => changes::add_customer(state, request),
-        (Method::DELETE, ["customers", tenant]) => changes::remove_customer(state, guid(tenant)?),
-        (Method::POST, ["customers", tenant, "subscriptions"]) => {
-            changes::add_subscription(state, request, guid(tenant)?)
-        }
-        (Method::PUT, ["customers", tenant, "policy"]) => changes::policy(state, request, guid(tenant)?),
-        (Method::PUT, ["customers", tenant, "relationship"]) => changes::relationship(state, request, guid(tenant)?),
-        (Method::PATCH, ["customers", tenant, "access"]) => directory::access(state, request, guid(tenant)?),
-        (Method::POST, ["customers", tenant, "users"]) => directory::add_user(state, request, guid(tenant)?),
+        (Method::POST, ["customers", tenant, "subscriptions"]) => about(tenant, changes::add_subscription)?,
+        (Method::PUT, ["customers", tenant, "policy"]) => about(tenant, changes::policy)?,
+        (Method::PUT, ["customers", tenant, "relationship"]) => about(tenant, changes::relationship)?,
+        (Method::PATCH, ["customers", tenant, "access"]) => about(tenant, directory::access)?,
+        (Method::POST, ["customers", tenant, "users"]) => about(tenant, directory::add_user)?,
         (Method::PUT, ["customers", tenant, "groups", group]) => {
-            directory::group(state, request, guid(tenant)?, guid(group)?)
+            let group = guid(group)?;
+            about(tenant, move |state, request, tenant| directory::group(state, request, tenant, group))?
         }
-        (Method::POST, ["customers", tenant, "purchases"]) => purchases::buy(state, request, guid(tenant)?),
-        (Method::PUT, ["customers", tenant, "charges"]) => purchases::charges(state, request, guid(tenant)?),
-        (Method::PATCH, ["purchases", id]) => purchases::change(state, request, guid(id)?),
-        (Method::POST, ["purchases", id, "renew"]) => purchases::renew(state, request, guid(id)?),
-        (Method::PATCH, ["partner"]) => directory::partner(state, request),
-        (Method::POST, ["owners"]) => changes::owner(state, request),
-        (Method::POST, ["subscriptions", "status"]) => changes::subscription_status(state, request),
-        (Method::POST, ["audit"]) => changes::audit_record(state, request),
-        (Method::GET, ["refresh-tokens"]) => Ok(views::refresh_tokens(state)),
-        (Method::POST, ["refresh-tokens"]) => changes::sign_in(state, request),
-        (Method::POST, ["partner", "user"]) => changes::partner_user(state, request),
-        (Method::POST, ["partner", "user", "sign-out"]) => changes::sign_out(state, request),
-        (Method::GET, ["device-codes"]) => Ok(views::device_codes(state)),
-        (Method::POST, ["device-codes", code, "approve"]) => changes::approve_device_code(state, request, code),
-        (Method::POST, ["device-codes", code, "decline"]) => changes::decline_device_code(state, request, code),
-        _ => Err(Answer::json(
-            StatusCode::NOT_FOUND,
-            &json!({ "error": format!("{} {} is not a call of the control API", request.method, request.path) }),
-        )),
-    }
+        (Method::POST, ["customers", tenant, "purchases"]) => about(tenant, purchases::buy)?,
+        (Method::PUT, ["customers", tenant, "charges"]) => about(tenant, purchases::charges)?,
+        (Method::PATCH, ["purchases", id]) => about(id, purchases::change)?,
+        (Method::POST, ["purchases", id, "renew"]) => about(id, purchases::renew)?,
+        (Method::PATCH, ["partner"]) => call(directory::partner),
+        (Method::POST, ["owners"]) => call(changes::owner),
+        (Method::POST, ["subscriptions", "status"]) => call(changes::subscription_status),
+        (Method::POST, ["audit"]) => call(changes::audit_record),
+        (Method::GET, ["refresh-tokens"]) => call(|state, _| Ok(views::refresh_tokens(state))),
+        (Method::POST, ["refresh-tokens"]) => call(changes::sign_in),
+        (Method::POST, ["partner", "user"]) => call(changes::partner_user),
+        (Method::POST, ["partner", "user", "sign-out"]) => call(changes::sign_out),
+        (Method::GET, ["device-codes"]) => call(|state, _| Ok(views::device_codes(state))),
+        (Method::POST, ["device-codes", code, "approve"]) => {
+            let code = (*code).to_owned();
+            call(move |state, request| changes::approve_device_code(state, request, &code))
+        }
+        (Method::POST, ["device-codes", code, "decline"]) => {
+            let code = (*code).to_owned();
+            call(move |state, request| changes::decline_device_code(state, request, &code))
+        }
+        _ => {
+            let said = format!("{method} {path} is not a call of the control API");
+            return Err(Answer::json(StatusCode::NOT_FOUND, &json!({ "error": said })));
+        }
+    })
+}
+
+fn call(act: impl FnOnce(&mut State, &Request) -> Outcome + 'static) -> Call {
+    Box::new(act)
+}
+
+/// A call about one thing, whose id stands in the path.
+fn about(id: &str, act: impl FnOnce(&mut State, &Request, Uuid) -> Outcome + 'static) -> Result<Call, Answer> {
+    let id = guid(id)?;
+    Ok(call(move |state, request| act(state, request, id)))
 }
 
 fn done() -> Answer {

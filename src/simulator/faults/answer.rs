@@ -1,7 +1,5 @@
 //! The words in which a fault says what is to happen.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::edit::{Edit, NextLink};
@@ -46,5 +44,23 @@ pub(crate) enum CutHow {
     Reset,
 }
 
-/// Headers by name, as a fault gives them.
-pub(super) type Headers = BTreeMap<String, String>;
+impl FaultAnswer {
+    /// Whether it can be carried out; else a sentence with the field that is in the way, and what is allowed there.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Status(status) => status.check(),
+            Self::Edit(edit) => edit.check(),
+            Self::Drip { bytes: 0, .. } => Err("bytes is at least 1".to_owned()),
+            Self::Then { calls } => {
+                calls.iter().try_for_each(ControlCall::check).map_err(|said| format!("calls: {said}"))
+            }
+            Self::Garbage
+            | Self::NextLink { .. }
+            | Self::Drip { .. }
+            | Self::Cut { .. }
+            | Self::Disconnect { .. }
+            | Self::Delay { .. }
+            | Self::Late { .. } => Ok(()),
+        }
+    }
+}

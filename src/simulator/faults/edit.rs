@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::answer::Headers;
+use super::headers::{self, Headers};
 use crate::simulator::exchange::{Answer, Request};
 
 /// What is altered.
@@ -43,6 +43,23 @@ pub(crate) enum NextLink {
 }
 
 impl Edit {
+    /// Whether it can be carried out, on an answer that has what it names; else a sentence with the field in the way.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let remove = self.remove.iter().map(|pointer| ("remove", pointer));
+        let set = self.set.keys().map(|pointer| ("set", pointer));
+        for (field, pointer) in remove.chain(set) {
+            if !is_pointer(pointer) {
+                return Err(format!(
+                    "{field}: `{pointer}` is no JSON pointer, which has a slash before each part, such as /items/0/id, with ~0 for ~ and ~1 for /"
+                ));
+            }
+        }
+        if self.remove.iter().any(String::is_empty) {
+            return Err("remove: the whole body cannot be left out; name a field, such as /items/0/id".to_owned());
+        }
+        headers::check(&self.headers)
+    }
+
     /// Alters `answer`. What cannot be done is logged: the world may not be as the fault's author thinks.
     pub(crate) fn apply(&self, answer: Answer) -> Answer {
         let mut answer = if self.set.is_empty() && self.remove.is_empty() {
@@ -125,6 +142,12 @@ fn with_json(mut answer: Answer, change: impl FnOnce(&mut Value)) -> Answer {
         tracing::warn!("a fault alters an answer that has no JSON");
     }
     answer
+}
+
+/// A JSON pointer, as RFC 6901 has it.
+fn is_pointer(text: &str) -> bool {
+    let escapes_well = |part: &str| part.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    text.is_empty() || (text.starts_with('/') && escapes_well(text))
 }
 
 fn remove(body: &mut Value, pointer: &str) -> bool {

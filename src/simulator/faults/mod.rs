@@ -1,10 +1,12 @@
 //! Faults on demand: which requests they hit, and what they do to the answer.
 //!
 //! This file knows which request is hit. `answer` holds the words in which a fault is asked for; `status` makes another
-//! answer, `edit` alters the right one. The server puts them around the APIs, which know nothing of faults.
+//! answer, `edit` alters the right one, `headers` are what both may ask for. A fault that cannot be carried out is refused
+//! before it waits. The server puts them around the APIs, which know nothing of faults.
 
 mod answer;
 mod edit;
+mod headers;
 mod status;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,7 @@ impl Fault {
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// Has the fault wait; a sentence when there is no room, or when it could not be carried out.
     pub(crate) fn add(&mut self, fault: Fault) -> Result<(), String> {
         if self.0.len() >= FAULTS_MAX {
             return Err(format!("{FAULTS_MAX} faults are waiting already"));
@@ -55,6 +58,7 @@ impl Faults {
         if fault.times == Some(0) {
             return Err("times is at least 1; leave it out for a fault without end".to_owned());
         }
+        fault.answer.check()?;
         self.0.push(fault);
         Ok(())
     }

@@ -1,14 +1,18 @@
 //! Another answer than the right one, in any of the shapes that refusals have.
 
 use axum::http::StatusCode;
-use jiff::{Timestamp, ToSpan as _};
+use hyper::ext::ReasonPhrase;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::answer::Headers;
+use super::headers::{self, Headers};
 use crate::simulator::exchange::{Answer, Request, http_date};
 use crate::simulator::routes::Api;
 use crate::simulator::{arm, entra, graph, partner_center};
+
+/// How far from now a date in `Retry-After` may be, in seconds: a hundred years, so that it is a date all the same.
+const DATE_SECONDS_MAX: i64 = 36_525 * 24 * 60 * 60;
 
 /// An answer with this status. Without `shape`, `body` and `empty` its body is what the API asked would send.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,7 +63,7 @@ enum Shape {
 
 /// Documented as text; one documented sample has a number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "code is text or a whole number")]
 enum Code {
     Text(String),
     Number(i64),
@@ -67,7 +71,7 @@ enum Code {
 
 /// The `Retry-After` header.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "retryAfter is text, a whole number of seconds, or {\"dateInSeconds\": a whole number}")]
 enum RetryAfter {
     /// As is, so that it can be nonsense.
     Text(String),
@@ -83,6 +87,20 @@ struct InSeconds {
 }
 
 impl StatusAnswer {
+    /// Whether it can be sent; else a sentence with the field in the way.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(reason) = &self.reason
+            && ReasonPhrase::try_from(reason.as_bytes()).is_err()
+        {
+            return Err("reason has no line break and no other control character".to_owned());
+        }
+        if self.body.is_some() && [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&self.status) {
+            return Err(format!("body: HTTP has none in an answer {}; leave it out", self.status.as_u16()));
+        }
+        self.retry_after.as_ref().map_or(Ok(()), RetryAfter::check)?;
+        headers::check(&self.headers)
+    }
+
     /// The answer to `request`, but for the headers that all answers of the API have.
     pub(crate) fn answer(&self, request: &Request, api: Api) -> Answer {
         let mut answer = match &self.body {
@@ -155,12 +173,27 @@ impl Code {
 }
 
 impl RetryAfter {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Text(text) => headers::check_value(text).map_err(|said| format!("retryAfter: {said}")),
+            Self::Seconds(_) => Ok(()),
+            Self::Date(InSeconds { date_in_seconds }) => {
+                let is_near = (-DATE_SECONDS_MAX..=DATE_SECONDS_MAX).contains(date_in_seconds);
+                is_near.then_some(()).ok_or_else(|| {
+                    format!(
+                        "retryAfter.dateInSeconds is at most {DATE_SECONDS_MAX}, a hundred years, before or after now"
+                    )
+                })
+            }
+        }
+    }
+
     fn header(&self, now: Timestamp) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Seconds(seconds) => seconds.to_string(),
             Self::Date(InSeconds { date_in_seconds }) => {
-                http_date(now.saturating_add(date_in_seconds.seconds()).unwrap_or(now))
+                http_date(now.saturating_add(SignedDuration::from_secs(*date_in_seconds)).unwrap_or(now))
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::simulator::Scenario;
 
 async fn create_fault(api: &Api, answer: Value) {
     api.fault(json!({ "operation": "create_self_serve_policy", "times": 1, "answer": answer })).await;
@@ -164,4 +165,61 @@ async fn the_log_tells_requests_apart_and_counts_effects() {
     assert_eq!(only("operation=get_customer".to_owned()).await, 1);
     assert_eq!(only(format!("customer={CUSTOMER}")).await, 2);
     assert_eq!(only(format!("since={}", entries[1]["seq"])).await, 1);
+}
+
+/// Faults that could not be carried out, each with what is said of it.
+fn impossible() -> Vec<(Value, &'static str)> {
+    let status = |field: &str, value: Value| json!({ "kind": "status", "status": 503, field: value });
+    let header = |name: &str, value: &str| json!({ name: value });
+    let edit = |field: &str, value: Value| json!({ "kind": "edit", field: value });
+    let then = |method: &str, path: &str| json!({ "kind": "then", "calls": [{ "method": method, "path": path }] });
+    let forms = "retryAfter is text, a whole number of seconds, or {\"dateInSeconds\": a whole number}";
+    let years = "retryAfter.dateInSeconds is at most 3155760000, a hundred years, before or after now";
+    let framing = ": it follows from how the body is sent, which `cut` and `drip` alter";
+    vec![
+        (status("retryAfter", json!({ "dateInSeconds": 1_000_000_000_000_000_000_i64 })), years),
+        (status("retryAfter", json!({ "dateInSeconds": i64::MIN })), years),
+        (status("retryAfter", json!({ "dateInSeconds": 1e18 })), forms),
+        (status("retryAfter", json!([])), forms),
+        (status("retryAfter", json!("5\n")), "retryAfter: a header's value has no line break"),
+        (status("code", json!([])), "code is text or a whole number"),
+        (status("reason", json!("No\r\nrights")), "reason has no line break"),
+        (json!({ "kind": "status", "status": 204, "body": "x" }), "body: HTTP has none in an answer 204"),
+        (status("headers", header("Content-Length", "5")), framing),
+        (status("headers", header("transfer-encoding", "chunked")), framing),
+        (edit("headers", header("CONTENT-LENGTH", "5")), framing),
+        (edit("headers", header("not a name", "x")), "headers: `not a name` is no header's name"),
+        (edit("headers", header("", "x")), "headers: `` is no header's name"),
+        (status("headers", header("X-Two", "a\nb")), "headers.X-Two: a header's value has no line break"),
+        (edit("set", json!({ "items": 1 })), "set: `items` is no JSON pointer"),
+        (edit("set", json!({ "/a~2": 1 })), "set: `/a~2` is no JSON pointer"),
+        (edit("remove", json!(["/a", "b/c"])), "remove: `b/c` is no JSON pointer"),
+        (edit("remove", json!([""])), "remove: the whole body cannot be left out"),
+        (json!({ "kind": "drip", "bytes": 0, "everyMs": 1 }), "bytes is at least 1"),
+        (then("POST", "tea"), "calls: POST /simulator/tea is not a call of the control API"),
+        (then("POST", "scenario"), "calls: POST /simulator/scenario is not a call of the control API"),
+        (then("DELETE", "customers/nobody"), "calls: `nobody` is not a GUID"),
+    ]
+}
+
+#[tokio::test]
+async fn a_fault_that_cannot_be_carried_out_is_refused_with_what_is_wrong() {
+    let api = Api::with_customers().await;
+    for (answer, sentence) in impossible() {
+        let request = api.request(Method::POST, "/simulator/faults").json(&json!({ "answer": answer }));
+        let (status, refused) = answered(request).await;
+        let said = refused["error"].as_str().unwrap_or_default();
+        assert!(status == 400 && said.contains(sentence), "{answer}: {status} {said}");
+    }
+    assert_eq!(api.control(Method::GET, "faults", &Value::Null).await, json!({ "faults": [] }), "none waits");
+}
+
+#[test]
+fn a_scenario_with_such_a_fault_is_refused_at_the_start() {
+    for (answer, sentence) in impossible() {
+        let scenario = json!([{ "after": "1h", "method": "POST", "path": "faults", "body": { "answer": answer } }]);
+        let scenario = Scenario::from_yaml(&scenario.to_string()).expect("a scenario");
+        let said = scenario.rehearse(World::generated(1)).expect_err("refused").to_string();
+        assert!(said.starts_with("line 1, POST faults: ") && said.contains(sentence), "{answer}: {said}");
+    }
 }
