@@ -20,7 +20,7 @@ use super::fault::Fault;
 use super::refusal::word;
 use super::retry_after::retry_after;
 use super::wire::without_mark;
-use super::{Cause, ClientCertificate, CredentialError, Credentials, Proof, Service};
+use super::{Cause, ClientCertificate, CredentialError, Credentials, OutOfDate, Proof, Service};
 
 /// Microsoft Entra refused to issue a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct SignInRefusal {
     error: Option<String>,
     code: Option<u32>,
     retry_after: Option<Duration>,
+    /// What this machine's clock says of the certificate that was presented, where that explains the refusal.
+    certificate: Option<OutOfDate>,
 }
 
 impl SignInRefusal {
@@ -52,12 +54,27 @@ impl SignInRefusal {
         self.retry_after
     }
 
+    /// Adds, where Entra has refused the application's proof, that its certificate is out of date.
+    ///
+    /// Only afterwards: whether a certificate is valid is for Entra's clock to say, and this machine's may be wrong.
+    pub(super) fn explained_by(self, proof: &Proof, now: Timestamp) -> Self {
+        let certificate = match proof {
+            Proof::Certificate(certificate) if self.fault == Fault::ApplicationRefused => certificate.out_of_date(now),
+            _ => None,
+        };
+        Self { certificate, ..self }
+    }
+
     /// What may stand in a condition message: codes only, for Entra's texts carry trace ids and times.
     pub(super) fn detail(&self) -> String {
-        match (self.code, &self.error) {
+        let said = match (self.code, &self.error) {
             (Some(code), _) => format!("AADSTS{code}"),
             (None, Some(error)) => error.clone(),
             (None, None) => format!("status {}", self.status),
+        };
+        match self.certificate {
+            Some(out_of_date) => format!("{said}: the certificate {out_of_date}"),
+            None => said,
         }
     }
 }
@@ -121,13 +138,18 @@ pub(super) async fn present(proof: &Proof) -> Result<Presented, Cause> {
 fn federated(path: &Path) -> Result<SecretString, String> {
     let shown = path.display();
     let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(FEDERATED_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|error| format!("the federated token file {shown} cannot be read: {}", error.kind()))?;
+    File::open(path).and_then(|file| file.take(FEDERATED_BYTES_MAX).read_to_string(&mut text)).map_err(|error| {
+        let kind = error.kind();
+        format!(
+            "the federated token file {shown} cannot be read ({kind}): put it there, or correct --federated-token-file"
+        )
+    })?;
     let token = text.trim();
     let looks_like_one = token.split('.').count() == 3 && !token.contains(|letter: char| !letter.is_ascii_graphic());
     if !looks_like_one {
-        return Err(format!("the federated token file {shown} does not hold a token (a JWT)"));
+        return Err(format!(
+            "the federated token file {shown} does not hold a token (a JWT): put one there, or correct --federated-token-file"
+        ));
     }
     Ok(token.into())
 }
@@ -256,6 +278,7 @@ pub(super) fn refused(tenancy: Tenancy, service: Service, answer: &Answer) -> Ca
         error: wire.error.map(|error| word(&error)),
         code,
         retry_after: retry_after(&answer.headers),
+        certificate: None,
     })
 }
 

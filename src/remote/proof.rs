@@ -67,6 +67,24 @@ pub enum CertificateDefect {
     Mismatch,
 }
 
+/// Why a certificate is not valid at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfDate {
+    /// It was valid until then.
+    Expired(Timestamp),
+    /// It will be valid from then on.
+    NotYetValid(Timestamp),
+}
+
+impl fmt::Display for OutOfDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired(at) => write!(f, "expired at {at}"),
+            Self::NotYetValid(at) => write!(f, "is not valid before {at}"),
+        }
+    }
+}
+
 impl ClientCertificate {
     /// The first certificate of `certificates` and its private `key`, both PEM; the rest of a chain is not needed.
     pub fn from_pem(certificates: &[u8], key: &SecretString) -> Result<Self, CertificateDefect> {
@@ -91,9 +109,15 @@ impl ClientCertificate {
         })
     }
 
-    /// When it begins to be valid.
-    pub fn not_before(&self) -> Timestamp {
-        self.not_before
+    /// What is wrong with it at this time, if it is not valid then.
+    pub fn out_of_date(&self, now: Timestamp) -> Option<OutOfDate> {
+        if self.not_after <= now {
+            Some(OutOfDate::Expired(self.not_after))
+        } else if self.not_before > now {
+            Some(OutOfDate::NotYetValid(self.not_before))
+        } else {
+            None
+        }
     }
 
     /// When it ends to be valid.

@@ -252,7 +252,10 @@ impl Tokens {
         };
         let call = Call::post(Operation::SignIn(tenant), url, Body::Form(form));
         let answer = transport.deliver(&call, None, |answer| entra::refused(tenancy, service, answer));
-        let answer = answer.await.map_err(|undelivered| undelivered.cause)?;
+        let answer = answer.await.map_err(|undelivered| match undelivered.cause {
+            Cause::SignIn(refusal) => Cause::SignIn(refusal.explained_by(&credentials.proof, Timestamp::now())),
+            other => other,
+        })?;
         let mut grant = entra::granted(&answer.body)?;
         // First of all, even if the access token turns out to be of no use: the old one may have been spent. Whichever
         // tenant it was redeemed in, a refresh token is the user's and can be redeemed in all of them; Microsoft's own

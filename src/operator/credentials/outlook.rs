@@ -53,6 +53,11 @@ impl Warning {
         Some(Self { credential, ends, days })
     }
 
+    /// Whether it is about a certificate that has ended already: of that one its Secret tells more.
+    pub(super) fn is_of_ended_certificate(self, now: Timestamp) -> bool {
+        self.credential == Credential::Certificate && self.ends <= now
+    }
+
     /// One sentence without its stop. It stays the same until the credential changes.
     pub(super) fn sentence(self) -> String {
         let ends = self.ends;

@@ -49,12 +49,6 @@ pub(super) enum Defect {
     FederatedAndOther { secret: String, key: &'static str },
     #[error("the key {key} of the Secret {secret} {defect}")]
     Certificate { secret: String, key: &'static str, defect: CertificateDefect },
-    #[error(
-        "the certificate in the key tls.crt of the Secret {secret} expired at {at}: put in a new one, and register it with the application"
-    )]
-    Expired { secret: String, at: Timestamp },
-    #[error("the certificate in the key tls.crt of the Secret {secret} is not valid before {at}")]
-    NotYetValid { secret: String, at: Timestamp },
 }
 
 /// A key, and what belongs under it.
@@ -144,17 +138,14 @@ impl SignIn {
         })
     }
 
-    /// Whether it can be used at this time; `name` is the Secret's.
-    pub(super) fn check(&self, name: &str, now: Timestamp) -> Result<(), Defect> {
-        let Proof::Certificate(certificate) = &self.proof else { return Ok(()) };
-        let secret = || name.to_owned();
-        if certificate.not_after() <= now {
-            return Err(Defect::Expired { secret: secret(), at: certificate.not_after() });
-        }
-        if certificate.not_before() > now {
-            return Err(Defect::NotYetValid { secret: secret(), at: certificate.not_before() });
-        }
-        Ok(())
+    /// What a person should know of the proof at this time; `name` is the Secret's. No reason not to use it: that is for
+    /// Entra to say when a token is asked for, by its own clock, and a revoke does without for as long as there is one.
+    pub(super) fn note(&self, name: &str, now: Timestamp) -> Option<String> {
+        let Proof::Certificate(certificate) = &self.proof else { return None };
+        let out_of_date = certificate.out_of_date(now)?;
+        Some(format!(
+            "the certificate in the key tls.crt of the Secret {name} {out_of_date}: put in one that is valid, and register it with the application"
+        ))
     }
 
     /// When the application's proof ends, if that can be known. A client secret does not tell, and a federated token is
@@ -261,12 +252,12 @@ mod tests {
         let read = with_certificate(&[("tls.crt", &certificate), ("tls.key", APPLICATION_KEY)], None).unwrap();
         let end: Timestamp = "2040-01-01T00:00:00Z".parse().unwrap();
         assert_eq!(read.proof_ends(), Some(end));
-        let at = |text: &str| read.check("a/b", text.parse().unwrap());
-        assert_eq!(at("2039-12-31T23:59:59Z"), Ok(()));
-        let error = at("2040-01-01T00:00:00Z").unwrap_err().to_string();
-        assert!(error.contains("of the Secret a/b expired at 2040-01-01T00:00:00Z: put in a new one"), "{error}");
-        let error = at("2000-12-31T23:59:59Z").unwrap_err().to_string();
-        assert!(error.ends_with("is not valid before 2001-01-01T00:00:00Z"), "{error}");
+        let at = |text: &str| read.note("a/b", text.parse().unwrap());
+        assert_eq!(at("2039-12-31T23:59:59Z"), None);
+        let note = at("2040-01-01T00:00:00Z").unwrap();
+        assert!(note.contains("of the Secret a/b expired at 2040-01-01T00:00:00Z: put in one that is valid"), "{note}");
+        let note = at("2000-12-31T23:59:59Z").unwrap();
+        assert!(note.contains("of the Secret a/b is not valid before 2001-01-01T00:00:00Z: put in one"), "{note}");
     }
 
     #[test]

@@ -186,7 +186,6 @@ impl SecretStore {
     /// The sign-in with the newest refresh token.
     async fn sign_in(&self) -> Result<Credentials, StoreError> {
         let user = self.user().await?;
-        user.check(&self.user_name(), Timestamp::now()).map_err(|defect| StoreError::Invalid(defect.to_string()))?;
         let mut memory = self.loaded().await?;
         if let Choice::Adopt(adopted) = tokens::choose(&user, memory.tokens.as_ref(), Timestamp::now()) {
             tracing::info!(
@@ -355,7 +354,9 @@ impl SecretStore {
         let mut notes = Vec::new();
         for warning in near {
             self.outlook.tell(warning, uid.clone()).await;
-            notes.push(warning.sentence());
+            if !warning.is_of_ended_certificate(now) {
+                notes.push(warning.sentence());
+            }
         }
         *self.notes.lock().unwrap_or_else(PoisonError::into_inner) = notes;
         self.stand();
@@ -366,15 +367,13 @@ impl SecretStore {
         let standing = match &*self.user.borrow() {
             None => return,
             Some(Err(error)) => Standing::Missing(Chain(error).to_string()),
-            Some(Ok(user)) => user.check(&self.user_name(), Timestamp::now()).map_or_else(
-                |defect| Standing::Missing(defect.to_string()),
-                |()| {
-                    let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-                    let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    notes.extend(refusal.as_ref().map(|(_, why)| why.clone()));
-                    if notes.is_empty() { Standing::Ready } else { Standing::Noted(notes.join("; ")) }
-                },
-            ),
+            Some(Ok(user)) => {
+                let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                notes.extend(user.note(&self.user_name(), Timestamp::now()));
+                notes.extend(refusal.as_ref().map(|(_, why)| why.clone()));
+                if notes.is_empty() { Standing::Ready } else { Standing::Noted(notes.join("; ")) }
+            }
         };
         self.readiness.set(Check::Credentials, standing);
     }

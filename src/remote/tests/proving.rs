@@ -82,6 +82,21 @@ async fn a_certificate_that_entra_does_not_know_is_told_once_and_not_tried_again
     assert!(!message.contains("kubectl csp login"), "a login would not mend it: {message}");
 }
 
+#[tokio::test]
+async fn whether_a_certificate_has_expired_is_for_entras_clock_to_say() {
+    let pem = keys::certificate_until(keys::APPLICATION, 2002);
+    let expired = ClientCertificate::from_pem(pem.as_bytes(), &keys::APPLICATION.into()).unwrap();
+    let simulated = start(Proof::Certificate(Arc::new(expired))).await;
+    let register = json!({ "certificates": [pem] });
+    simulated.control(reqwest::Method::PATCH, "partner", register).await;
+    let message = refusal(&simulated, 1).await.message();
+    assert!(message.contains("(AADSTS700027: the certificate expired at 2002-01-01T00:00:00Z)"), "{message}");
+    // To Entra it is valid: this machine's clock is wrong, by so much that Entra does not take the statement's time.
+    simulated.control(reqwest::Method::PUT, "clock", json!({ "now": "2001-12-31T00:00:00Z" })).await;
+    let message = refusal(&simulated, 1).await.message();
+    assert!(message.contains("(AADSTS700024: the certificate expired at"), "{message}");
+}
+
 /// A token as a cluster issues it, in a file of this test.
 struct TokenFile(PathBuf);
 
@@ -114,7 +129,10 @@ async fn a_federated_token_is_read_anew_for_every_sign_in() {
     let file = TokenFile::new("federated");
     let simulated = start(Proof::Federated(file.path().to_owned())).await;
     let missing = refusal(&simulated, 0).await.message();
-    assert!(missing.contains(&format!("{} cannot be read: entity not found", file.path().display())), "{missing}");
+    assert!(
+        missing.contains(&format!("{} cannot be read (entity not found): put it there", file.path().display())),
+        "{missing}"
+    );
     std::fs::write(file.path(), "hush hush").unwrap();
     let malformed = refusal(&simulated, 0).await.message();
     assert!(malformed.contains("does not hold a token (a JWT)") && !malformed.contains("hush"), "{malformed}");

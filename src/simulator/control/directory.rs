@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{body, done, refuse, unknown};
 use crate::simulator::exchange::{Answer, Outcome, Request};
 use crate::simulator::state::State;
-use crate::simulator::world::{Group, PartnerType, RelatedPartner, TenantUser};
+use crate::simulator::world::{FederatedCredential, Group, PartnerType, RelatedPartner, TenantUser};
 
 /// What the partner can reach in a customer tenant; what is absent stays.
 #[derive(Debug, Deserialize)]
@@ -65,7 +65,7 @@ pub(super) fn group(state: &mut State, request: &Request, tenant: Uuid, id: Uuid
     Ok(done())
 }
 
-/// What the partner is and has consented to; what is absent stays.
+/// What the partner is and has consented to, and what its application is known by; what is absent stays.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewPartner {
@@ -74,6 +74,8 @@ struct NewPartner {
     related_partners: Option<Vec<RelatedPartner>>,
     graph: Option<Vec<String>>,
     groups: Option<Vec<Group>>,
+    certificates: Option<Vec<String>>,
+    federated_credentials: Option<Vec<FederatedCredential>>,
 }
 
 pub(super) fn partner(state: &mut State, request: &Request) -> Outcome {
@@ -86,6 +88,12 @@ pub(super) fn partner(state: &mut State, request: &Request) -> Outcome {
     }
     if let Some(groups) = new.groups {
         partner.groups = groups;
+    }
+    if let Some(certificates) = new.certificates {
+        partner.application.certificates = certificates;
+    }
+    if let Some(credentials) = new.federated_credentials {
+        partner.application.federated_credentials = credentials;
     }
     Ok(done())
 }
