@@ -42,11 +42,22 @@ pub trait CredentialSource: Send + Sync + Debug {
         refresh_token: SecretString,
     ) -> BoxFuture<'a, Result<(), CredentialError>>;
 
-    /// Hears how a sign-in in the partner's tenant ended with these credentials: well, or refused for this reason, which
-    /// stays until somebody acts. A sign-in that failed for a passing reason is not told of.
-    fn judged(&self, used: &Credentials, refusal: Option<&str>) {
-        let _ = (used, refusal);
+    /// Hears how a sign-in in the partner's tenant ended with these credentials. One that failed for a passing reason is
+    /// not told of.
+    fn judged(&self, used: &Credentials, judgement: Judgement<'_>) {
+        let _ = (used, judgement);
     }
+}
+
+/// What came of a sign-in. The reasons say what to do, without the last stop, and stay until somebody acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement<'a> {
+    /// There is a token that can be used.
+    Accepted,
+    /// Microsoft Entra refuses to issue one, for this reason.
+    Refused(&'a str),
+    /// Microsoft Entra was not asked, or has issued a token that cannot work, for this reason.
+    Unusable(&'a str),
 }
 
 /// The credentials cannot be had, or not be kept.

@@ -268,9 +268,9 @@ impl Cause {
     pub(super) fn explanation(&self) -> String {
         let general = self.fault().meaning().explanation;
         let detail = match self {
-            Self::Credentials(CredentialError::Invalid { message } | CredentialError::OtherPartner { message }) => {
-                Some(message.clone())
-            }
+            // It says itself what is wrong and what to do, and a new sign-in would not mend most of it.
+            Self::Credentials(CredentialError::Invalid { message }) => return message.clone(),
+            Self::Credentials(CredentialError::OtherPartner { message }) => Some(message.clone()),
             Self::SignIn(refusal) => Some(refusal.detail()),
             Self::Token(defect) => Some(defect.to_string()),
             Self::Refused(refusal) => Some(refusal.detail()),

@@ -46,7 +46,7 @@ use std::sync::Arc;
 pub use azure::Azure;
 pub use budget::{Allowance, Errand, Place, Queue};
 pub use calls::Calls;
-pub use credentials::{CredentialError, CredentialSource, Credentials};
+pub use credentials::{CredentialError, CredentialSource, Credentials, Judgement};
 pub use endpoints::{EndpointError, Endpoints, PlainHttp};
 pub use entra::SignInRefusal;
 pub use error::{Advice, Cause, Error};

@@ -19,7 +19,7 @@ use super::entra::{self, Grant, Subject, Tenancy};
 use super::fault::Fault;
 use super::retry_after::http_date;
 use super::transport::{Body, Call, Form, Transport};
-use super::{Advice, Cause, CredentialError, CredentialSource, Credentials, Endpoints, Operation, Service};
+use super::{Advice, Cause, CredentialError, CredentialSource, Credentials, Endpoints, Judgement, Operation, Service};
 
 /// A token is renewed this long before it expires, so that it never expires on its way.
 const RENEWAL_MARGIN: Duration = Duration::from_mins(5);
@@ -163,6 +163,8 @@ impl Tokens {
             Ok(grant) => (Ok(Access { token: grant.access_token, issue }), Some(kept_for(grant.lifetime))),
             Err(cause) => {
                 let kept = match cause.advice() {
+                    // Nobody was asked, and a file that is put in place tells nobody.
+                    _ if matches!(cause, Cause::Credentials(_)) => Some(FAILURE_KEPT + asked.elapsed()),
                     Advice::AwaitChange => Some(REFUSAL_KEPT),
                     Advice::RetryAfter(wait) => Some(wait.min(REFUSAL_KEPT)),
                     Advice::RetrySoon => Some(FAILURE_KEPT + asked.elapsed()),
@@ -191,11 +193,14 @@ impl Tokens {
     /// Lets the keeper of the credentials know how they were received.
     fn tell(&self, credentials: &Credentials, failure: Option<&Cause>) {
         match failure {
-            None => self.source.judged(credentials, None),
-            // The keeper knows what it said itself.
-            Some(Cause::Credentials(_)) => {}
+            None => self.source.judged(credentials, Judgement::Accepted),
             Some(cause) if cause.advice() == Advice::AwaitChange => {
-                self.source.judged(credentials, Some(&cause.explanation()));
+                let why = cause.explanation();
+                let judgement = match cause {
+                    Cause::SignIn(_) => Judgement::Refused(&why),
+                    _ => Judgement::Unusable(&why),
+                };
+                self.source.judged(credentials, judgement);
             }
             Some(_) => {}
         }

@@ -24,7 +24,7 @@ use crate::operator::health::{Check, Readiness, Standing};
 use crate::operator::metrics::Metrics;
 use crate::operator::settings::Settings;
 use crate::operator::telemetry::{Chain, Complaints};
-use crate::remote::{CredentialError, CredentialSource, Credentials};
+use crate::remote::{CredentialError, CredentialSource, Credentials, Judgement};
 
 /// How long the first answer of the watch is waited for.
 const FIRST_READING_MAX: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ pub(in crate::operator) struct SecretStore {
     /// What the user's Secret was at the last reading; nothing before the first.
     user: watch::Receiver<Option<Result<SignIn, StoreError>>>,
     memory: Mutex<Memory>,
-    /// Why Microsoft refuses the sign-in, while it does, and which generation of it.
+    /// Which generation of the sign-in is refused or cannot be used, while it is so, and why.
     refusal: std::sync::Mutex<Option<(String, String)>>,
     /// Another token is the newest: when it ends may have to be told.
     renewed: Arc<Notify>,
@@ -117,16 +117,19 @@ impl CredentialSource for SecretStore {
         async { self.rotate(&used.refresh_token, refresh_token).await.map_err(Into::into) }.boxed()
     }
 
-    fn judged(&self, used: &Credentials, refusal: Option<&str>) {
+    fn judged(&self, used: &Credentials, judgement: Judgement<'_>) {
         let mut known = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = refusal.map(|why| (used.generation.clone(), why.to_owned()));
+        let now = match judgement {
+            Judgement::Accepted => None,
+            Judgement::Refused(why) | Judgement::Unusable(why) => Some((used.generation.clone(), why.to_owned())),
+        };
         if *known == now {
             return;
         }
-        if let Some((_, why)) = &now {
-            tracing::warn!(error = why, "Microsoft Entra refuses the partner's sign-in");
-        } else {
-            tracing::info!("Microsoft Entra accepts the partner's sign-in again");
+        match judgement {
+            Judgement::Accepted => tracing::info!("Microsoft Entra accepts the partner's sign-in again"),
+            Judgement::Refused(why) => tracing::warn!(error = why, "Microsoft Entra refuses the partner's sign-in"),
+            Judgement::Unusable(why) => tracing::warn!(error = why, "the partner's sign-in cannot be used"),
         }
         *known = now;
         drop(known);

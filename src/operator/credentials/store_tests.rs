@@ -189,12 +189,12 @@ async fn readyz_tells_a_refused_sign_in_and_is_ready_all_the_same() {
     let server = ApiServer::default();
     let (store, _user) = start(&server, Some(user("u1")));
     let used = store.current().await.unwrap();
-    store.judged(&used, None);
+    store.judged(&used, Judgement::Accepted);
     store.stand();
     assert_eq!(credentials_line(&store), "ok");
-    store.judged(&used, Some("the token is spent; run: kubectl csp login"));
+    store.judged(&used, Judgement::Refused("the token is spent; run: kubectl csp login"));
     assert_eq!(credentials_line(&store), "ok, but the token is spent; run: kubectl csp login");
-    store.judged(&used, None);
+    store.judged(&used, Judgement::Accepted);
     assert_eq!(credentials_line(&store), "ok");
 }
 

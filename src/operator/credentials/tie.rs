@@ -28,7 +28,7 @@ use crate::operator::call::{Call, CallError, within};
 use crate::operator::health::{Check, Readiness, Standing};
 use crate::operator::settings::Settings;
 use crate::operator::telemetry::Chain;
-use crate::remote::{CredentialError, CredentialSource, Credentials};
+use crate::remote::{CredentialError, CredentialSource, Credentials, Judgement};
 
 const PARTNER_TENANT: &str = "partnerTenantId";
 
@@ -81,11 +81,11 @@ impl CredentialSource for Tied {
         self.inner.rotated(used, refresh_token)
     }
 
-    fn judged(&self, used: &Credentials, refusal: Option<&str>) {
-        if refusal.is_none() {
+    fn judged(&self, used: &Credentials, judgement: Judgement<'_>) {
+        if judgement == Judgement::Accepted {
             *self.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(used.partner_tenant);
         }
-        self.inner.judged(used, refusal);
+        self.inner.judged(used, judgement);
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
 
     async fn sign_in(tied: &Tied) {
         let used = tied.current().await.unwrap();
-        tied.judged(&used, None);
+        tied.judged(&used, Judgement::Accepted);
         tied.current().await.unwrap();
     }
 
@@ -246,7 +246,7 @@ mod tests {
         let server = ApiServer::default();
         let (tied, fixed) = start(&server, OURS);
         let used = tied.current().await.unwrap();
-        tied.judged(&used, Some("refused"));
+        tied.judged(&used, Judgement::Refused("refused"));
         tied.current().await.unwrap();
         assert_eq!(remembered(&server), None, "one that was refused ties nobody");
         sign_in(&tied).await;

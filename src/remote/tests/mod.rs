@@ -132,7 +132,7 @@ struct Scene {
     sign_ins: VecDeque<Reply>,
     sign_ins_count: usize,
     /// What the keeper of the credentials was told of sign-ins.
-    judgements: Vec<Option<String>>,
+    judgements: Vec<String>,
 }
 
 type Shared = Arc<Mutex<Scene>>;
@@ -196,8 +196,8 @@ impl CredentialSource for Secrets {
         .boxed()
     }
 
-    fn judged(&self, _used: &Credentials, refusal: Option<&str>) {
-        self.scene.lock().unwrap().judgements.push(refusal.map(str::to_owned));
+    fn judged(&self, _used: &Credentials, judgement: crate::remote::Judgement<'_>) {
+        self.scene.lock().unwrap().judgements.push(format!("{judgement:?}"));
     }
 }
 

@@ -136,6 +136,8 @@ async fn a_federated_token_is_read_anew_for_every_sign_in() {
     std::fs::write(file.path(), "hush hush").unwrap();
     let malformed = refusal(&simulated, 0).await.message();
     assert!(malformed.contains("does not hold a token (a JWT)") && !malformed.contains("hush"), "{malformed}");
+    let told = |index: usize| simulated.secrets.scene.lock().unwrap().judgements[index].clone();
+    assert!(told(0).starts_with("Unusable(\"the federated token file ") && !told(0).contains("sign in again"));
     file.write(SUBJECT);
     sign_in(&simulated).await.unwrap();
     file.write("system:serviceaccount:default:default");
@@ -166,7 +168,8 @@ async fn a_refresh_token_that_is_refused_says_which_command_mends_it() {
     sign_in(&simulated).await.unwrap();
     let judgements = simulated.secrets.scene.lock().unwrap().judgements.clone();
     assert_eq!(judgements.len(), 2, "once for each that was sent: {judgements:?}");
-    assert!(judgements[0].as_ref().unwrap().contains("run: kubectl csp login") && judgements[1].is_none());
+    assert!(judgements[0].starts_with("Refused(") && judgements[0].contains("run: kubectl csp login"));
+    assert_eq!(judgements[1], "Accepted");
 }
 
 /// Tokens say this: what a person reads, and no request but the one for the token is made.
