@@ -56,7 +56,13 @@ pub enum Standing {
 
 /// How all checks stand. Copies share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<Mutex<BTreeMap<Check, Standing>>>);
+pub struct Readiness(Arc<Mutex<Checks>>);
+
+#[derive(Debug, Default)]
+struct Checks {
+    standings: BTreeMap<Check, Standing>,
+    objections: BTreeMap<Check, String>,
+}
 
 impl Readiness {
     /// Nothing is ready.
@@ -66,30 +72,41 @@ impl Readiness {
 
     /// Records how `check` stands now.
     pub fn set(&self, check: Check, standing: Standing) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(check, standing);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).standings.insert(check, standing);
+    }
+
+    /// What keeps `check` from being good enough however it stands, until it is withdrawn: for a second one who knows
+    /// about it, so that neither overwrites what the other has found.
+    pub fn object(&self, check: Check, why: Option<String>) {
+        let mut checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => checks.objections.insert(check, why),
+            None => checks.objections.remove(&check),
+        };
     }
 
     /// Whether this replica is ready, and the text that says why.
     pub fn report(&self) -> (bool, String) {
-        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Checks { standings, objections } = &*checks;
         let standby = standings.get(&Check::Lease) == Some(&Standing::Standby);
         let (mut ready, mut text) = (true, String::new());
         for check in Check::ALL {
             let noted;
-            let line = match standings.get(&check) {
+            let line = match (standings.get(&check), objections.get(&check)) {
                 // A standby lists nothing, so there is nothing to wait for.
                 _ if standby && check == Check::Caches => continue,
-                Some(Standing::Ready) => "ok",
-                Some(Standing::Noted(what)) => {
+                (Some(Standing::Ready), None) => "ok",
+                (Some(Standing::Noted(what)), None) => {
                     noted = format!("ok, but {what}");
                     &noted
                 }
-                Some(Standing::Standby) => "standby: another replica holds it",
-                Some(Standing::Missing(why)) => {
+                (Some(Standing::Standby), _) => "standby: another replica holds it",
+                (Some(Standing::Missing(why)), _) | (Some(Standing::Ready | Standing::Noted(_)), Some(why)) => {
                     ready = false;
                     why
                 }
-                None => {
+                (None, _) => {
                     ready = false;
                     "not looked at yet"
                 }
@@ -196,6 +213,29 @@ mod tests {
             assert_eq!(readiness.report(), (ready, text.to_owned()));
         }
         assert!(!Readiness::new().report().0);
+    }
+
+    #[test]
+    fn an_objection_stays_until_it_is_withdrawn_and_a_defect_comes_first() {
+        let readiness = Readiness::new();
+        let line = || readiness.report().1.lines().nth(1).unwrap().to_owned();
+        readiness.object(Check::Credentials, Some("somebody else's".to_owned()));
+        for (standing, expected) in [
+            (Standing::Ready, "credentials: somebody else's"),
+            (Standing::Noted("it ends soon".to_owned()), "credentials: somebody else's"),
+            (missing("no Secret"), "credentials: no Secret"),
+            (Standing::Ready, "credentials: somebody else's"),
+        ] {
+            readiness.set(Check::Credentials, standing);
+            assert_eq!(line(), expected);
+        }
+        for check in Check::ALL {
+            readiness.set(check, Standing::Ready);
+        }
+        assert!(!readiness.report().0);
+        readiness.object(Check::Credentials, None);
+        assert_eq!(line(), "credentials: ok");
+        assert!(readiness.report().0);
     }
 
     #[tokio::test]

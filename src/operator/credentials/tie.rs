@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 use super::timeout::REQUEST_TIMEOUT;
 use crate::model::TenantId;
 use crate::operator::call::{Call, CallError, within};
-use crate::operator::health::{Check, Readiness, Standing};
+use crate::operator::health::{Check, Readiness};
 use crate::operator::settings::Settings;
 use crate::operator::telemetry::Chain;
 use crate::remote::{CredentialError, CredentialSource, Credentials, Judgement};
@@ -61,14 +61,16 @@ impl CredentialSource for Tied {
     fn current(&self) -> BoxFuture<'_, Result<Credentials, CredentialError>> {
         async {
             let credentials = self.inner.current().await?;
-            match self.partner(credentials.partner_tenant).await? {
-                Some(partner) if partner != credentials.partner_tenant => {
-                    let message = self.refusal(partner, credentials.partner_tenant);
-                    self.readiness.set(Check::Credentials, Standing::Missing(message.clone()));
-                    Err(CredentialError::OtherPartner { message })
+            let allowed = self.allowed(credentials.partner_tenant).await;
+            match &allowed {
+                Ok(()) => self.readiness.object(Check::Credentials, None),
+                // The keeper of the credentials says how they stand again and again, and knows nothing of this.
+                Err(CredentialError::Invalid { message } | CredentialError::OtherPartner { message }) => {
+                    self.readiness.object(Check::Credentials, Some(message.clone()));
                 }
-                Some(_) | None => Ok(credentials),
+                Err(CredentialError::Unavailable(_)) => {}
             }
+            allowed.map(|()| credentials)
         }
         .boxed()
     }
@@ -105,6 +107,16 @@ impl Tied {
             readiness,
             memory: Mutex::default(),
             worked: StdMutex::default(),
+        }
+    }
+
+    /// Whether this installation may act for `wanted`.
+    async fn allowed(&self, wanted: TenantId) -> Result<(), CredentialError> {
+        match self.partner(wanted).await? {
+            Some(partner) if partner != wanted => {
+                Err(CredentialError::OtherPartner { message: self.refusal(partner, wanted) })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -190,6 +202,7 @@ mod tests {
     use axum::http::{Method, StatusCode};
 
     use super::*;
+    use crate::operator::health::Standing;
     use crate::operator::test_api::ApiServer;
     use crate::remote::Proof;
 
@@ -257,9 +270,12 @@ mod tests {
         let text = error.to_string();
         assert!(matches!(error, CredentialError::OtherPartner { .. }), "{text}");
         assert!(text.contains(OURS) && text.contains(OTHER) && text.contains("csp/state"), "{text}");
-        assert!(!tied.readiness.report().0);
+        // As the keeper of the credentials does every now and then.
+        tied.readiness.set(Check::Credentials, Standing::Ready);
+        assert!(tied.readiness.report().1.contains(&format!("credentials: {text}\n")), "{:?}", tied.readiness);
         *fixed.0.lock().unwrap() = OURS;
         tied.current().await.unwrap();
+        assert!(tied.readiness.report().1.contains("credentials: ok\n"), "{:?}", tied.readiness);
 
         // Nor by another process, nor before it is known who it is.
         let (tied, _) = start(&server, OTHER);
@@ -288,6 +304,8 @@ mod tests {
         let (tied, _) = start(&server, OTHER);
         let error = tied.current().await.unwrap_err();
         assert!(matches!(error, CredentialError::Invalid { .. }) && error.to_string().contains("csp/state"), "{error}");
+        tied.readiness.set(Check::Credentials, Standing::Ready);
+        assert!(tied.readiness.report().1.contains("credentials: the key partnerTenantId"), "{:?}", tied.readiness);
         map["data"][PARTNER_TENANT] = json!(OTHER);
         server.set_object(Some(map));
         tied.current().await.unwrap();
