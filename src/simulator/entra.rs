@@ -21,8 +21,9 @@ use super::discovery;
 use super::exchange::{Answer, Outcome, Request};
 use super::interactive;
 use super::random::Random;
+use super::scope::{self, has_scope};
 use super::state::State;
-use super::tokens::{self, Audience, Claims};
+use super::tokens::{self, Claims};
 use super::world::{Partner, User};
 
 /// Rotated refresh tokens kept at most. Beyond it the oldest are forgotten, as if they had expired.
@@ -297,11 +298,6 @@ pub(crate) struct Wanted {
     pub(crate) public: bool,
 }
 
-/// Whether `scope`, a list, has this one.
-pub(crate) fn has_scope(scope: &str, name: &str) -> bool {
-    scope.split(' ').any(|scope| scope == name)
-}
-
 /// The success of a request for a token of this user, unless the tenant does not let it or the application in.
 pub(crate) fn issue_to(
     state: &mut State,
@@ -358,40 +354,8 @@ fn app_only(state: &State, request: &Request, form: &Form, tenant: Uuid, version
     Ok(success(&token_body(state, &claims, version)))
 }
 
-/// The resource that a request names, in the form its version uses.
-///
-/// A v2 scope holds the resource among the scopes of OpenID Connect, in any order and sometimes not at all.
 fn requested_resource(request: &Request, form: &Form, version: Version) -> Result<Option<String>, Answer> {
-    known_resource(request, version, form.get("resource"), form.get("scope"))
-}
-
-/// The same from the two parameters by which a resource can be named.
-pub(crate) fn known_resource(
-    request: &Request,
-    version: Version,
-    resource: Option<&str>,
-    scope: Option<&str>,
-) -> Result<Option<String>, Answer> {
-    let resource = match version {
-        Version::V1 => resource.map(str::to_owned),
-        Version::V2 => scope.unwrap_or_default().split(' ').find_map(resource_of_scope),
-    };
-    match resource {
-        Some(resource) if Audience::of(&resource).is_none() => Err(refuse(
-            request,
-            StatusCode::BAD_REQUEST,
-            "invalid_resource",
-            500_011,
-            &format!("The resource principal named {resource} was not found in the tenant."),
-        )),
-        resource => Ok(resource),
-    }
-}
-
-/// `https://host/name` is the scope `name` of the resource `https://host`; a second slash belongs to the resource.
-fn resource_of_scope(scope: &str) -> Option<String> {
-    let (resource, _name) = scope.rsplit_once('/')?;
-    Some(resource.to_owned()).filter(|resource| !resource.is_empty())
+    scope::known_resource(request, version, form.get("resource"), form.get("scope"))
 }
 
 fn user_claims(
@@ -464,19 +428,12 @@ fn token_body(state: &State, claims: &Claims, version: Version) -> Value {
         }),
         Version::V2 => json!({
             "token_type": "Bearer",
-            "scope": granted_scopes(&claims.aud, scope),
+            "scope": scope::granted(&claims.aud, scope),
             "expires_in": seconds,
             "ext_expires_in": seconds,
             "access_token": access_token,
         }),
     }
-}
-
-/// The scopes of an answer of version 2: each behind its resource, and `.default`, without which Microsoft's Go library
-/// takes what it asked for to have been declined.
-fn granted_scopes(resource: &str, scopes: &str) -> String {
-    let names = scopes.split_whitespace().chain([".default"]);
-    names.map(|name| format!("{resource}/{name}")).collect::<Vec<_>>().join(" ")
 }
 
 fn id_token(claims: &Claims, nonce: Option<&str>) -> String {
@@ -525,16 +482,6 @@ pub(crate) fn refuse(request: &Request, status: StatusCode, error: &str, code: u
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_resource_is_found_among_other_scopes() {
-        let found = |scope: &str| scope.split(' ').find_map(resource_of_scope);
-        let partner_center = Some("https://api.partnercenter.microsoft.com".to_owned());
-        assert_eq!(found("openid https://api.partnercenter.microsoft.com/.default offline_access"), partner_center);
-        assert_eq!(found("https://api.partnercenter.microsoft.com/user_impersonation"), partner_center);
-        assert_eq!(found("https://management.azure.com//.default"), Some("https://management.azure.com/".to_owned()));
-        assert_eq!(found("openid offline_access"), None);
-    }
 
     #[test]
     fn the_oldest_rotated_tokens_are_forgotten_and_seeds_are_not() {

@@ -39,6 +39,7 @@ mod rate_limit;
 mod request_log;
 mod routes;
 mod scenario;
+mod scope;
 mod server;
 mod settings;
 mod state;

@@ -176,19 +176,27 @@ pub(crate) enum Route {
 impl Route {
     /// The route of a request; case does not matter.
     pub(crate) fn of(request: &Request) -> Self {
+        Self::at(&request.method, &request.segments())
+    }
+
+    /// The methods with which the request's path is an operation, as the header `Allow` lists them.
+    pub(crate) fn methods_of(request: &Request) -> String {
         let segments = request.segments();
+        let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        let is_route =
+            |method: &&Method| !matches!(Self::at(method, &segments), Self::MethodNotAllowed(_) | Self::Unknown(_));
+        methods.iter().filter(is_route).map(Method::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    fn at(method: &Method, segments: &[String]) -> Self {
         let lower: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         let id = |index: usize| segments.get(index).cloned().unwrap_or_default();
-        let get = request.method == Method::GET;
-        let post = request.method == Method::POST;
+        let get = method == Method::GET;
+        let post = method == Method::POST;
         match lower.as_slice() {
-            [_, "oauth2", "token"] if request.method == Method::POST => {
-                Self::Token { tenant: id(0), version: Version::V1 }
-            }
-            [_, "oauth2", "v2.0", "token"] if request.method == Method::POST => {
-                Self::Token { tenant: id(0), version: Version::V2 }
-            }
+            [_, "oauth2", "token"] if post => Self::Token { tenant: id(0), version: Version::V1 },
+            [_, "oauth2", "v2.0", "token"] if post => Self::Token { tenant: id(0), version: Version::V2 },
             [_, "oauth2", "authorize"] if get || post => Self::Authorize { tenant: id(0), version: Version::V1 },
             [_, "oauth2", "v2.0", "authorize"] if get || post => {
                 Self::Authorize { tenant: id(0), version: Version::V2 }
@@ -204,7 +212,8 @@ impl Route {
             }
             ["common", "discovery", "instance"] if get => Self::InstanceDiscovery,
             [_, "discovery", "keys"] | [_, "discovery", "v2.0", "keys"] if get => Self::SigningKeys { tenant: id(0) },
-            [_, "oauth2", "token" | "authorize" | "devicecode" | "deviceauth"]
+            ["common", "oauth2", "deviceauth"]
+            | [_, "oauth2", "token" | "authorize" | "devicecode"]
             | [_, "oauth2", "v2.0", "token" | "authorize" | "devicecode"] => Self::MethodNotAllowed(Api::Entra),
             ["v1", "customers"] if get => Self::ListCustomers,
             ["v1", "customers", _] if get => Self::GetCustomer { customer: id(2) },
@@ -219,15 +228,11 @@ impl Route {
                 Self::GetAzureEntitlement { customer: id(2), plan: id(4), entitlement: id(6) }
             }
             ["v1", "selfservepolicy"] if get => Self::ListSelfServePolicies,
-            ["v1", "selfservepolicy"] if request.method == Method::POST => Self::CreateSelfServePolicy,
-            ["v1", "selfservepolicy"] if request.method == Method::PUT => Self::UpdateSelfServePolicy { id: None },
+            ["v1", "selfservepolicy"] if post => Self::CreateSelfServePolicy,
+            ["v1", "selfservepolicy"] if method == Method::PUT => Self::UpdateSelfServePolicy { id: None },
             ["v1", "selfservepolicy", _] if get => Self::GetSelfServePolicy { id: id(2) },
-            ["v1", "selfservepolicy", _] if request.method == Method::PUT => {
-                Self::UpdateSelfServePolicy { id: Some(id(2)) }
-            }
-            ["v1", "selfservepolicy", _] if request.method == Method::DELETE => {
-                Self::DeleteSelfServePolicy { id: id(2) }
-            }
+            ["v1", "selfservepolicy", _] if method == Method::PUT => Self::UpdateSelfServePolicy { id: Some(id(2)) },
+            ["v1", "selfservepolicy", _] if method == Method::DELETE => Self::DeleteSelfServePolicy { id: id(2) },
             ["v1", "auditrecords"] if get => Self::ListAuditRecords,
             ["v1", "auditrecords", _] if get => Self::GetAuditRecord { id: id(2) },
             ["v1", "selfservepolicy" | "auditrecords" | "customers", ..] if lower.len() <= 3 => {
@@ -239,11 +244,11 @@ impl Route {
             ["v1", "roles"] if get => Self::ListRoles,
             ["v1", "roles", _, "usermembers"] if get => Self::ListRoleMembers { role: id(2) },
             ["v1", "applicationmfaadoptionstatus"] if get => Self::GetMfaAdoption,
-            ["v1", "customers", _, _, ..] => commerce::Route::of(&request.method, &segments)
+            ["v1", "customers", _, _, ..] => commerce::Route::of(method, segments)
                 .map_or(Self::Unknown(Api::PartnerCenter), |route| Self::Commerce { customer: id(2), route }),
-            ["v1.0", ..] => graph::Route::of(&request.method, &segments).map_or(Self::Unknown(Api::Graph), Self::Graph),
+            ["v1.0", ..] => graph::Route::of(method, segments).map_or(Self::Unknown(Api::Graph), Self::Graph),
             ["subscriptions" | "providers", ..] => {
-                arm::Route::of(&request.method, &segments).map_or(Self::Unknown(Api::ResourceManager), Self::Azure)
+                arm::Route::of(method, segments).map_or(Self::Unknown(Api::ResourceManager), Self::Azure)
             }
             _ => Self::Unknown(Api::PartnerCenter),
         }

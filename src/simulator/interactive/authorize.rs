@@ -10,6 +10,7 @@ use super::code::{Challenge, Code};
 use super::{page, said, set_refusal};
 use crate::simulator::entra::{self, Version};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::scope;
 use crate::simulator::state::State;
 use crate::simulator::world::{Application, User};
 
@@ -173,7 +174,7 @@ fn sign_in(
         return Err(unknown_value(request, "prompt", other));
     }
     let challenge = challenge(request, params)?;
-    let resource = entra::known_resource(request, version, params.get("resource"), params.get("scope"))?;
+    let resource = scope::known_resource(request, version, params.get("resource"), params.get("scope"))?;
     let user = match choose(state, request, params)? {
         Chosen::User(user) => user,
         Chosen::Several(page) => return Ok(page),

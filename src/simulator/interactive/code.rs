@@ -8,9 +8,10 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{SignIns, keep};
-use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted, has_scope};
+use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted};
 use crate::simulator::exchange::{Answer, Outcome, Request};
 use crate::simulator::random::Random;
+use crate::simulator::scope::{self, has_scope};
 use crate::simulator::state::State;
 
 /// How long a code can be redeemed.
@@ -101,7 +102,7 @@ pub(crate) fn redeem_code(
     check_no_proof(request, form, code.public)?;
     code.redeemed = true;
     let code = code.clone();
-    let named = entra::known_resource(request, version, form.get("resource"), form.get("scope"))?;
+    let named = scope::known_resource(request, version, form.get("resource"), form.get("scope"))?;
     let resource = code.resource.or(named).unwrap_or_else(|| DEFAULT_RESOURCE.to_owned());
     let Some(user) = state.user(&code.upn).cloned() else {
         return Err(invalid_grant(50034, "The user account does not exist in the directory."));

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{SignIns, keep, page, set_refusal};
-use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted, has_scope};
+use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted};
 use crate::simulator::exchange::{Answer, Outcome, Request};
 use crate::simulator::random::Random;
+use crate::simulator::scope::{self, has_scope};
 use crate::simulator::settings::DeviceCodeApproval;
 use crate::simulator::state::State;
 
@@ -80,7 +81,7 @@ fn begin(state: &mut State, request: &Request, tenant: &str, version: Version) -
     if version == Version::V2 {
         form.required(request, "scope")?;
     }
-    let resource = entra::known_resource(request, version, form.get("resource"), form.get("scope"))?;
+    let resource = scope::known_resource(request, version, form.get("resource"), form.get("scope"))?;
     let seconds = state.settings.device_code_seconds;
     let expires_at = request.at.saturating_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX);
     let device = Device {

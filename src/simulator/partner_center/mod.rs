@@ -62,7 +62,9 @@ fn dispatch(state: &mut State, request: &Request, route: &Route) -> Outcome {
         Route::ListRoleMembers { role } => roles::members(state, request, role),
         Route::GetMfaAdoption => roles::mfa_adoption(state, request),
         Route::Commerce { customer, route } => commerce::answer(state, request, customer, route),
-        Route::MethodNotAllowed(_) => Err(Answer::empty(StatusCode::METHOD_NOT_ALLOWED)),
+        Route::MethodNotAllowed(_) => {
+            Err(Answer::empty(StatusCode::METHOD_NOT_ALLOWED).with_header("allow", Route::methods_of(request)))
+        }
         Route::Token { .. }
         | Route::OpenidConfiguration { .. }
         | Route::InstanceDiscovery

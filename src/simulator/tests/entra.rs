@@ -53,6 +53,44 @@ async fn version_two_names_the_resource_in_its_scope() {
 }
 
 #[tokio::test]
+async fn a_scope_of_version_two_that_is_none_is_refused() {
+    let api = Api::with_customers().await;
+    let partner_center = format!("{PARTNER_CENTER}/.default");
+    for scope in [
+        "garbage",
+        "openid garbage offline_access",
+        &format!("{partner_center} garbage"),
+        &format!("garbage {partner_center}"),
+        "/.default",
+        PARTNER_CENTER,
+        "api.partnercenter.microsoft.com,openid",
+    ] {
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", SEED), ("scope", scope)];
+        let application = [("grant_type", "client_credentials"), ("scope", scope)];
+        let asks_for_all = scope.split(' ').any(|scope| scope.ends_with("/.default"));
+        for (fields, number) in
+            [(&refresh[..], 70011), (&application[..], if asks_for_all { 70011 } else { 1_002_012 })]
+        {
+            let (status, body) = v2(&api, fields).await;
+            assert_eq!((status, &body["error"]), (400, &json!("invalid_scope")), "{fields:?} {body}");
+            assert_eq!(body["error_codes"], json!([number]), "{fields:?}");
+        }
+        let form = [("client_id", CLIENT), ("scope", scope)];
+        let request = api.client.post(format!("{}/{PARTNER}/oauth2/v2.0/devicecode", api.base)).form(&form);
+        assert_eq!(answered(request).await.1["error_codes"], json!([70011]), "a device code for {scope}");
+    }
+    // Graph's scopes are the only ones that need no resource, and no case.
+    for scope in ["User.Read", "openid groupmember.read.all profile email"] {
+        let (status, body) =
+            v2(&api, &[("grant_type", "refresh_token"), ("refresh_token", SEED), ("scope", scope)]).await;
+        assert_eq!(status, 200, "{scope}: {body}");
+        assert_eq!(decode(text(&body["access_token"])).expect("a token").aud, "https://graph.microsoft.com", "{scope}");
+    }
+    let of_version_one = [("grant_type", "refresh_token"), ("refresh_token", SEED), ("scope", "garbage")];
+    assert_eq!(api.token(&format!("{PARTNER}/oauth2/token"), &of_version_one).await.0, 200, "version 1 has no scopes");
+}
+
+#[tokio::test]
 async fn app_only_tokens_have_no_user() {
     let api = Api::with_customers().await;
     let claims = decode(&api.app_token().await).expect("a token");

@@ -181,6 +181,7 @@ async fn a_refused_sign_in_is_told_in_the_redirect() {
         (vec![("response_type", "token")], "unsupported_response_type", "AADSTS70005"),
         (vec![("scope", "")], "invalid_request", "AADSTS900144"),
         (vec![("scope", "https://example.com/.default")], "invalid_resource", "AADSTS500011"),
+        (vec![("scope", "openid garbage")], "invalid_scope", "AADSTS70011"),
         (vec![("prompt", "nicely")], "invalid_request", "AADSTS90023"),
         (vec![("code_challenge", "short")], "invalid_request", "AADSTS501491"),
         (vec![("code_challenge_method", "S512")], "invalid_request", "AADSTS50149"),

@@ -180,8 +180,24 @@ fn code(answered: &Answered) -> (u16, &str) {
 async fn what_is_not_served_is_not_found() {
     let api = Api::with_customers().await;
     assert_eq!(code(&api.get("/v1/nothing").await), (404, "1000"));
-    let (status, _) = answered(api.request(Method::PATCH, "/v1/customers")).await;
-    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED.as_u16());
     let (status, body) = api.get("/subscriptions/x/providers/Microsoft.Nothing/things").await;
     assert_eq!((status, &body["error"]["code"]), (404, &json!("InvalidResourceType")));
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_told_the_ones_it_has() {
+    let api = Api::with_customers().await;
+    for (method, path, allowed) in [
+        (Method::PATCH, "/v1/customers", "GET"),
+        (Method::DELETE, "/v1/auditrecords", "GET"),
+        (Method::DELETE, "/V1/selfServePolicy", "GET, POST, PUT"),
+        (Method::POST, "/v1/SelfServePolicy/x", "GET, PUT, DELETE"),
+        (Method::GET, "/common/oauth2/token", "POST"),
+        (Method::PUT, "/common/oauth2/v2.0/authorize", "GET, POST"),
+    ] {
+        let response = api.request(method.clone(), path).send().await.expect("an answer");
+        let allow = response.headers().get("allow").map(|allow| allow.to_str().expect("text").to_owned());
+        assert_eq!((response.status().as_u16(), allow.as_deref()), (405, Some(allowed)), "{method} {path}");
+    }
+    assert_eq!(api.get("/contoso/oauth2/deviceauth").await.0, 404, "only /common/ has that page");
 }

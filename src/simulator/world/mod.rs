@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub(crate) use azure::{AzureSubscription, PrincipalType, RoleAssignment, RoleDefinition, Scope};
-pub(crate) use directory::{Access, Group, PartnerType, RelatedPartner, TenantUser, UserType, graph_scopes};
+pub(crate) use directory::{
+    Access, GRAPH_SCOPES, Group, PartnerType, RelatedPartner, TenantUser, UserType, graph_scopes,
+};
 
 /// The one user of the default partner.
 pub const DEFAULT_USER: &str = "operator@contosopartner.onmicrosoft.com";
