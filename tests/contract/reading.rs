@@ -63,6 +63,7 @@ async fn customers_by_the_page(target: &Target) -> Outcome {
         return Err(format!("{} customers on a page of one", before.len()));
     }
     let next = &first.body["links"]["next"];
+    target.expect_some("second page of one customer", usize::from(next["uri"].is_string()))?;
     let Some(uri) = next["uri"].as_str() else { return Ok("one page".to_owned()) };
     let token = target.user_token().await?;
     let path = uri.trim_start_matches('/');
@@ -101,16 +102,28 @@ async fn subscriptions(target: &Target) -> Outcome {
             azure += below.items()?.iter().filter(|entitlement| entitlement["id"].is_string()).count();
         }
     }
+    target.expect_some("Azure subscription", azure)?;
     Ok(format!("{} subscriptions, {azure} Azure subscriptions below plans", items.len()))
 }
 
 async fn relationships(target: &Target) -> Outcome {
     let mut seen = Vec::new();
+    let mut found = 0;
     for kind in ["IsIndirectCloudSolutionProviderOf", "IsIndirectResellerOf"] {
         let answer = target.get(&format!("v1/relationships?relationship_type={kind}")).await?;
         expect_status(&answer, &[200])?;
-        seen.push(format!("{kind}: {}", answer.items()?.len()));
+        let items = answer.items()?;
+        for item in items {
+            // Documented in snake case, where the request has the same word in camel case.
+            let word = item["relationshipType"].as_str().unwrap_or_default().replace('_', "");
+            if !(word.eq_ignore_ascii_case(kind) && item["id"].is_string() && item["state"].is_string()) {
+                return Err(format!("not a relationship {kind} with id and state: {item}"));
+            }
+        }
+        found += items.len();
+        seen.push(format!("{kind}: {}", items.len()));
     }
+    target.expect_some("relationship", found)?;
     Ok(seen.join(", "))
 }
 
@@ -131,6 +144,7 @@ async fn activity(target: &Target) -> Outcome {
             return Err(format!("a record of something else: {}", item["resourceType"]));
         }
     }
+    target.expect_some("record of a policy", items.len())?;
     Ok(format!("{} records", items.len()))
 }
 

@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use csp_operator::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_REFRESH_TOKEN, Simulator, World, serve};
 use reqwest::{Client, Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -23,6 +23,8 @@ pub(crate) struct Target {
     /// A customer without a policy, with an Azure plan.
     pub(crate) customer: String,
     may_write: bool,
+    /// Whether it surely has something of each kind to read. Of the real one nobody knows.
+    is_seeded: bool,
     user_token: OnceCell<String>,
 }
 
@@ -69,12 +71,12 @@ pub(crate) struct Request<'a> {
 }
 
 impl Target {
-    /// A simulator of its own, in this process.
+    /// A simulator of its own, in this process, with something of each kind to read.
     pub(crate) async fn simulator() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("its address"));
         tokio::spawn(serve(listener, Simulator::new(World::generated(3))));
-        Self {
+        let target = Self {
             http: http(),
             login: address.clone(),
             api: address,
@@ -84,8 +86,29 @@ impl Target {
             refresh_token: DEFAULT_REFRESH_TOKEN.to_owned(),
             customer: "c0000000-0000-4000-8000-000000000000".to_owned(),
             may_write: true,
+            is_seeded: true,
             user_token: OnceCell::new(),
-        }
+        };
+        target.seed().await;
+        target
+    }
+
+    async fn seed(&self) {
+        let reseller =
+            json!({ "tenantId": "aaaa1111-2222-4b22-9b22-000000000002", "name": "Litware", "mpnId": "7654321" });
+        let provider = json!({ "type": "IndirectProvider", "relatedPartners": [reseller] });
+        self.control(Method::PATCH, "simulator/partner", Some(provider)).await;
+        // Not of the customer that the contracts write to.
+        let turn = json!({
+            "customer": "c0000000-0000-4000-8000-000000000001", "resource": "AzureSavingsPlan", "allow": true,
+            "user": "ada@contosopartner.onmicrosoft.com",
+        });
+        self.control(Method::POST, "simulator/portal/permission", Some(turn)).await;
+    }
+
+    /// An error when nothing was found although there surely is something: then nothing was checked, either.
+    pub(crate) fn expect_some(&self, what: &str, found: usize) -> Result<(), String> {
+        if self.is_seeded && found == 0 { Err(format!("no {what}, although there are some")) } else { Ok(()) }
     }
 
     /// The real one, as the environment describes it; or what is missing there.
@@ -106,6 +129,7 @@ impl Target {
             client_secret: file("CSP_CONTRACT_CLIENT_SECRET_FILE")?,
             refresh_token: file("CSP_CONTRACT_REFRESH_TOKEN_FILE")?,
             customer: text("CSP_CONTRACT_CUSTOMER")?,
+            is_seeded: false,
             may_write: env::var("CSP_CONTRACT_ALLOW_WRITES").is_ok_and(|value| value == "yes"),
             user_token: OnceCell::new(),
         })
