@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use reqwest::Method;
 use uuid::Uuid;
 
@@ -22,6 +22,12 @@ pub(super) struct Simulated {
     address: String,
     pub(super) secrets: Arc<Secrets>,
     http: reqwest::Client,
+    /// The day, in UTC, on which it was started.
+    began: Date,
+}
+
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 pub(super) fn tenant(index: u32) -> TenantId {
@@ -85,7 +91,7 @@ impl Simulated {
             broken: Mutex::new(false),
         });
         let remote = clients(&address, &secrets, limits, extra_roots);
-        Self { remote, address, secrets, http: reqwest::Client::new() }
+        Self { remote, address, secrets, http: reqwest::Client::new(), began: today() }
     }
 
     /// More clients, with limits of their own, who have learnt nothing yet.
@@ -123,9 +129,9 @@ impl Simulated {
         self.secrets.credentials.lock().unwrap().generation.push('x');
     }
 
+    /// The activity of so many days before it was started, and since: midnight may have passed meanwhile.
     async fn activity(&self, days: i32) -> Vec<ActivityRecord> {
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        self.remote.partner_center.activity(today - days.days(), today).await.unwrap()
+        self.remote.partner_center.activity(self.began - days.days(), today()).await.unwrap()
     }
 
     async fn create(&self, index: u32) -> Result<crate::model::Policy, Error> {
