@@ -6,10 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::routes::Operation;
+
 /// Over which time requests are counted.
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
-/// How many requests Partner Center takes. Every one counts, refused or not.
+/// How many requests each API of Partner Center takes, which is here each operation. Every one counts, refused or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RateLimit {
@@ -18,11 +20,11 @@ pub(crate) struct RateLimit {
     keyed_by: KeyedBy,
 }
 
-/// What is counted together.
+/// Which requests of one operation are counted together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum KeyedBy {
-    /// Everything.
+    /// All.
     #[default]
     Partner,
     /// The requests about each customer, and those about none.
@@ -31,7 +33,7 @@ pub(crate) enum KeyedBy {
 
 /// The requests of the current minutes.
 #[derive(Debug, Default)]
-pub(crate) struct Limiter(HashMap<Option<Uuid>, Window>);
+pub(crate) struct Limiter(HashMap<(Operation, Option<Uuid>), Window>);
 
 #[derive(Debug, Clone, Copy)]
 struct Window {
@@ -41,12 +43,18 @@ struct Window {
 
 impl Limiter {
     /// Counts a request; in how many seconds to come again when it is one too many.
-    pub(crate) fn count(&mut self, limit: RateLimit, customer: Option<Uuid>, now: Timestamp) -> Option<i64> {
-        let key = match limit.keyed_by {
+    pub(crate) fn count(
+        &mut self,
+        limit: RateLimit,
+        operation: Operation,
+        customer: Option<Uuid>,
+        now: Timestamp,
+    ) -> Option<i64> {
+        let customer = match limit.keyed_by {
             KeyedBy::Partner => None,
             KeyedBy::Customer => customer,
         };
-        let window = self.0.entry(key).or_insert(Window { began: now, count: 0 });
+        let window = self.0.entry((operation, customer)).or_insert(Window { began: now, count: 0 });
         let since = now.duration_since(window.began);
         if since >= WINDOW || since.is_negative() {
             *window = Window { began: now, count: 0 };
@@ -72,12 +80,14 @@ mod tests {
         for (keyed_by, others) in [(KeyedBy::Partner, Some(30)), (KeyedBy::Customer, None)] {
             let limit = RateLimit { per_minute: 2, keyed_by };
             let mut limiter = Limiter::default();
-            assert_eq!(limiter.count(limit, one, at(0)), None);
-            assert_eq!(limiter.count(limit, one, at(1)), None);
-            assert_eq!(limiter.count(limit, one, at(29_500)), Some(31));
-            assert_eq!(limiter.count(limit, other, at(30_000)), others);
-            assert_eq!(limiter.count(limit, one, at(60_000)), None, "a new minute");
-            assert_eq!(limiter.count(limit, one, at(59_000)), None, "the clock went back");
+            let mut count = |operation, customer, now| limiter.count(limit, operation, customer, now);
+            assert_eq!(count(Operation::GetCustomer, one, at(0)), None);
+            assert_eq!(count(Operation::GetCustomer, one, at(1)), None);
+            assert_eq!(count(Operation::GetCustomer, one, at(29_500)), Some(31));
+            assert_eq!(count(Operation::ListOrders, one, at(29_600)), None, "another API");
+            assert_eq!(count(Operation::GetCustomer, other, at(30_000)), others);
+            assert_eq!(count(Operation::GetCustomer, one, at(60_000)), None, "a new minute");
+            assert_eq!(count(Operation::GetCustomer, one, at(59_000)), None, "the clock went back");
         }
     }
 }

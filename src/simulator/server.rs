@@ -183,7 +183,7 @@ fn arrive(simulator: &Simulator, request: &Request) -> Arrival {
     let customer = route.customer(request, &state);
     let fault = state.faults.take(operation, customer);
     let limit = state.settings.rate_limit.filter(|_| route.api() == Api::PartnerCenter);
-    let limited = limit.and_then(|limit| state.limiter.count(limit, customer, request.at));
+    let limited = limit.and_then(|limit| state.limiter.count(limit, operation, customer, request.at));
     let seq = state.log.arrive(entry(request, &route, customer, fault.is_some()));
     Arrival { seq, route, latency: Duration::from_millis(state.settings.latency_ms), fault, limited }
 }

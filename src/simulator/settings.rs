@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     pub(crate) wrong_role: WrongRole,
     /// How a sign-in without MFA is refused.
     pub(crate) mfa_refusal: MfaRefusal,
-    /// How many requests Partner Center takes; any number when absent.
+    /// How many requests each operation of Partner Center takes; any number when absent.
     pub(crate) rate_limit: Option<RateLimit>,
     /// Whether the tokens of users who did use MFA say so.
     pub(crate) mfa_in_tokens: bool,

@@ -190,24 +190,28 @@ async fn something_can_happen_between_one_request_and_the_next() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_refuses_what_is_too_much_and_spares_other_customers() {
+async fn a_rate_limit_refuses_what_is_too_much_and_spares_other_apis_and_customers() {
     let api = Api::with_customers().await;
     api.settings(json!({ "rateLimit": { "perMinute": 2, "keyedBy": "customer" } })).await;
     let path = |customer: &str| format!("/v1/customers/{customer}");
     assert_eq!(api.get(&path(CUSTOMER)).await.0, 200);
-    // A refused request counts too.
-    assert_eq!(api.get(&format!("{}/subscriptions/{STRANGER}", path(CUSTOMER))).await.0, 404);
+    assert_eq!(api.get(&format!("/V1/Customers/{CUSTOMER}")).await.0, 200);
     let response = api.request(Method::GET, &path(CUSTOMER)).send().await.expect("sent");
     let seconds = response.headers()["retry-after"].to_str().expect("text").to_owned();
     assert!((1..=60).contains(&seconds.parse::<u8>().expect("seconds")), "{seconds}");
     let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
     assert_eq!(read(response).await, (429, json!({ "statusCode": 429, "message": message })));
     assert_eq!(api.get(&path(OTHER_CUSTOMER)).await.0, 200);
+    let subscription = format!("{}/subscriptions/{STRANGER}", path(CUSTOMER));
+    for expected in [404, 404, 429] {
+        assert_eq!(api.get(&subscription).await.0, expected, "another API; a refused request counts too");
+    }
     assert_eq!(api.redeem(PARTNER, SEED, PARTNER_CENTER).await.0, 200, "Entra has limits of its own");
     api.settings(json!({ "rateLimit": { "perMinute": 2 } })).await;
-    api.get("/v1/customers").await;
-    api.get("/v1/customers").await;
-    assert_eq!(api.get(&path(OTHER_CUSTOMER)).await.0, 429, "now counted together");
+    for (customer, expected) in [(CUSTOMER, 200), (OTHER_CUSTOMER, 200), (CUSTOMER, 429), (OTHER_CUSTOMER, 429)] {
+        assert_eq!(api.get(&path(customer)).await.0, expected, "now counted together");
+    }
+    assert_eq!(api.get("/v1/customers").await.0, 200, "another API");
     api.settings(json!({ "rateLimit": null })).await;
     assert_eq!(api.get(&path(CUSTOMER)).await.0, 200);
 }
