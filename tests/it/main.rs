@@ -31,6 +31,7 @@ mod main_path;
 mod outside;
 mod owners;
 mod ownership;
+mod proofs;
 mod races;
 mod references;
 mod refusals;

@@ -4,17 +4,18 @@
 use std::process::Command;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Event};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Secret};
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage::NAMESPACE;
 
 use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 
-use crate::scene::{ALLOW_RESERVATIONS, Scene};
-use crate::stages::{View, run, shared};
+use crate::outside::credentials;
+use crate::scene::{ALLOW_RESERVATIONS, PERMISSION, Scene};
+use crate::stages::{Exclusive, View, eventually, run, shared};
 
 /// How the secrets of tests are recognised, one on each line.
 const MARKS: &str = include_str!("../secrets.txt");
@@ -76,6 +77,35 @@ fn a_secret_in_an_object_is_found() {
         assert!(looked.is_err());
     }
     note(None);
+}
+
+#[test]
+fn the_most_detailed_log_of_a_sign_in_a_grant_and_a_revoke_tells_no_secret() {
+    let mut exclusive = Exclusive::take();
+    let secrets: Api<Secret> = Api::namespaced(exclusive.view.client.clone(), NAMESPACE);
+    let _ = run(secrets.delete("csp-operator-tokens", &DeleteParams::default()));
+    let before = exclusive.stage.operator.log().len();
+    exclusive.start(&["--log-filter", "trace"]);
+    let scene = Scene::new(&exclusive.view);
+    scene.converge(ALLOW_RESERVATIONS);
+    // A sign-in that is refused, and one that works again.
+    credentials(&exclusive, "clientSecret: simulated-client-secret", "clientSecret: simulated-client-secret-2");
+    eventually("it is refused", || {
+        exclusive.served("metrics").contains("partner_denied{reason=\"CredentialsInvalid\"} 1").then_some(())
+    });
+    credentials(&exclusive, "", "");
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    exclusive.stage.operator.stop().unwrap();
+    let log = exclusive.stage.operator.log();
+    let log = &log[before..];
+    for target in ["TRACE hyper", "TRACE kube_runtime", "DEBUG csp_operator"] {
+        let (level, target) = target.split_once(' ').unwrap();
+        let is_so = |line: &str| line.contains(&format!(" {level} ")) && line.contains(target);
+        assert!(log.lines().any(is_so), "no {level} of {target}");
+    }
+    let told = log.lines().filter(|line| has_secret(line)).count();
+    assert_eq!(told, 0, "lines with a secret");
 }
 
 /// What the script says of a directory with these files.

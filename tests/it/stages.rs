@@ -147,6 +147,14 @@ impl Exclusive {
         self.start(arguments);
     }
 
+    /// What the operator serves at this path, such as `readyz`.
+    pub(crate) fn served(&self, path: &str) -> String {
+        let log = self.stage.operator.log();
+        let line = log.lines().rev().find(|line| line.contains("serving /livez")).unwrap();
+        let port: String = line.split("127.0.0.1:").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
+        run(async { reqwest::get(format!("http://127.0.0.1:{port}/{path}")).await.unwrap().text().await.unwrap() })
+    }
+
     fn clear(&mut self) {
         self.stage.operator.kill().unwrap();
         self.stage.cluster.start_apiserver().unwrap();

@@ -247,10 +247,7 @@ fn a_graph_that_fails_blocks_nothing() {
 
 /// What the operator's metrics say.
 fn metrics(exclusive: &Exclusive) -> String {
-    let log = exclusive.stage.operator.log();
-    let line = log.lines().rev().find(|line| line.contains("serving /livez")).unwrap();
-    let port: String = line.split("127.0.0.1:").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
-    run(async { reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap() })
+    exclusive.served("metrics")
 }
 
 /// Events about the operator's present Lease, by reason.
