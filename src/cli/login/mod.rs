@@ -46,7 +46,7 @@ pub(super) enum LoginError {
     Defect(TokenDefect),
     #[error("Microsoft's answer does not say which tenant {0} is: name it by its id, with --tenant")]
     UnknownTenant(String),
-    #[error("{} Nothing was written; with --no-verify it is not asked.", .0.message())]
+    #[error("{} Nothing was written; with --no-verify it is not asked.", refusal::unverified(.0))]
     Unverified(Error),
 }
 

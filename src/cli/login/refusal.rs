@@ -6,10 +6,12 @@
 use url::Url;
 
 use super::printable;
-use crate::remote::TokenDefect;
+use crate::remote::{Error, TokenDefect};
 
 /// Application id of Partner Center itself, the same in every tenant.
 const PARTNER_CENTER: &str = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd";
+
+const REQUIRE_MFA: &str = "Partner Center accepts nobody without it: require MFA for that user, with security defaults or Conditional Access, and run this again";
 
 /// Entra does not sign the person in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,9 +127,7 @@ pub(super) fn hint_for_a_page(circumstances: &Circumstances<'_>) -> String {
 /// A token was issued, and cannot work.
 pub(super) fn defect(defect: TokenDefect) -> String {
     let advice = match defect {
-        TokenDefect::WithoutMfa => {
-            "Partner Center accepts nobody without it: require MFA for that user, with security defaults or Conditional Access, and run this again"
-        }
+        TokenDefect::WithoutMfa => REQUIRE_MFA,
         TokenDefect::NotForPartner | TokenDefect::NotForCustomer => {
             "sign in as a user of the partner's own tenant, and check --tenant"
         }
@@ -137,4 +137,22 @@ pub(super) fn defect(defect: TokenDefect) -> String {
         TokenDefect::Expired | TokenDefect::NotYetValid => "check the clock of this machine",
     };
     format!("{defect}: {advice}; nothing was written")
+}
+
+/// Partner Center was shown a token that was just issued, and did not accept it. What the operator says of the same
+/// failure is for those who are not there: that it tries again, and what to do with its Secret.
+pub(super) fn unverified(error: &Error) -> String {
+    let what = match error.category() {
+        "unauthorized" => {
+            "the access token that was just issued is not accepted: check --partner-center-url and --login-url, and that the application may use Microsoft Partner Center > user_impersonation".to_owned()
+        }
+        "mfa_required" => format!("the sign-in was made without MFA: {REQUIRE_MFA}"),
+        "throttled" | "paused" => "Partner Center limits the rate of requests: run this again in some minutes".to_owned(),
+        "timeout" => "Partner Center did not answer in time: run this again".to_owned(),
+        "unreachable" => "Partner Center cannot be reached: check the connection, and --partner-center-url".to_owned(),
+        "server_error" => "Partner Center has a problem of its own: run this again later".to_owned(),
+        "not_found" | "unexpected_answer" => "the answer is not Partner Center's: check --partner-center-url".to_owned(),
+        _ => return error.message(),
+    };
+    format!("Cannot {}: {what}.", error.operation())
 }

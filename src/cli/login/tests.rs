@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -305,4 +305,36 @@ async fn a_user_without_mfa_or_of_another_tenant_is_refused() {
     let other = "bbbb0000-2222-4b22-9b22-000000000002".parse().ok();
     let error = entra.interactive.examine(&issued.access_token, other).unwrap_err();
     assert!(LoginError::Defect(error).to_string().contains("check --tenant; nothing was written"));
+}
+
+#[tokio::test]
+async fn a_token_that_partner_center_does_not_accept_is_told_with_what_a_person_can_do() {
+    let entra = Entra::start("").await;
+    let issued = entra.sign_in(&confidential(), BROWSER).await.0.unwrap();
+    let said = async |token: &SecretString| {
+        LoginError::Unverified(entra.interactive.organization(token).await.unwrap_err()).to_string()
+    };
+    let check = |said: &str, expected: &str| {
+        assert!(said.contains(expected) && said.ends_with("with --no-verify it is not asked."), "{expected}\n{said}");
+        // It is not in the Secret, and nobody but this person tries again.
+        assert!(!said.contains("credentials Secret") && !said.contains("is tried again"), "{said}");
+    };
+    check(
+        &said(&"garbled".into()).await,
+        "the access token that was just issued is not accepted: check --partner-center",
+    );
+    for (status, expected) in [
+        (401, "the access token that was just issued is not accepted"),
+        (403, "access is refused: check the roles"),
+        (404, "the answer is not Partner Center's: check --partner-center-url"),
+        (503, "Partner Center has a problem of its own: run this again later"),
+        // The last: it asks for a pause.
+        (429, "run this again in some minutes"),
+    ] {
+        let answer = json!({ "kind": "status", "status": status });
+        let request = entra.browser.delete(format!("{}/simulator/faults", entra.base)).send().await;
+        assert!(request.unwrap().status().is_success());
+        entra.fault(json!({ "operation": "get_organization_profile", "answer": answer })).await;
+        check(&said(&issued.access_token).await, expected);
+    }
 }
