@@ -13,6 +13,7 @@ use stage::NAMESPACE;
 
 use crate::scene::{ALLOW_RESERVATIONS, Scene, verdict};
 use crate::stages::{Exclusive, QUICK, run};
+use crate::secrets::has_secret;
 
 const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";
 const CLIENT: &str = "11112222-3333-4444-8555-666677778888";
@@ -61,9 +62,8 @@ fn login_at(exclusive: &Exclusive, kubeconfig: &Path, arguments: &[&str], stdin:
     let mut stdout = String::new();
     child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     let said = Said { success: child.wait().unwrap().success(), stdout, stderr };
-    for secret in [CLIENT_SECRET.to_owned(), refresh_token(exclusive).unwrap_or_else(|| "no token".to_owned())] {
-        assert!(!said.stdout.contains(&secret) && !said.stderr.contains(&secret), "a secret is shown");
-    }
+    // By the marks, and not by what is stored: a dry run is issued a token as well.
+    assert!(!has_secret(&said.stdout) && !has_secret(&said.stderr), "a secret is shown");
     said
 }
 

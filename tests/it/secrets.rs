@@ -20,7 +20,8 @@ use crate::stages::{Exclusive, View, eventually, run, shared};
 /// How the secrets of tests are recognised, one on each line.
 const MARKS: &str = include_str!("../secrets.txt");
 
-fn has_secret(text: &str) -> bool {
+/// Whether one of them is in this text.
+pub(crate) fn has_secret(text: &str) -> bool {
     MARKS.lines().any(|mark| text.contains(mark))
 }
 
