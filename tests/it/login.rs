@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::config::Kubeconfig;
 use serde_json::json;
 use stage::NAMESPACE;
 
 use crate::scene::{ALLOW_RESERVATIONS, Scene, verdict};
-use crate::stages::{Exclusive, QUICK, run};
 use crate::secrets::has_secret;
+use crate::stages::{Exclusive, QUICK, run};
 
 const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";
 const CLIENT: &str = "11112222-3333-4444-8555-666677778888";
@@ -175,6 +176,36 @@ fn a_login_that_cannot_work_leaves_the_secret_as_it_is() {
     check(&["--no-browser"], "Nothing was written; with --no-verify it is not asked");
     run(exclusive.view.simulator.post("partner/user", json!({ "upn": USER, "mfa": false }))).unwrap();
     check(&["--no-browser"], "Partner Center accepts nobody without it: require MFA for that user");
+}
+
+#[test]
+fn a_refusal_of_the_api_server_is_told_in_its_own_words() {
+    let exclusive = Exclusive::take();
+    let _ = run(secrets(&exclusive).delete("immutable", &DeleteParams::default()));
+    let immutable = Secret {
+        metadata: ObjectMeta { name: Some("immutable".to_owned()), ..ObjectMeta::default() },
+        immutable: Some(true),
+        ..Secret::default()
+    };
+    run(secrets(&exclusive).create(&PostParams::default(), &immutable)).unwrap();
+    let mut kubeconfig = Kubeconfig::read_from(exclusive.stage.cluster.kubeconfig()).unwrap();
+    kubeconfig.auth_infos[0].auth_info.as_mut().unwrap().impersonate = Some("ada".to_owned());
+    let as_ada = exclusive.stage.cluster.directory().join("ada.kubeconfig");
+    std::fs::write(&as_ada, serde_json::to_string(&kubeconfig).unwrap()).unwrap();
+
+    let said = login(&exclusive, &[&FIRST[..], &["--secret", "immutable"]].concat(), CLIENT_SECRET);
+    let expected = format!(
+        "error: cannot patch the Secret {NAMESPACE}/immutable: Secret \"immutable\" is invalid: data: Forbidden: field is \
+         immutable when `immutable` is set\n"
+    );
+    assert_eq!((said.success, said.stderr), (false, expected));
+    let said = login_at(&exclusive, &as_ada, &FIRST, CLIENT_SECRET);
+    let expected = format!(
+        "error: not permitted to get the Secret {NAMESPACE}/{CREDENTIALS}: ask for that right, or use another --context \
+         (secrets \"{CREDENTIALS}\" is forbidden: User \"ada\" cannot get resource \"secrets\" in API group \"\" in the \
+         namespace \"{NAMESPACE}\")\n"
+    );
+    assert_eq!((said.success, said.stderr), (false, expected));
 }
 
 #[test]

@@ -23,8 +23,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Why the Secret cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum SecretError {
-    #[error("not permitted to {verb} the {secret}: ask for that right, or use another --context")]
-    Forbidden { verb: &'static str, secret: String, source: Box<kube::Error> },
+    #[error("not permitted to {verb} the {secret}: ask for that right, or use another --context ({said})")]
+    Forbidden { verb: &'static str, secret: String, said: String },
     #[error("the namespace {0} does not exist: install the operator first, or name its namespace with --namespace")]
     NoNamespace(String),
     #[error(
@@ -33,6 +33,9 @@ pub(in crate::cli) enum SecretError {
     Unreachable { verb: &'static str, secret: String, cause: String },
     #[error("cannot {verb} the {secret}: no answer of the API server within {REQUEST_TIMEOUT:?}")]
     TimedOut { verb: &'static str, secret: String },
+    /// The API server's own words: they say what is wrong, such as a Secret that is immutable.
+    #[error("cannot {verb} the {secret}: {said}")]
+    Refused { verb: &'static str, secret: String, code: u16, said: String },
     #[error("cannot {verb} the {secret}")]
     Failed { verb: &'static str, secret: String, source: Box<kube::Error> },
 }
@@ -138,10 +141,11 @@ impl UserSecret {
     /// Finds out whether it could be written, without writing.
     pub(super) async fn rehearse(&self) -> Result<(), SecretError> {
         match self.put(&named(&self.name, [(REFRESH_TOKEN, "")]), true).await {
-            Err(error @ (SecretError::Forbidden { .. } | SecretError::NoNamespace(_))) => Err(error),
-            Err(SecretError::Failed { verb, secret, source }) if code(&source) == Some(422) => {
-                Err(SecretError::Failed { verb, secret, source })
-            }
+            Err(
+                error @ (SecretError::Forbidden { .. }
+                | SecretError::NoNamespace(_)
+                | SecretError::Refused { code: 422, .. }),
+            ) => Err(error),
             // Something between here and the API server may not know rehearsals.
             Ok(_) | Err(_) => Ok(()),
         }
@@ -159,15 +163,13 @@ impl UserSecret {
         let patch = Patch::Merge(secret);
         match self.within("patch", self.api.patch(&self.name, &patching, &patch)).await {
             Ok(_) => return Ok(Written::Renewed),
-            Err(SecretError::Failed { source, .. }) if code(&source) == Some(404) => {}
+            Err(SecretError::Refused { code: 404, .. }) => {}
             Err(error) => return Err(error),
         }
         let creating = PostParams { field_manager, dry_run: rehearsal };
         match self.within("create", self.api.create(&creating, secret)).await {
             Ok(_) => Ok(Written::Created),
-            Err(SecretError::Failed { source, .. }) if code(&source) == Some(404) => {
-                Err(SecretError::NoNamespace(self.namespace.clone()))
-            }
+            Err(SecretError::Refused { code: 404, .. }) => Err(SecretError::NoNamespace(self.namespace.clone())),
             Err(error) => Err(error),
         }
     }
@@ -180,8 +182,12 @@ impl UserSecret {
         let secret = || printable(&self.to_string());
         match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if code(&error) == Some(403) => {
-                Err(SecretError::Forbidden { verb, secret: secret(), source: Box::new(error) })
+            Ok(Err(kube::Error::Api(status))) => {
+                let said = printable(&status.message);
+                Err(match status.code {
+                    403 => SecretError::Forbidden { verb, secret: secret(), said },
+                    code => SecretError::Refused { verb, secret: secret(), code, said },
+                })
             }
             Ok(Err(error @ (kube::Error::Service(_) | kube::Error::HyperError(_)))) => {
                 Err(SecretError::Unreachable { verb, secret: secret(), cause: printable(&root(&error)) })
@@ -189,13 +195,5 @@ impl UserSecret {
             Ok(Err(error)) => Err(SecretError::Failed { verb, secret: secret(), source: Box::new(error) }),
             Err(_) => Err(SecretError::TimedOut { verb, secret: secret() }),
         }
-    }
-}
-
-/// Status code of the API server's refusal.
-fn code(error: &kube::Error) -> Option<u16> {
-    match error {
-        kube::Error::Api(status) => Some(status.code),
-        _ => None,
     }
 }
