@@ -1,10 +1,11 @@
 //! How the sign-in's requests reach Microsoft Entra: the `oauth2` crate says what is sent, this sends it.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use oauth2::http::Response;
+use oauth2::http::{Response, StatusCode};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::Client;
 use secrecy::ExposeSecret as _;
@@ -27,14 +28,19 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub(super) struct EntraHttp<'a> {
     client: Client,
     application: &'a Application,
+    /// What became of the last request: whoever polls for a token goes on, and is not told.
+    last_failure: Mutex<Option<HttpError>>,
 }
 
 /// No answer came that could be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::cli) enum HttpError {
     /// No connection, or it broke, or it took too long.
     #[error("the connection failed")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] Arc<reqwest::Error>),
+    /// Entra, or something before it, cannot or does not want to answer now.
+    #[error("the answer has the status {0}")]
+    Unavailable(StatusCode),
     /// Nothing that a sign-in could be answered with.
     #[error("the answer is longer than {ANSWER_BYTES_MAX} bytes")]
     TooLong,
@@ -46,7 +52,12 @@ pub(in crate::cli) enum HttpError {
 impl<'a> EntraHttp<'a> {
     /// On these connections, as this application.
     pub(super) fn new(client: Client, application: &'a Application) -> Self {
-        Self { client, application }
+        Self { client, application, last_failure: Mutex::default() }
+    }
+
+    /// Why the last request brought no answer, if it brought none.
+    pub(super) fn last_failure(&self) -> Option<HttpError> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A redemption with a new statement: a statement serves once, and device codes are asked for many times.
@@ -69,11 +80,15 @@ impl<'a> EntraHttp<'a> {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let unreachable = |error: reqwest::Error| HttpError::Unreachable(error.without_url());
+        let unreachable = |error: reqwest::Error| HttpError::Unreachable(Arc::new(error.without_url()));
         let request = self.proven(request)?;
         let mut request = reqwest::Request::try_from(request).map_err(unreachable)?;
         *request.timeout_mut() = Some(REQUEST_TIMEOUT);
         let mut answer = self.client.execute(request).await.map_err(unreachable)?;
+        let status = answer.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(HttpError::Unavailable(status));
+        }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
@@ -82,7 +97,7 @@ impl<'a> EntraHttp<'a> {
             body.extend_from_slice(&chunk);
         }
         let mut response = Response::new(body);
-        *response.status_mut() = answer.status();
+        *response.status_mut() = status;
         *response.headers_mut() = answer.headers().clone();
         Ok(response)
     }
@@ -93,6 +108,10 @@ impl<'c> AsyncHttpClient<'c> for EntraHttp<'_> {
     type Future = BoxFuture<'c, Result<HttpResponse, HttpError>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
+        Box::pin(async {
+            let outcome = self.send(request).await;
+            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = outcome.as_ref().err().cloned();
+            outcome
+        })
     }
 }

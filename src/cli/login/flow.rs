@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::http::StatusCode;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl, EndpointNotSet,
     EndpointSet, ErrorResponseType, PkceCodeChallenge, RedirectUrl, RequestTokenError, Scope,
@@ -18,6 +19,9 @@ use super::printable;
 use super::refusal::{self, Circumstances, Refusal};
 use crate::remote::Proof;
 use crate::remote::interactive::{Authority, Interactive};
+
+/// Longest wait for the next time that a device code is asked for, after Entra has not answered.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// How the person signs in.
 #[derive(Debug, Clone)]
@@ -51,10 +55,23 @@ pub(in crate::cli) enum SignInError {
     Loopback(#[from] BindError),
     #[error("Microsoft Entra cannot be reached: check the connection, and --login-url")]
     Unreachable(#[source] HttpError),
+    #[error(
+        "Microsoft Entra has a problem of its own, or limits the rate of requests (status {0}): run this again later"
+    )]
+    Unavailable(StatusCode),
     #[error("the answer to the sign-in is not Microsoft Entra's: check --login-url")]
     UnexpectedAnswer,
     #[error("Microsoft Entra issued no refresh token: let the application use offline_access, and run this again")]
     NoRefreshToken,
+}
+
+impl From<HttpError> for SignInError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Unavailable(status) => Self::Unavailable(status),
+            other => Self::Unreachable(other),
+        }
+    }
 }
 
 type Client = BasicClient<EndpointSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -165,14 +182,22 @@ impl Person<'_> {
             "To sign in, open {page} in a browser on any machine and enter the code {code}\n\
              Enter it only because you have just run this command; never one that somebody sent you."
         ));
-        let limit = self.timeout.min(begun.expires_in());
-        let answer = self
+        // Until the code expires; requests that bring no answer are repeated.
+        let polling = self
             .client
             .exchange_device_access_token(&begun)
-            .request_async(self.http, tokio::time::sleep, Some(limit))
-            .await
-            .map_err(|error| self.failed(error))?;
-        issued(&answer)
+            .set_max_backoff_interval(BACKOFF_MAX)
+            .request_async(self.http, tokio::time::sleep, None);
+        let ended = match tokio::time::timeout(self.timeout, polling).await {
+            Ok(Ok(answer)) => return issued(&answer),
+            Ok(Err(error)) => self.failed(error),
+            Err(_) => {
+                let hint = "With a longer --timeout it waits for as long as the code can be used.".to_owned();
+                SignInError::TimedOut { after: self.timeout, hint }
+            }
+        };
+        // Without an answer at the end, whether anybody has signed in is not known.
+        Err(self.http.last_failure().map_or(ended, SignInError::from))
     }
 
     fn refused(&self, refusal: &Refusal) -> SignInError {
@@ -189,7 +214,7 @@ impl Person<'_> {
                 let description = answer.error_description().map(String::as_str).unwrap_or_default();
                 self.refused(&Refusal::new(&answer.error().to_string(), description))
             }
-            RequestTokenError::Request(error) => SignInError::Unreachable(error),
+            RequestTokenError::Request(error) => error.into(),
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => SignInError::UnexpectedAnswer,
         }
     }

@@ -194,6 +194,31 @@ async fn a_pending_code_is_asked_for_as_often_as_told() {
     assert_eq!(counts["token"]["total"], 4);
 }
 
+#[tokio::test]
+async fn a_code_outlives_answers_that_do_not_come() {
+    let entra = Entra::start("").await;
+    entra.set(json!({ "deviceCodeIntervalSeconds": 0, "deviceCodeApproval": "approve" })).await;
+    for answer in [
+        json!({ "kind": "status", "status": 503, "body": "<html>" }),
+        json!({ "kind": "status", "status": 429 }),
+        json!({ "kind": "disconnect", "applied": false }),
+    ] {
+        entra.fault(json!({ "operation": "token", "times": 2, "answer": answer })).await;
+    }
+    let (issued, _) = entra.sign_in(&confidential(), Way::DeviceCode).await;
+    assert!(issued.is_ok(), "{:?}", issued.err());
+    entra.set(json!({ "deviceCodeIntervalSeconds": 1, "deviceCodeSeconds": 1 })).await;
+    entra.fault(json!({ "operation": "token", "answer": { "kind": "status", "status": 503 } })).await;
+    check(
+        &entra,
+        &confidential(),
+        Way::DeviceCode,
+        "has a problem of its own, or limits the rate of requests (status 503",
+    )
+    .await;
+    check(&entra, &confidential(), BROWSER, "(status 503 Service Unavailable): run this again later").await;
+}
+
 /// Signing in fails, with a sentence that contains `expected` and nothing secret.
 async fn check(entra: &Entra, application: &Application, way: Way, expected: &str) {
     let (issued, _) = entra.sign_in(application, way.clone()).await;
@@ -292,6 +317,18 @@ async fn whoever_never_comes_back_is_told_what_the_browser_may_have_shown() {
     let said = issued.unwrap_err().to_string();
     assert!(said.starts_with("nobody has signed in within 100ms: run this again. If the browser showed AADSTS50011: "));
     assert!(said.contains("add it under Authentication, on the platform Web"), "{said}");
+}
+
+#[tokio::test]
+async fn whoever_enters_no_code_in_time_is_told_whose_time_it_was() {
+    let entra = Entra::start("").await;
+    entra.set(json!({ "deviceCodeIntervalSeconds": 0, "deviceCodeSeconds": 1 })).await;
+    check(&entra, &confidential(), Way::DeviceCode, "the code has expired before anybody signed in").await;
+    entra.set(json!({ "deviceCodeSeconds": 900 })).await;
+    let timeout = Duration::from_millis(100);
+    let issued = flow::sign_in(&entra.interactive, &confidential(), Way::DeviceCode, timeout, &|_| ()).await;
+    let said = issued.unwrap_err().to_string();
+    assert!(said.starts_with("nobody has signed in within 100ms: run this again. With a longer --timeout"), "{said}");
 }
 
 #[tokio::test]
