@@ -94,10 +94,16 @@ pub struct LoginArgs {
     #[arg(long, value_name = "GUID", help_heading = "Application")]
     pub client_id: Option<String>,
 
-    /// A file with the application's secret, - for standard input. Goes into the Secret. Without it: the Secret's
+    /// A file with the application's secret, - for standard input. Goes into the Secret, unless --no-store-client-secret says
+    /// otherwise. Without it: the Secret's
     /// clientSecret, or its certificate in tls.crt and tls.key.
     #[arg(long, value_name = "FILE", help_heading = "Application")]
     pub client_secret_file: Option<PathBuf>,
+
+    /// Use the secret of --client-secret-file for this sign-in only, and do not put it into the Secret: for an operator
+    /// that runs with --federated-token-file, which takes no other proof beside that.
+    #[arg(long, requires = "client_secret_file", help_heading = "Application")]
+    pub no_store_client_secret: bool,
 
     /// Sign in without a proof of the application, which must then allow public clients: its redirect URI is on the
     /// platform "Mobile and desktop applications", or for --device-code "Allow public client flows" is on.

@@ -28,7 +28,9 @@ pub use args::{Cli, Command, LogFormat};
 pub use call::{Call, CallError};
 pub use cluster::ClusterError;
 pub use controllers::controllers;
-pub(crate) use credentials::keys as sign_in_keys;
+pub(crate) use credentials::{
+    Defect as CredentialsDefect, keys as sign_in_keys, out_of_date as proof_out_of_date, stored_proof,
+};
 pub use health::{Check, HealthError, Readiness, Standing};
 pub use lease::LostLease;
 pub use metrics::Metrics;

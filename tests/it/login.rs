@@ -179,6 +179,21 @@ fn a_login_that_cannot_work_leaves_the_secret_as_it_is() {
 }
 
 #[test]
+fn a_login_for_an_operator_with_a_federated_credential_leaves_no_client_secret_behind() {
+    let exclusive = without_credentials();
+    let once = [&FIRST[..], &["--no-store-client-secret"]].concat();
+    for written in ["created", "renewed"] {
+        let said = login(&exclusive, &once, CLIENT_SECRET);
+        let expected = format!("{CREDENTIALS} {written}: clientId, partnerTenantId, refreshToken\n");
+        assert!(said.success && said.stdout.ends_with(&expected), "{}{}", said.stdout, said.stderr);
+        assert!(!stored(&exclusive).unwrap().data.unwrap().contains_key("clientSecret"));
+    }
+    let said = login(&exclusive, &["--no-browser"], "");
+    assert!(said.stderr.contains("add --no-store-client-secret where the operator runs with --federated-token-file"));
+    assert!(!said.success);
+}
+
+#[test]
 fn a_refusal_of_the_api_server_is_told_in_its_own_words() {
     let exclusive = Exclusive::take();
     let _ = run(secrets(&exclusive).delete("immutable", &DeleteParams::default()));

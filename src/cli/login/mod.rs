@@ -16,6 +16,9 @@ mod tests;
 
 use std::io::{self, Write as _};
 
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+
 use super::args::{LoginArgs, MicrosoftArgs};
 use super::cluster::{self, ClusterError};
 use crate::operator::{SettingsError, extra_roots};
@@ -57,7 +60,7 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     let interactive = microsoft(&args.microsoft)?;
 
     let (secret, stored) = look(&args).await?;
-    let application = Application::choose(&args, &stored)?;
+    let application = Application::choose(&args, &stored, Timestamp::now())?;
     if let Some(secret) = &secret {
         // Before the person is bothered.
         secret.rehearse().await?;
@@ -116,7 +119,8 @@ async fn look(args: &LoginArgs) -> Result<(Option<UserSecret>, Stored), LoginErr
             say(&format!(
                 "{error}. The dry run goes on without it: nobody has looked whether the Secret can be written."
             ));
-            Ok((None, Stored::default()))
+            let nothing = Secret::default();
+            Ok((None, Stored::of(&nothing, &format!("{}/{}", args.cluster.namespace, args.secret))))
         }
         found => found,
     }

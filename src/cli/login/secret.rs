@@ -13,6 +13,8 @@ use super::printable;
 use crate::cli::cluster::root;
 use crate::model::TenantId;
 use crate::operator::sign_in_keys::{CERTIFICATE, CLIENT, CLIENT_SECRET, KEY, REFRESH_TOKEN, TENANT};
+use crate::operator::{CredentialsDefect, stored_proof};
+use crate::remote::Proof;
 
 /// Under this name the API server remembers who wrote the keys.
 const FIELD_MANAGER: &str = "kubectl-csp";
@@ -40,14 +42,32 @@ pub(in crate::cli) enum SecretError {
     Failed { verb: &'static str, secret: String, source: Box<kube::Error> },
 }
 
-/// What the Secret has, as far as a sign-in can use it.
-#[derive(Debug, Default)]
+/// What the Secret has, as far as a sign-in can use it. A tenant or client id that is no text is as good as missing.
+#[derive(Debug)]
 pub(super) struct Stored {
     pub(super) tenant: Option<String>,
     pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<SecretString>,
-    /// Certificate and private key, as PEM; each empty when only the other is there.
-    pub(super) certificate: Option<(String, SecretString)>,
+    pub(super) has_certificate: bool,
+    /// What the application proves itself with, as the operator reads it.
+    pub(super) proof: Result<Option<Proof>, CredentialsDefect>,
+}
+
+impl Stored {
+    /// What this Secret has, called `name` in sentences.
+    pub(super) fn of(secret: &Secret, name: &str) -> Self {
+        let data = secret.data.as_ref();
+        let has = |key| data.is_some_and(|data| data.contains_key(key));
+        let text = |key| {
+            let text = std::str::from_utf8(&data?.get(key)?.0).ok()?.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        Self {
+            tenant: text(TENANT),
+            client_id: text(CLIENT),
+            has_certificate: has(CERTIFICATE) || has(KEY),
+            proof: stored_proof(secret, name),
+        }
+    }
 }
 
 /// What is written.
@@ -120,22 +140,10 @@ impl UserSecret {
         Self { api: Api::namespaced(client, namespace), namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
-    /// What it has; nothing when it does not exist. A key that is no text is as good as missing.
+    /// What it has; nothing when it does not exist.
     pub(super) async fn read(&self) -> Result<Stored, SecretError> {
         let found = self.within("get", self.api.get_opt(&self.name)).await?;
-        let data = found.and_then(|secret| secret.data).unwrap_or_default();
-        let text = |key: &str| {
-            let text = std::str::from_utf8(&data.get(key)?.0).ok()?.trim();
-            (!text.is_empty()).then(|| text.to_owned())
-        };
-        let certificate = (data.contains_key(CERTIFICATE) || data.contains_key(KEY))
-            .then(|| (text(CERTIFICATE).unwrap_or_default(), text(KEY).unwrap_or_default().into()));
-        Ok(Stored {
-            tenant: text(TENANT),
-            client_id: text(CLIENT),
-            client_secret: text(CLIENT_SECRET).map(Into::into),
-            certificate,
-        })
+        Ok(Stored::of(&found.unwrap_or_default(), &format!("{}/{}", self.namespace, self.name)))
     }
 
     /// Finds out whether it could be written, without writing.

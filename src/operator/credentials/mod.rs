@@ -24,5 +24,6 @@ mod tie;
 mod timeout;
 mod tokens;
 
+pub(crate) use sign_in::{Defect, out_of_date, stored_proof};
 pub(super) use store::SecretStore;
 pub(super) use tie::Tied;

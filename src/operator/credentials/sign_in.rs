@@ -26,7 +26,7 @@ pub(super) struct SignIn {
 
 /// Why the user's Secret cannot be used. The texts name the key and what to do, and hold nothing of the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Defect {
+pub(crate) enum Defect {
     #[error(
         "the Secret {secret} does not exist: run: kubectl csp login, or create it with the keys partnerTenantId, clientId, clientSecret and refreshToken"
     )]
@@ -99,21 +99,31 @@ impl<'a> Reading<'a> {
         Defect::Malformed { secret: self.name.to_owned(), key, what }
     }
 
-    /// Exactly one way to prove itself: with two, nobody could say which one is about to expire.
     fn proof(&self, federated: Option<&Path>) -> Result<Proof, Defect> {
         let secret = || self.name.to_owned();
-        let has_certificate = self.has(CERTIFICATE) || self.has(KEY);
-        match (federated, self.has(CLIENT_SECRET), has_certificate) {
-            (None, false, false) => Err(Defect::NoProof { secret: secret() }),
-            (None, true, true) => Err(Defect::TwoProofs { secret: secret() }),
-            (Some(_), true, _) => Err(Defect::FederatedAndOther { secret: secret(), key: CLIENT_SECRET.0 }),
-            (Some(_), false, true) => Err(Defect::FederatedAndOther { secret: secret(), key: CERTIFICATE.0 }),
-            (Some(path), false, false) => Ok(Proof::Federated(path.to_owned())),
-            (None, true, false) => Ok(Proof::Secret(self.line(CLIENT_SECRET)?.into())),
-            (None, false, true) => {
+        let Some(path) = federated else {
+            return self.stored_proof()?.ok_or_else(|| Defect::NoProof { secret: secret() });
+        };
+        if self.has(CLIENT_SECRET) {
+            Err(Defect::FederatedAndOther { secret: secret(), key: CLIENT_SECRET.0 })
+        } else if self.has(CERTIFICATE) || self.has(KEY) {
+            Err(Defect::FederatedAndOther { secret: secret(), key: CERTIFICATE.0 })
+        } else {
+            Ok(Proof::Federated(path.to_owned()))
+        }
+    }
+
+    /// Exactly one way to prove itself: with two, nobody could say which one is about to expire.
+    fn stored_proof(&self) -> Result<Option<Proof>, Defect> {
+        let secret = || self.name.to_owned();
+        match (self.has(CLIENT_SECRET), self.has(CERTIFICATE) || self.has(KEY)) {
+            (false, false) => Ok(None),
+            (true, true) => Err(Defect::TwoProofs { secret: secret() }),
+            (true, false) => Ok(Some(Proof::Secret(self.line(CLIENT_SECRET)?.into()))),
+            (false, true) => {
                 let (certificate, key) = (self.lines(CERTIFICATE)?, self.lines(KEY)?);
                 ClientCertificate::from_pem(certificate.as_bytes(), &key.into())
-                    .map(|certificate| Proof::Certificate(Arc::new(certificate)))
+                    .map(|certificate| Some(Proof::Certificate(Arc::new(certificate))))
                     .map_err(|defect| {
                         let key = if defect == CertificateDefect::Certificate { CERTIFICATE.0 } else { KEY.0 };
                         Defect::Certificate { secret: secret(), key, defect }
@@ -121,6 +131,21 @@ impl<'a> Reading<'a> {
             }
         }
     }
+}
+
+/// What the Secret called `name` has to prove the application with; nothing is no defect where the proof comes from
+/// elsewhere.
+pub(crate) fn stored_proof(secret: &Secret, name: &str) -> Result<Option<Proof>, Defect> {
+    Reading { secret, name }.stored_proof()
+}
+
+/// What a person is to do about a certificate of the Secret called `name` that is not valid at this time.
+pub(crate) fn out_of_date(proof: &Proof, name: &str, now: Timestamp) -> Option<String> {
+    let Proof::Certificate(certificate) = proof else { return None };
+    let out_of_date = certificate.out_of_date(now)?;
+    Some(format!(
+        "the certificate in the key tls.crt of the Secret {name} {out_of_date}: put in one that is valid, and register it with the application"
+    ))
 }
 
 impl SignIn {
@@ -141,11 +166,7 @@ impl SignIn {
     /// What a person should know of the proof at this time; `name` is the Secret's. No reason not to use it: that is for
     /// Entra to say when a token is asked for, by its own clock, and a revoke does without for as long as there is one.
     pub(super) fn note(&self, name: &str, now: Timestamp) -> Option<String> {
-        let Proof::Certificate(certificate) = &self.proof else { return None };
-        let out_of_date = certificate.out_of_date(now)?;
-        Some(format!(
-            "the certificate in the key tls.crt of the Secret {name} {out_of_date}: put in one that is valid, and register it with the application"
-        ))
+        out_of_date(&self.proof, name, now)
     }
 
     /// When the application's proof ends, if that can be known. A client secret does not tell, and a federated token is
