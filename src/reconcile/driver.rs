@@ -14,6 +14,7 @@ use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::context::Context;
@@ -98,8 +99,17 @@ pub(super) struct Pass<'a, K: Kind + ?Sized> {
     pub(super) claimed_at: Option<Instant>,
 }
 
-/// Looks at one object, in a task of its own: a panic in it is an error of this object only.
+/// Looks at one object.
+///
+/// The controller polls everything that it runs whenever any of it moves. With all objects in line for their slots that
+/// would cost the square of their number, so each waits in a task of its own, which it costs next to nothing to poll.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Result<Requeue, Error> {
+    let task = tokio::spawn(look_at::<K>(object, context).in_current_span());
+    AbortOnDropHandle::new(task).await.unwrap_or_else(|panic| Err(Error::Panicked(panic)))
+}
+
+/// Waits for a slot and makes a pass, in a task of its own: a panic in it is an error of this object only.
+async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Result<Requeue, Error> {
     let span = tracing::Span::current();
     let timeout = context.reconcile_timeout;
     let name = (object.namespace(), object.name_any());
