@@ -22,6 +22,7 @@ mod commerce;
 mod connection;
 mod consent;
 mod control;
+mod control_call;
 mod delivery;
 mod directory;
 mod discovery;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::clock::Duration;
-use super::control::{ControlCall, Verb};
+use super::control_call::{ControlCall, Verb};
 use super::server::Simulator;
 use super::world::World;
 

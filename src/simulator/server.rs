@@ -15,7 +15,8 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::connection::{Accept, AcceptTls, Connection};
-use super::control::{self, ControlCall};
+use super::control;
+use super::control_call::ControlCall;
 use super::delivery::response;
 use super::exchange::{Answer, Delivery, Request, http_date};
 use super::faults::{CutHow, FaultAnswer};
@@ -68,7 +69,7 @@ impl Simulator {
     pub(super) fn make(&self, call: &ControlCall) -> Result<(), String> {
         let mut state = self.lock();
         let now = state.clock.now();
-        call.make(&mut state, now)
+        control::make(call, &mut state, now)
     }
 
     /// What the simulated clock shows.
@@ -305,7 +306,7 @@ fn take_effect_then(simulator: &Simulator, request: &Request, arrival: &Arrival,
         state.log.took_effect(arrival.seq, route.operation());
     }
     for call in calls {
-        if let Err(said) = call.make(&mut state, request.at) {
+        if let Err(said) = control::make(call, &mut state, request.at) {
             tracing::warn!(path = call.path(), said, "a fault's call was refused");
         }
     }

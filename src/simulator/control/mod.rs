@@ -15,9 +15,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::exchange::{Answer, Outcome, Request, segments};
+use super::faults::Fault;
 use super::state::State;
 
-pub(crate) use call::{ControlCall, Verb};
+pub(crate) use call::make;
 
 /// The first segment of every path of this API.
 pub(crate) const PREFIX: &str = "simulator";
@@ -53,7 +54,9 @@ fn find(method: &Method, path: &str) -> Result<Call, Answer> {
         (Method::PUT, ["clock"]) => call(changes::clock),
         (Method::GET, ["faults"]) => call(|state, _| Ok(views::faults(state))),
         (Method::POST, ["faults"]) => call(|state, request| {
-            state.faults.add(body(request)?).map_err(|text| refuse(&text))?;
+            let fault: Fault = body(request)?;
+            let checked = fault.calls().iter().try_for_each(call::check).map_err(|said| format!("calls: {said}"));
+            checked.and_then(|()| state.faults.add(fault)).map_err(|text| refuse(&text))?;
             Ok(done())
         }),
         (Method::DELETE, ["faults"]) => call(|state, _| {

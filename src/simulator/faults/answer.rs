@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edit::{Edit, NextLink};
 use super::status::StatusAnswer;
-use crate::simulator::control::ControlCall;
+use crate::simulator::control_call::ControlCall;
 
 /// What happens to a request that a fault hits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,10 +51,8 @@ impl FaultAnswer {
             Self::Status(status) => status.check(),
             Self::Edit(edit) => edit.check(),
             Self::Drip { bytes: 0, .. } => Err("bytes is at least 1".to_owned()),
-            Self::Then { calls } => {
-                calls.iter().try_for_each(ControlCall::check).map_err(|said| format!("calls: {said}"))
-            }
             Self::Garbage
+            | Self::Then { .. }
             | Self::NextLink { .. }
             | Self::Drip { .. }
             | Self::Cut { .. }

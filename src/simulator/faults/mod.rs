@@ -12,6 +12,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::control_call::ControlCall;
 use super::routes::Operation;
 
 pub(crate) use answer::{CutHow, FaultAnswer};
@@ -48,6 +49,16 @@ impl Fault {
 /// The faults that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
+
+impl Fault {
+    /// The calls of the control API that it makes.
+    pub(crate) fn calls(&self) -> &[ControlCall] {
+        match &self.answer {
+            FaultAnswer::Then { calls } => calls,
+            _ => &[],
+        }
+    }
+}
 
 impl Faults {
     /// Has the fault wait; a sentence when there is no room, or when it could not be carried out.
