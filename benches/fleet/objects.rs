@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use csp_operator::api::{
     AzureSubscription, AzureSubscriptionSpec, Customer, CustomerPurchasePermission, CustomerPurchasePermissionSpec,
-    CustomerSpec, DeletionPolicy, Mode, NameRef, OwnerRole, PurchaseSwitch,
+    CustomerSpec, DeletionPolicy, DriftPolicy, Mode, NameRef, OnPrerequisiteLost, OwnerRole, PurchaseSwitch,
 };
 use csp_operator::plan::schedule::{self, Intervals};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -79,6 +79,9 @@ fn permission(number: u32) -> CustomerPurchasePermission {
         azure_subscription_refs: vec![NameRef { name: name(number) }],
         accept_billing_responsibility: true,
         mode: Mode::Enforce,
+        drift_policy: DriftPolicy::Correct,
+        on_prerequisite_lost: OnPrerequisiteLost::Keep,
+        valid_until: None,
         deletion_policy: DeletionPolicy::Revoke,
     };
     CustomerPurchasePermission::new(&name(number), spec)

@@ -101,6 +101,21 @@ pub struct CustomerPurchasePermissionSpec {
     /// never writes; `Suspend` makes no call to Partner Center at all.
     #[serde(default)]
     pub mode: Mode,
+    /// What happens when somebody else turns a switch that this object has set: `Correct` (default) turns it back;
+    /// `CorrectDown` only ever turns it off again, and leaves off what somebody has turned off; `Report` leaves it and
+    /// shows it. An edited spec, `validUntil` and `onPrerequisiteLost` are wishes, not drift, and always applied.
+    #[serde(default)]
+    pub drift_policy: DriftPolicy,
+    /// What happens when a prerequisite fails after a switch was turned on: `Keep` (default) leaves it on and shows it;
+    /// `Revoke` turns off what this object has turned on, after two readings in a row that say so. Then only a changed
+    /// spec turns anything on again.
+    #[serde(default)]
+    pub on_prerequisite_lost: OnPrerequisiteLost,
+    /// From this moment on everything that is `Allow` counts as `Deny`. Once that has happened, only another
+    /// `validUntil` allows anything again, whatever becomes of the clock. Default: no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub valid_until: Option<Time>,
     /// What happens in Partner Center when this object is deleted: `Revoke` (default) turns off the switches that it
     /// manages, `Retain` leaves them as they are.
     #[serde(default)]
@@ -133,6 +148,36 @@ pub enum Mode {
     Observe,
     /// Neither.
     Suspend,
+    /// A value newer than this program: nothing is written for it.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// What happens when somebody else turns a switch.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DriftPolicy {
+    /// It is turned back.
+    #[default]
+    Correct,
+    /// It is turned off again, but not on.
+    CorrectDown,
+    /// It is shown.
+    Report,
+    /// A value newer than this program: nothing is written for it.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// What happens when a prerequisite fails after a grant.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnPrerequisiteLost {
+    /// What is on stays on.
+    #[default]
+    Keep,
+    /// What is on is turned off.
+    Revoke,
     /// A value newer than this program: nothing is written for it.
     #[serde(other)]
     #[schemars(skip)]
@@ -172,6 +217,25 @@ pub struct CustomerPurchasePermissionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub policy_id: Option<String>,
+    /// The policy that Partner Center had before this object did anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Adopted")]
+    pub adopted: Option<Adopted>,
+    /// The switches that somebody else has turned, and that are not as declared now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["switch".into()]))]
+    pub drift: Vec<Drift>,
+    /// When the newest five corrections turned a switch on again, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub corrections: Vec<Time>,
+    /// Why what the spec allows is denied, until the spec changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["reason".into()]))]
+    pub latched: Vec<Latch>,
     /// The writes that are due, in words; in mode `Observe`, those that `Enforce` would make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
@@ -200,6 +264,10 @@ impl Default for CustomerPurchasePermissionStatus {
             effective: None,
             last_applied: None,
             policy_id: None,
+            adopted: None,
+            drift: Vec::new(),
+            corrections: Vec::new(),
+            latched: Vec::new(),
             plan: Vec::new(),
             recent_activity: Vec::new(),
             last_handled_reconcile_at: None,
@@ -230,6 +298,77 @@ pub struct SwitchStatus {
     pub state: SwitchState,
     /// When the operator first saw or applied this state, to the second.
     pub since: Time,
+}
+
+/// A policy that existed at first contact.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Adopted {
+    /// Azure reservations then.
+    pub azure_reservations: SwitchState,
+    /// Azure savings plans then.
+    pub azure_savings_plans: SwitchState,
+    /// When it was first read, to the second.
+    pub at: Time,
+    /// Who had last changed it, if the activity log tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub by: Option<String>,
+}
+
+/// A switch that somebody else has turned.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// `azureReservations` or `azureSavingsPlans`.
+    pub switch: String,
+    /// When the operator first saw it, to the second.
+    pub since: Time,
+    /// What it should be.
+    pub expected: SwitchState,
+    /// What it is.
+    pub actual: SwitchState,
+    /// Who did it, if the activity log tells; it may tell later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub actor: Option<String>,
+    /// Correlation id of the request that did it, if the activity log tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub correlation_id: Option<String>,
+}
+
+/// Why what the spec allows is denied.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Latch {
+    /// `Expired`: `validUntil` has come. `PrerequisiteLost`: a prerequisite failed after the grant.
+    pub reason: LatchReason,
+    /// When the operator saw it, to the second.
+    pub since: Time,
+    /// The generation of the spec that it holds for.
+    pub generation: i64,
+    /// The `validUntil` that has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub valid_until: Option<Time>,
+    /// What had failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub message: Option<String>,
+}
+
+/// Why what the spec allows is denied.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatchReason {
+    /// `validUntil` has come.
+    Expired,
+    /// A prerequisite failed after the grant.
+    PrerequisiteLost,
+    /// A value newer than this program.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 /// What one switch is.

@@ -26,8 +26,9 @@ pub use azure_subscription::{
 pub use crds::crds;
 pub use customer::{Customer, CustomerSpec, CustomerStatus};
 pub use customer_purchase_permission::{
-    Activity, ActivityOrigin, CustomerPurchasePermission, CustomerPurchasePermissionSpec,
-    CustomerPurchasePermissionStatus, DeletionPolicy, Mode, PurchaseSwitch, SwitchState, SwitchStatus, Switches,
+    Activity, ActivityOrigin, Adopted, CustomerPurchasePermission, CustomerPurchasePermissionSpec,
+    CustomerPurchasePermissionStatus, DeletionPolicy, Drift, DriftPolicy, Latch, LatchReason, Mode, OnPrerequisiteLost,
+    PurchaseSwitch, SwitchState, SwitchStatus, Switches,
 };
 pub use shared::NameRef;
 

@@ -13,6 +13,8 @@ pub enum Situation {
     InProgress,
     /// Nothing goes on until a person acts.
     PersonMustAct,
+    /// Somebody else has changed something, and it is left so as declared.
+    Drifted,
     /// `Observe`: what is seen is current.
     Observed,
     /// `Suspend`: nobody looks.
@@ -28,12 +30,14 @@ pub enum Situation {
 /// | holds | True | False | False |
 /// | in progress | False | True | False |
 /// | a person must act | False | False | True |
+/// | drift that is left in place | False | False | False |
 /// | observed | True | False | False |
 /// | suspended | as before | False | False |
-const TABLE: [(Situation, Option<Truth>, Truth, Truth); 5] = [
+const TABLE: [(Situation, Option<Truth>, Truth, Truth); 6] = [
     (Situation::Holds, Some(Truth::True), Truth::False, Truth::False),
     (Situation::InProgress, Some(Truth::False), Truth::True, Truth::False),
     (Situation::PersonMustAct, Some(Truth::False), Truth::False, Truth::True),
+    (Situation::Drifted, Some(Truth::False), Truth::False, Truth::False),
     (Situation::Observed, Some(Truth::True), Truth::False, Truth::False),
     (Situation::Suspended, None, Truth::False, Truth::False),
 ];

@@ -59,7 +59,7 @@ impl Kind for Permission {
 
     fn urgency(object: &Self::Object) -> Urgency {
         let status = object.status.clone().unwrap_or_default();
-        Desired::of(object).map_or(Urgency::Drift, |desired| urgency(&desired, &status))
+        Desired::of(object).map_or(Urgency::Drift, |desired| urgency(&desired, &status, Timestamp::now()))
     }
 
     fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId> {
@@ -129,6 +129,7 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
         is_feed_trusted: feed.is_trusted,
         contenders,
         successor: heir.map(|heir| Successor { prerequisites: prerequisites(pass, &heir), desired: heir }),
+        clock_ahead: context.remote.clock.ahead(),
         started: context.started,
         attempt: pass.attempt.clone(),
     }

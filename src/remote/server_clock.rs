@@ -17,7 +17,7 @@ const ANSWERS_MIN: u32 = 3;
 /// What is known of this machine's clock. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct ServerClock {
-    apart_in_a_row: Arc<Mutex<u32>>,
+    apart_in_a_row: Arc<Mutex<(u32, SignedDuration)>>,
     offset_seconds: Gauge,
 }
 
@@ -33,7 +33,13 @@ impl ServerClock {
 
     /// Whether this machine's clock is wrong: by more than five minutes, by the word of several answers in a row.
     pub fn is_off(&self) -> bool {
-        *self.count() >= ANSWERS_MIN
+        self.ahead().is_some()
+    }
+
+    /// How far this machine's clock is ahead of those of the services, where it is wrong.
+    pub fn ahead(&self) -> Option<SignedDuration> {
+        let (count, offset) = *self.count();
+        (count >= ANSWERS_MIN).then_some(offset)
     }
 
     /// Compares the clocks, when an answer with these headers has just come.
@@ -43,7 +49,9 @@ impl ServerClock {
         let Some(date) = date.to_str().ok().and_then(http_date) else { return };
         let offset = now.duration_since(date);
         self.offset_seconds.set(offset.as_secs());
-        let mut count = self.count();
+        let mut known = self.count();
+        let (count, last) = &mut *known;
+        *last = offset;
         let before = *count;
         *count = if offset.abs() > APART_MAX { before.saturating_add(1) } else { 0 };
         if before < ANSWERS_MIN && *count == ANSWERS_MIN {
@@ -56,7 +64,7 @@ impl ServerClock {
         }
     }
 
-    fn count(&self) -> std::sync::MutexGuard<'_, u32> {
+    fn count(&self) -> std::sync::MutexGuard<'_, (u32, SignedDuration)> {
         self.apart_in_a_row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

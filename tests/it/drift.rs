@@ -161,3 +161,67 @@ fn a_suspended_permission_causes_no_call_at_all() {
     scene.until_verdict("Ready", "True InSync");
     assert_eq!((scene.attempts(), scene.permitted()), (vec!["delete".to_owned()], vec![]));
 }
+
+/// Converged under this policy; then somebody turns reservations off and savings plans on.
+fn turned_both_ways(policy: &str) -> Scene {
+    let scene = Scene::new(shared().1);
+    scene.converge(&format!("{ALLOW_RESERVATIONS}, driftPolicy: {policy}"));
+    scene.until_verdict("ActivityRecorded", "True CreateCustomerPurchasePermissions");
+    scene.portal(SAVINGS_PLANS, true);
+    scene.portal(RESERVATIONS, false);
+    scene
+}
+
+#[test]
+fn what_drift_policy_leaves_in_place_is_shown_with_its_author_and_not_fought() {
+    let scene = turned_both_ways("Report");
+    let found = scene.until("both have a name", |found| {
+        let drift = found.status.clone().unwrap_or_default().drift;
+        drift.len() == 2 && drift.iter().all(|one| one.actor.as_deref() == Some(PORTAL_USER))
+    });
+    let shown = ["Ready", "Reconciling", "Stalled"].map(|type_| verdict(&found, type_));
+    assert_eq!(shown, ["False Drifted", "False Idle", "False NotStalled"]);
+    assert!(found.status.unwrap().drift.iter().all(|one| one.correlation_id.is_some()));
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![SAVINGS_PLANS.to_owned()]));
+    // An edited wish is no drift: first what is, then something else.
+    scene.change(&json!({ "azureReservations": "Deny", "azureSavingsPlans": "Allow" }));
+    scene.until("the edited spec holds", |found| {
+        let status = found.status.clone().unwrap_or_default();
+        verdict(found, "Ready") == "True InSync" && Some(status.observed_generation) == found.metadata.generation
+    });
+    assert_eq!(scene.attempts(), ["create"]);
+    scene.change(&json!({ "azureSavingsPlans": "Deny", "acceptBillingResponsibility": false }));
+    scene.until("it is off", |_| scene.permitted().is_empty());
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+}
+
+#[test]
+fn correct_down_turns_off_what_others_turn_on_and_leaves_off_what_they_turn_off() {
+    let scene = turned_both_ways("CorrectDown");
+    scene.until("only what was turned off is left", |found| {
+        scene.permitted().is_empty() && verdict(found, "Ready") == "False Drifted" && {
+            let drift = found.status.clone().unwrap_or_default().drift;
+            drift.len() == 1 && drift[0].switch == "azureReservations"
+        }
+    });
+    assert_eq!(scene.attempts(), ["create", "delete"]);
+}
+
+#[test]
+fn what_was_there_before_is_recorded_with_its_author_and_observe_leaves_it() {
+    let scene = Scene::new(shared().1);
+    scene.portal(SAVINGS_PLANS, true);
+    scene.declare("mode: Observe");
+    let found = scene.until("it tells by whom", |found| {
+        found.status.clone().unwrap_or_default().adopted.is_some_and(|adopted| adopted.by.is_some())
+    });
+    let adopted = found.status.unwrap().adopted.unwrap();
+    assert_eq!(adopted.by.as_deref(), Some(PORTAL_USER));
+    assert_eq!(format!("{:?} {:?}", adopted.azure_reservations, adopted.azure_savings_plans), "Deny Allow");
+    assert_eq!(scene.attempts(), Vec::<String>::new());
+    // The same as it is, enforced: nothing to write.
+    scene.change(&json!({ "mode": "Enforce", "azureSavingsPlans": "Allow", "acceptBillingResponsibility": true }));
+    scene.until_verdict("Ready", "True InSync");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec![], vec![SAVINGS_PLANS.to_owned()]));
+    assert_eq!(scene.permission().status.unwrap().adopted.unwrap(), adopted, "for good");
+}

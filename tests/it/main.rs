@@ -25,6 +25,7 @@ mod coverage;
 mod crash;
 mod deletion;
 mod drift;
+mod ending;
 mod examples;
 mod login;
 mod main_path;

@@ -159,6 +159,7 @@ fn what_is_left_out_is_set_to_what_the_platform_does_by_itself() {
     let expected = json!({
         "customerRef": { "name": "nobody" }, "azureReservations": "Deny", "azureSavingsPlans": "Deny",
         "acceptBillingResponsibility": false, "mode": "Enforce", "deletionPolicy": "Revoke",
+        "driftPolicy": "Correct", "onPrerequisiteLost": "Keep",
     });
     assert_eq!(spec, expected);
     let spec = serde_json::to_value(scene.get::<AzureSubscription>("azure").unwrap().spec).unwrap();

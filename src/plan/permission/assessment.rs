@@ -102,6 +102,11 @@ pub(super) fn assess(desired: &Desired, facts: &PrerequisiteFacts, since: Timest
     Assessment { customer, subscriptions, owners, needs }
 }
 
+/// Whether the reference itself is wrong, so that it says nothing of Azure.
+pub(super) fn is_reference_error(desired: &Desired, one: &SubscriptionFacts) -> bool {
+    reference_error(desired, one).is_some()
+}
+
 fn well_formed(one: &SubscriptionFacts) -> Option<(&SubscriptionWish, &OwnerFacts)> {
     match &one.wish {
         Some(Ok(wish)) => Some((wish, &one.owners)),

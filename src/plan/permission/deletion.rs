@@ -69,7 +69,10 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
 /// and could itself grant it now.
 fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
     let successor = pass.facts.successor.as_ref()?;
-    if successor.desired.wishes != pass.desired.wishes || !successor.desired.wishes.allow_anything() {
+    if !successor.desired.wishes_the_same(pass.desired) || !successor.desired.wishes.allow_anything() {
+        return None;
+    }
+    if !pass.latches.latched.is_empty() || successor.desired.valid_until.is_some_and(|end| end <= pass.now) {
         return None;
     }
     let may_act = successor.desired.mode == Mode::Enforce && !successor.desired.has_unknown_values();
@@ -114,7 +117,7 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
         savings_plans: without_grant(pass.desired.wishes.savings_plans),
     };
     let mut report = Report::stopped("Revoking", "being deleted; what it granted is revoked first");
-    report.outcome = Outcome::Enforced { target: None, denial: None };
+    report.outcome = Outcome::Enforced { target: None, denial: None, stall: None };
     report.tenant = Some(tenant);
     match &held {
         Held::Unread | Held::Remembered { .. } | Held::Read { is_from_this_pass: false, .. } => {
@@ -130,7 +133,7 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
             );
         }
         Held::Read { state, .. } => {
-            let target = Target::new(wishes, |switch| state.allows(switch), false);
+            let target = Target::new(wishes, |switch| state.allows(switch), |_| false, false);
             if target.is_met() {
                 let named = if Switch::ALL.into_iter().any(|switch| wishes.of(switch) == PurchaseSwitch::Deny) {
                     "Partner Center holds none of its switches"
@@ -142,7 +145,7 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
             let actual = state.policy().map(|policy| policy.permissions.clone()).unwrap_or_default();
             let write = convergence(state.policy(), target.next(&actual));
             report.actions.push(Action::Write { tenant, write, is_grant: false });
-            report.outcome = Outcome::Enforced { target: Some(target), denial: None };
+            report.outcome = Outcome::Enforced { target: Some(target), denial: None, stall: None };
         }
     }
     if let Attempt::Failed(failure) = &pass.facts.attempt {

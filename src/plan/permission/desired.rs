@@ -1,7 +1,10 @@
 //! What a `CustomerPurchasePermission` wishes, and what it has claimed.
 
+use jiff::Timestamp;
+
 use crate::api::{
-    ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, FINALIZER, Mode, PurchaseSwitch, TENANT_ANNOTATION,
+    ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, DriftPolicy, FINALIZER, Mode, OnPrerequisiteLost,
+    PurchaseSwitch, TENANT_ANNOTATION,
 };
 use crate::model::{Switch, TenantId};
 use crate::plan::{CustomerRef, Identity};
@@ -19,6 +22,12 @@ pub struct Desired {
     pub subscriptions: Vec<String>,
     /// How far the operator may go.
     pub mode: Mode,
+    /// What follows when somebody else turns a switch.
+    pub drift_policy: DriftPolicy,
+    /// What follows when a prerequisite fails after a grant.
+    pub on_prerequisite_lost: OnPrerequisiteLost,
+    /// When everything that is allowed ends.
+    pub valid_until: Option<Timestamp>,
     /// What deletion does.
     pub deletion_policy: DeletionPolicy,
     /// Whether the object is being deleted.
@@ -53,6 +62,12 @@ impl Wishes {
     pub fn allow_anything(self) -> bool {
         Switch::ALL.into_iter().any(|switch| self.of(switch) == PurchaseSwitch::Allow)
     }
+
+    /// The same with everything off that is to be on.
+    pub(super) fn without_grants(self) -> Self {
+        let off = |wish| if wish == PurchaseSwitch::Allow { PurchaseSwitch::Deny } else { wish };
+        Self { reservations: off(self.reservations), savings_plans: off(self.savings_plans) }
+    }
 }
 
 impl Desired {
@@ -67,12 +82,20 @@ impl Desired {
             wishes: Wishes { reservations: spec.azure_reservations, savings_plans: spec.azure_savings_plans },
             subscriptions: spec.azure_subscription_refs.iter().map(|reference| reference.name.clone()).collect(),
             mode: spec.mode,
+            drift_policy: spec.drift_policy,
+            on_prerequisite_lost: spec.on_prerequisite_lost,
+            valid_until: spec.valid_until.as_ref().map(|end| end.0),
             deletion_policy: spec.deletion_policy,
             is_deleting: metadata.deletion_timestamp.is_some(),
             is_abandoned: annotation(ABANDON_ANNOTATION) == Some("true"),
             has_finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
             remembered: annotation(TENANT_ANNOTATION).and_then(|tenant| tenant.parse().ok()),
         })
+    }
+
+    /// Whether it wishes the same as `other`, now and later.
+    pub(super) fn wishes_the_same(&self, other: &Self) -> bool {
+        (self.wishes, self.valid_until) == (other.wishes, other.valid_until)
     }
 
     /// The tenant it has claimed: remembered in the same patch that set the finalizer. One without the other (a tool
@@ -100,6 +123,8 @@ impl Desired {
     pub fn has_unknown_values(&self) -> bool {
         self.mode == Mode::Unknown
             || self.deletion_policy == DeletionPolicy::Unknown
+            || self.drift_policy == DriftPolicy::Unknown
+            || self.on_prerequisite_lost == OnPrerequisiteLost::Unknown
             || Switch::ALL.into_iter().any(|switch| self.wishes.of(switch) == PurchaseSwitch::Unknown)
     }
 }

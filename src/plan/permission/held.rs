@@ -6,7 +6,6 @@ use crate::plan::schedule::{INTERVALS_UNTIL_UNKNOWN, latest_turn};
 use jiff::{SignedDuration, Timestamp};
 
 use super::activity::unseen;
-use super::target::Target;
 use super::{Attempt, Pass};
 
 /// What Partner Center holds for the tenant.
@@ -71,7 +70,7 @@ impl Held {
 
     /// Whether every wish holds.
     fn fulfils(&self, pass: &Pass<'_>) -> bool {
-        Target::new(pass.desired.wishes, |switch| self.allows(switch).unwrap_or_default(), false).is_met()
+        pass.target(self, false).is_met()
     }
 
     /// The policy that may be written over, `Some(None)` when there is none; `None` when it must be read first.

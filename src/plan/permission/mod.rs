@@ -6,10 +6,13 @@
 //! And what is not known causes nothing: no write, no "not found", no release.
 
 mod activity;
+mod adoption;
 mod assessment;
 mod deletion;
 mod desired;
+mod drift;
 mod held;
+mod latch;
 mod ownership;
 mod report;
 mod target;
@@ -38,6 +41,7 @@ pub use urgency::urgency;
 
 use assessment::{Assessment, assess};
 use held::Held;
+use latch::Latches;
 use report::{Outcome, Report};
 use target::{Target, convergence};
 
@@ -139,6 +143,8 @@ pub struct Facts {
     pub contenders: Vec<Contender>,
     /// Who would take over if this one went.
     pub successor: Option<Successor>,
+    /// How far this machine's clock is ahead of those of the services, where that is known and too much.
+    pub clock_ahead: Option<SignedDuration>,
     /// When this process began to remember.
     pub started: Timestamp,
     /// What has come of this pass so far.
@@ -186,7 +192,8 @@ pub fn plan(
     intervals: Intervals,
     now: Timestamp,
 ) -> PermissionPlan {
-    let pass = Pass { desired, facts, before, intervals, now };
+    let latches = &Latches::new(desired, facts, before, now);
+    let pass = Pass { desired, latches, facts, before, intervals, now };
     if desired.is_deleting {
         return deletion::plan(&pass);
     }
@@ -206,6 +213,8 @@ pub fn plan(
 #[derive(Debug, Clone, Copy)]
 struct Pass<'a> {
     desired: &'a Desired,
+    /// What is left of the wishes.
+    latches: &'a Latches,
     facts: &'a Facts,
     before: &'a CustomerPurchasePermissionStatus,
     intervals: Intervals,
@@ -254,9 +263,11 @@ impl Pass<'_> {
         let held = self.held();
         let is_tenant_changed =
             matches!(self.facts.prerequisites.customer, CustomerRef::Found(current) if current != tenant);
-        let wants_grant = Switch::ALL
-            .into_iter()
-            .any(|switch| self.desired.wishes.of(switch) == PurchaseSwitch::Allow && held.allows(switch) != Some(true));
+        let wants_grant = Switch::ALL.into_iter().any(|switch| {
+            self.latches.wishes.of(switch) == PurchaseSwitch::Allow
+                && held.allows(switch) != Some(true)
+                && !self.is_left(switch, &held)
+        });
         let mut assessment = if wants_grant && !is_tenant_changed {
             assess(self.desired, &self.facts.prerequisites, self.earliest_for_a_grant())
         } else {
@@ -272,7 +283,8 @@ impl Pass<'_> {
         }
         let partner = self.partner();
         let is_grant_decided = wants_grant && !is_tenant_changed && assessment.holds();
-        let may_grant = is_grant_decided && partner.denial().is_none();
+        let stall = if wants_grant { self.stall(&held) } else { None };
+        let may_grant = is_grant_decided && partner.denial().is_none() && stall.is_none();
 
         let mut needs = assessment.needs.clone();
         if wants_grant {
@@ -285,12 +297,13 @@ impl Pass<'_> {
             needs.extend(self.facts.partner.needs(self.now, self.is_asked_anew()));
         }
         needs.extend(self.need_before_a_claim(tenant));
+        needs.extend(self.latches.needs.iter().cloned());
         let mut actions = Vec::new();
         let may_read = self.may_read(&assessment);
         let target = match &held {
             Held::Unread if may_grant && self.is_first_contact() => {
                 // Nobody has ever seen a policy: the create is the reading, since the server refuses it if there is one.
-                let target = Target::new(self.desired.wishes, |_| false, true);
+                let target = Target::new(self.latches.wishes, |_| false, |_| false, true);
                 let permissions = target.next(&PermissionSet::default());
                 actions.push(Action::Write { tenant, write: Write::Create { permissions }, is_grant: true });
                 Some(target)
@@ -304,8 +317,7 @@ impl Pass<'_> {
             }
             Held::Unknown { .. } => None,
             Held::Remembered { .. } | Held::Read { .. } => {
-                let target =
-                    Target::new(self.desired.wishes, |switch| held.allows(switch).unwrap_or_default(), may_grant);
+                let target = self.target(&held, may_grant);
                 if target.is_due() {
                     match held.writable() {
                         Some(policy) => {
@@ -342,7 +354,7 @@ impl Pass<'_> {
                 ),
             }
         } else {
-            Outcome::Enforced { target, denial: partner.denial().cloned() }
+            Outcome::Enforced { target, denial: partner.denial().cloned(), stall }
         };
         report.held = held;
         report.tenant = Some(tenant);
@@ -354,7 +366,7 @@ impl Pass<'_> {
     fn observe(&self, tenant: TenantId) -> PermissionPlan {
         let held = self.held();
         let would_grant = Switch::ALL.into_iter().any(|switch| {
-            self.desired.wishes.of(switch) == PurchaseSwitch::Allow && held.allows(switch) == Some(false)
+            self.latches.wishes.of(switch) == PurchaseSwitch::Allow && held.allows(switch) == Some(false)
         });
         // What Enforce would do is said from facts, also after a restart.
         let assessment = if would_grant {
@@ -369,9 +381,8 @@ impl Pass<'_> {
                 needs.insert(Need::Policy(tenant));
             }
         }
-        let target = matches!(held, Held::Read { .. } | Held::Remembered { .. }).then(|| {
-            Target::new(self.desired.wishes, |switch| held.allows(switch).unwrap_or_default(), assessment.holds())
-        });
+        let target =
+            matches!(held, Held::Read { .. } | Held::Remembered { .. }).then(|| self.target(&held, assessment.holds()));
         let mut report = Report::new(assessment);
         report.outcome = Outcome::Observed { target };
         report.held = held;
@@ -382,6 +393,12 @@ impl Pass<'_> {
         }
         report.needs = needs;
         self.report(report)
+    }
+
+    /// What follows for the switches from what Partner Center holds.
+    fn target(&self, held: &Held, may_grant: bool) -> Target {
+        let actual = |switch| held.allows(switch).unwrap_or_default();
+        Target::new(self.latches.wishes, actual, |switch| self.is_left(switch, held), may_grant)
     }
 
     /// Whether an object that this one names does not exist (yet).
@@ -414,6 +431,7 @@ impl Pass<'_> {
             has_claimed: self.desired.answers_for(tenant),
             is_named: self.facts.prerequisites.customer == CustomerRef::Found(tenant),
             wishes: self.desired.wishes,
+            valid_until: self.desired.valid_until,
         }
     }
 
@@ -441,7 +459,7 @@ impl Pass<'_> {
     fn assess_for_display(&self, since: Timestamp) -> Assessment {
         let mut assessment = assess(self.desired, &self.facts.prerequisites, since);
         let is_current = self.is_current();
-        if is_current || !self.desired.wishes.allow_anything() {
+        if is_current || !self.latches.wishes.allow_anything() {
             // The status remembers them, or nobody needs them; only whose customer it is has to be known once.
             let is_needed = !is_current;
             assessment.needs.retain(|need| is_needed && matches!(need, Need::Customer(_)));

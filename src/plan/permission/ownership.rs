@@ -23,6 +23,8 @@ pub struct Contender {
     pub is_named: bool,
     /// What it wishes.
     pub wishes: Wishes,
+    /// Until when.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// Who owns the tenant, seen from one permission.
@@ -57,7 +59,12 @@ impl Contender {
             has_claimed,
             is_named: *customer == CustomerRef::Found(tenant),
             wishes: desired.wishes,
+            valid_until: desired.valid_until,
         })
+    }
+
+    fn wishes_the_same(&self, other: &Self) -> bool {
+        (self.wishes, self.valid_until) == (other.wishes, other.valid_until)
     }
 
     fn seniority(&self) -> (Timestamp, &str) {
@@ -74,7 +81,7 @@ pub fn ownership(me: &Contender, others: &[Contender]) -> Ownership {
     if let Some(owner) = everybody().filter(|one| one.has_claimed).min_by_key(rank) {
         return if owner.uid == me.uid { Ownership::Mine } else { Ownership::Of(owner.name.clone()) };
     }
-    if others.iter().any(|other| other.wishes != me.wishes) {
+    if !others.iter().all(|other| other.wishes_the_same(me)) {
         let mut names: Vec<_> = others.iter().map(|other| other.name.clone()).collect();
         names.sort();
         return Ownership::Contested(names);
@@ -88,7 +95,7 @@ pub fn ownership(me: &Contender, others: &[Contender]) -> Ownership {
 /// Which of `others` takes over when the owner leaves: the oldest, if they all wish the same.
 pub fn successor(others: &[Contender]) -> Option<&Contender> {
     let oldest = others.iter().min_by_key(|other| other.seniority())?;
-    others.iter().all(|other| other.wishes == oldest.wishes).then_some(oldest)
+    others.iter().all(|other| other.wishes_the_same(oldest)).then_some(oldest)
 }
 
 #[cfg(test)]
@@ -104,6 +111,7 @@ mod tests {
             has_claimed,
             is_named: true,
             wishes: Wishes { reservations, savings_plans: Deny },
+            valid_until: None,
         }
     }
 

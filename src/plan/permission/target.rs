@@ -18,14 +18,24 @@ pub(super) struct Target {
     pub(super) grants: Vec<Switch>,
     /// To be turned on once something else is in order.
     pub(super) withheld: Vec<Switch>,
+    /// Not as wished, and left so: somebody has turned them, and `driftPolicy` leaves that in place.
+    pub(super) left: Vec<Switch>,
 }
 
 impl Target {
     /// Compares wishes with `actual`.
-    pub(super) fn new(wishes: Wishes, actual: impl Fn(Switch) -> bool, may_grant: bool) -> Self {
-        let mut target = Self { revokes: Vec::new(), grants: Vec::new(), withheld: Vec::new() };
+    pub(super) fn new(
+        wishes: Wishes,
+        actual: impl Fn(Switch) -> bool,
+        is_left: impl Fn(Switch) -> bool,
+        may_grant: bool,
+    ) -> Self {
+        let mut target = Self { revokes: Vec::new(), grants: Vec::new(), withheld: Vec::new(), left: Vec::new() };
         for switch in Switch::ALL {
             match (wishes.of(switch), actual(switch)) {
+                (PurchaseSwitch::Deny, true) | (PurchaseSwitch::Allow, false) if is_left(switch) => {
+                    target.left.push(switch);
+                }
                 (PurchaseSwitch::Deny, true) => target.revokes.push(switch),
                 (PurchaseSwitch::Allow, false) if may_grant => target.grants.push(switch),
                 (PurchaseSwitch::Allow, false) => target.withheld.push(switch),
@@ -39,7 +49,7 @@ impl Target {
 
     /// Whether every wish holds.
     pub(super) fn is_met(&self) -> bool {
-        self.revokes.is_empty() && self.grants.is_empty() && self.withheld.is_empty()
+        !self.is_due() && self.withheld.is_empty() && self.left.is_empty()
     }
 
     /// Whether a write is due now.
@@ -77,7 +87,7 @@ mod tests {
     fn check(wishes: (PurchaseSwitch, PurchaseSwitch), actual: &[Switch], may_grant: bool, next: Option<&[Switch]>) {
         let actual = set(actual);
         let wishes = Wishes { reservations: wishes.0, savings_plans: wishes.1 };
-        let target = Target::new(wishes, |switch| actual.allows(switch), may_grant);
+        let target = Target::new(wishes, |switch| actual.allows(switch), |_| false, may_grant);
         let found = target.is_due().then(|| target.next(&actual));
         assert_eq!(found, next.map(set), "{wishes:?} {actual:?} may_grant={may_grant}");
     }
@@ -105,7 +115,7 @@ mod tests {
         let others = vec![OtherPermission { resource: "AzureMarketplace".into(), action: "Purchase".into() }];
         let actual = PermissionSet::new([Reservations], others.clone());
         let wishes = Wishes { reservations: Deny, savings_plans: Deny };
-        let next = Target::new(wishes, |switch| actual.allows(switch), true).next(&actual);
+        let next = Target::new(wishes, |switch| actual.allows(switch), |_| false, true).next(&actual);
         assert_eq!(next, PermissionSet::new([], others));
         assert!(!next.is_empty());
     }

@@ -2,9 +2,11 @@
 
 mod activity;
 mod deletion;
+mod ending;
 mod grants;
 mod held;
 mod modes;
 mod support;
+mod turned;
 mod urgency;
 mod world;

@@ -1,5 +1,7 @@
 //! How urgent a permission is.
 
+use jiff::Timestamp;
+
 use super::Desired;
 use super::held::state;
 use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode, PurchaseSwitch, SwitchState};
@@ -7,8 +9,8 @@ use crate::model::{Switch, Urgency};
 
 /// How urgent it is to look at `desired`, as far as it and its status tell. What only Partner Center tells is not in it:
 /// a write that revokes is urgent whatever this says.
-pub fn urgency(desired: &Desired, before: &CustomerPurchasePermissionStatus) -> Urgency {
-    if may_revoke(desired, before) {
+pub fn urgency(desired: &Desired, before: &CustomerPurchasePermissionStatus, now: Timestamp) -> Urgency {
+    if may_revoke(desired, before, now) {
         return Urgency::Revoke;
     }
     crate::plan::urgency::urgency(
@@ -19,7 +21,7 @@ pub fn urgency(desired: &Desired, before: &CustomerPurchasePermissionStatus) -> 
     )
 }
 
-fn may_revoke(desired: &Desired, before: &CustomerPurchasePermissionStatus) -> bool {
+fn may_revoke(desired: &Desired, before: &CustomerPurchasePermissionStatus, now: Timestamp) -> bool {
     if desired.mode != Mode::Enforce || desired.is_abandoned {
         return false;
     }
@@ -28,5 +30,7 @@ fn may_revoke(desired: &Desired, before: &CustomerPurchasePermissionStatus) -> b
     }
     let is_allowed =
         |switch| before.effective.as_ref().and_then(|effective| state(effective, switch)) == Some(SwitchState::Allow);
-    Switch::ALL.into_iter().any(|switch| desired.wishes.of(switch) == PurchaseSwitch::Deny && is_allowed(switch))
+    let has_ended = !before.latched.is_empty() || desired.valid_until.is_some_and(|end| end <= now);
+    let wishes = if has_ended { desired.wishes.without_grants() } else { desired.wishes };
+    Switch::ALL.into_iter().any(|switch| wishes.of(switch) == PurchaseSwitch::Deny && is_allowed(switch))
 }

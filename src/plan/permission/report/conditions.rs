@@ -22,7 +22,7 @@ impl Pass<'_> {
         };
         let is_pending = !matches!(standing.situation, Situation::Holds | Situation::Observed);
         let not_needed = || Verdict::unknown("NotNeeded", "not looked at: nothing is to be allowed");
-        let is_needed = self.desired.wishes.allow_anything();
+        let is_needed = self.latches.wishes.allow_anything();
         let verdicts = [
             (ConditionType::CustomerResolved, assessment.customer.clone()),
             (

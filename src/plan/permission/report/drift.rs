@@ -2,32 +2,68 @@
 
 use jiff::Timestamp;
 
-use super::super::Pass;
 use super::super::activity::{self, unseen};
-use super::super::held::state;
+use super::super::drift::CORRECTIONS_MAX;
+use super::super::held::Held;
+use super::super::{Attempt, Pass};
 use super::switches::{get, wished, word};
 use super::{Outcome, Report, Target};
-use crate::api::{Activity, ActivityOrigin};
+use crate::api::{Activity, ActivityOrigin, CustomerPurchasePermissionStatus, Drift, SwitchState};
 use crate::model::{Origin, Switch};
 use crate::plan::{Event, Severity, to_second};
 
 impl Pass<'_> {
     /// The switches that were as wished when we last looked, and are not any more.
     pub(super) fn drifted(&self, report: &Report) -> Vec<Switch> {
-        // What is being deleted wishes nothing any more.
-        if self.desired.is_deleting || !matches!(report.outcome, Outcome::Enforced { .. }) {
+        if !matches!(report.outcome, Outcome::Enforced { .. }) {
             return Vec::new();
         }
-        let Some(applied) = &self.before.last_applied else { return Vec::new() };
-        Switch::ALL
-            .into_iter()
-            .filter(|switch| {
-                let wish = wished(self.desired.wishes.of(*switch));
-                wish.is_some()
-                    && wish == state(applied, *switch)
-                    && report.held.allows(*switch).is_some_and(|actual| Some(word(actual)) != wish)
-            })
-            .collect()
+        Switch::ALL.into_iter().filter(|switch| self.has_drifted(*switch, &report.held)).collect()
+    }
+
+    /// The drift in the status.
+    pub(super) fn show_drift(
+        &self,
+        report: &Report,
+        drifted: &[Switch],
+        status: &mut CustomerPurchasePermissionStatus,
+    ) {
+        if self.is_asked_anew() {
+            status.corrections.clear();
+        }
+        if self.facts.attempt == Attempt::Accepted {
+            let is_turned_on_again = |drift: &Drift| {
+                let switch = Switch::ALL.into_iter().find(|switch| switch.to_string() == drift.switch);
+                drift.expected == SwitchState::Allow && switch.and_then(|it| report.held.allows(it)) == Some(true)
+            };
+            if self.before.drift.iter().any(is_turned_on_again) {
+                status.corrections.push(to_second(self.now));
+                let surplus = status.corrections.len().saturating_sub(CORRECTIONS_MAX);
+                status.corrections.drain(..surplus);
+            }
+        }
+        let is_looked_at = matches!(report.held, Held::Read { .. } | Held::Remembered { .. });
+        if matches!(report.outcome, Outcome::Enforced { .. }) && !is_looked_at {
+            // Nobody knows better.
+            return;
+        }
+        if matches!(report.outcome, Outcome::Suspended) {
+            return;
+        }
+        let describe = |switch: &Switch| {
+            let known = self.before.drift.iter().find(|drift| drift.switch == switch.to_string());
+            let expected = wished(self.latches.wishes.of(*switch))?;
+            let actual = word(report.held.allows(*switch)?);
+            let record = self.newest_foreign(&[*switch]);
+            let known = known.filter(|known| known.actual == actual);
+            let (actor, correlation_id) = match record {
+                Some(record) => (record.actor, record.correlation_id),
+                None => known.map_or((None, None), |known| (known.actor.clone(), known.correlation_id.clone())),
+            };
+            let since = known.map_or_else(|| to_second(self.now), |known| known.since.clone());
+            Some(Drift { switch: switch.to_string(), since, expected, actual, actor, correlation_id })
+        };
+        status.drift = drifted.iter().filter_map(describe).collect();
     }
 
     /// Who has turned a switch, as far as the activity log tells.
@@ -44,7 +80,7 @@ impl Pass<'_> {
     /// Since when the status shows that a switch is not as wished.
     fn drifted_since(&self, switch: Switch) -> Option<Timestamp> {
         let status = get(self.before.effective.as_ref()?, switch)?;
-        (wished(self.desired.wishes.of(switch)) != Some(status.state)).then_some(status.since.0)
+        (wished(self.latches.wishes.of(switch)) != Some(status.state)).then_some(status.since.0)
     }
 
     /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
@@ -82,7 +118,10 @@ impl Pass<'_> {
             return events;
         }
         let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        let then = if report.target().is_some_and(Target::is_due) {
+        let is_left = report.target().is_some_and(|target| drifted.iter().all(|switch| target.left.contains(switch)));
+        let then = if is_left {
+            format!("{what} is not as declared any more, and driftPolicy {:?} leaves it so", self.desired.drift_policy)
+        } else if report.target().is_some_and(Target::is_due) {
             format!("{what} is not as declared any more; the operator turns it back")
         } else {
             format!("{what} is not as declared any more, and cannot be turned back yet")

@@ -5,10 +5,13 @@ mod drift;
 mod standing;
 mod switches;
 
+pub(super) use switches::{get, wished, word};
+
 use std::collections::BTreeSet;
 
 use super::activity;
 use super::assessment::Assessment;
+use super::drift::Stall;
 use super::held::Held;
 use super::target::Target;
 use super::{Action, Pass, PermissionPlan};
@@ -36,7 +39,7 @@ pub(super) enum Outcome {
     /// There is no telling which tenant is meant.
     Unresolved,
     /// Enforced; no target when nobody knows what Partner Center holds.
-    Enforced { target: Option<Target>, denial: Option<Denial> },
+    Enforced { target: Option<Target>, denial: Option<Denial>, stall: Option<Stall> },
     /// Compared only.
     Observed { target: Option<Target> },
     /// Another permission owns the tenant, or nobody does.
@@ -94,6 +97,9 @@ impl Pass<'_> {
         status.recent_activity = activity::merge(&self.before.recent_activity, &self.facts.activity);
 
         let drifted = self.drifted(&report);
+        self.show_drift(&report, &drifted, &mut status);
+        status.latched.clone_from(&self.latches.latched);
+        self.adopt(&report, &mut status);
         let standing = self.standing(&report, &drifted);
         let mut conditions = Conditions::new(&self.before.conditions, self.desired.identity.generation, self.now);
         self.show_prerequisites(&report, &standing, &mut conditions);
@@ -105,7 +111,8 @@ impl Pass<'_> {
         summarize(&mut conditions, standing.situation, standing.reason, &standing.message);
         status.conditions = conditions.finish();
 
-        let events = self.events(&report, &drifted);
+        let mut events = self.events(&report, &drifted);
+        events.extend(self.latch_events());
         let next = self.next(&report);
         Plan { needs: report.needs, actions: report.actions, status, events, next }
     }
@@ -117,12 +124,17 @@ impl Pass<'_> {
             }
             _ => Wait::ForChange,
         };
+        let stall = match &report.outcome {
+            Outcome::Enforced { stall: Some(stall), .. } => Wait::Until(stall.until),
+            _ => Wait::ForChange,
+        };
+        let latch = self.latches.next.map_or(Wait::ForChange, Wait::Until);
         match (&report.outcome, report.tenant) {
             // Also where a person must act: there may be something to revoke meanwhile.
             (Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. }, Some(_)) => {
-                self.next_sweep().or(decay)
+                self.next_sweep().or(decay).or(stall).or(latch)
             }
-            _ => Wait::ForChange,
+            _ => latch,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::super::{Attempt, Failure, Pass};
 use super::switches::wished;
 use super::{Assessment, Denial, Held, Outcome, Report, Target};
+use crate::api::LatchReason;
 use crate::model::Switch;
 use crate::plan::conditions::{Truth, Verdict};
 use crate::plan::partner::{PartnerAuthorization, denied};
@@ -36,7 +37,10 @@ impl Pass<'_> {
                 Standing { synced: None, situation: Situation::Suspended, reason: "Suspended", message: String::new() }
             }
             Outcome::Observed { target } => self.observed(report, target.as_ref()),
-            Outcome::Enforced { target, denial } => self.enforced(report, target.as_ref(), denial.as_ref(), drifted),
+            Outcome::Enforced { target, denial, stall } => {
+                let why = stall.as_ref().map(|stall| &stall.why).or(denial.as_ref());
+                self.enforced(report, target.as_ref(), why, drifted)
+            }
         }
     }
 
@@ -70,6 +74,9 @@ impl Pass<'_> {
         }
         let Some(target) = target else { return self.unread(report, denial) };
         if target.is_met() {
+            if let Some(standing) = self.latched() {
+                return standing;
+            }
             let message = format!("Partner Center holds what is declared: {}", self.declared());
             return Standing {
                 synced: Some(Verdict::yes("InSync", message.clone())),
@@ -84,10 +91,23 @@ impl Pass<'_> {
             Verdict::no(reason, format!("due: {plan}"))
         } else {
             let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            Verdict::no("Drifted", format!("{what} was turned by {}; due: {plan}", self.culprit(drifted)))
+            let then = if plan.is_empty() {
+                format!("driftPolicy {:?} leaves it so", self.desired.drift_policy)
+            } else {
+                format!("due: {plan}")
+            };
+            Verdict::no("Drifted", format!("{what} was turned by {}; {then}", self.culprit(drifted)))
         };
         if target.is_due() {
             return in_progress(synced);
+        }
+        if target.withheld.is_empty() {
+            return Standing {
+                situation: Situation::Drifted,
+                reason: "Drifted",
+                message: synced.message.clone(),
+                synced: Some(synced),
+            };
         }
         // Only withheld grants are left: the first thing to put right is what Ready tells.
         let failing = report.assessment.as_ref().and_then(Assessment::first_failing);
@@ -115,6 +135,30 @@ impl Pass<'_> {
         }
     }
 
+    /// Where everything is off that the spec would allow.
+    fn latched(&self) -> Option<Standing> {
+        let latch = self.latches.latched.first()?;
+        let (situation, reason, message) = match latch.reason {
+            LatchReason::PrerequisiteLost => (
+                Situation::PersonMustAct,
+                "PrerequisiteLost",
+                format!(
+                    "turned off because a prerequisite was lost: {}. Put it right; then change the spec, for nothing else turns it on again",
+                    latch.message.as_deref().unwrap_or("see the other conditions").trim_end_matches('.')
+                ),
+            ),
+            LatchReason::Expired | LatchReason::Unknown => {
+                let end = latch.valid_until.as_ref().map(|end| end.0.to_string()).unwrap_or_default();
+                (
+                    Situation::Holds,
+                    "Expired",
+                    format!("validUntil {end} has come: everything is off; another validUntil allows it again"),
+                )
+            }
+        };
+        Some(Standing { synced: Some(Verdict::yes("InSync", message.clone())), situation, reason, message })
+    }
+
     /// The writes that are due, in words.
     pub(super) fn words(&self, report: &Report) -> Vec<String> {
         if matches!(report.outcome, Outcome::Suspended) {
@@ -137,7 +181,7 @@ impl Pass<'_> {
         let managed: Vec<_> = Switch::ALL
             .into_iter()
             .filter_map(|switch| {
-                let wish = wished(self.desired.wishes.of(switch))?;
+                let wish = wished(self.latches.wishes.of(switch))?;
                 Some(format!("{switch} {wish:?}"))
             })
             .collect();
@@ -156,7 +200,7 @@ impl Pass<'_> {
             }
         };
         let failing = report.assessment.as_ref().and_then(|assessment| {
-            let is_needed = self.desired.wishes.allow_anything();
+            let is_needed = self.latches.wishes.allow_anything();
             if is_needed { assessment.first_failing() } else { Some(&assessment.customer).filter(|it| !it.holds()) }
         });
         let (situation, cause) = match (denial, failing, failure) {

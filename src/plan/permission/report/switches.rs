@@ -42,7 +42,7 @@ impl Pass<'_> {
         let applied_before = self.before.last_applied.as_ref();
         let mut applied = self.before.last_applied.clone().unwrap_or_default();
         for switch in Switch::ALL {
-            match wished(self.desired.wishes.of(switch)) {
+            match wished(self.latches.wishes.of(switch)) {
                 None => set(&mut applied, switch, None),
                 Some(wish) if wish == word(read.allows(switch)) => {
                     set(&mut applied, switch, Some(self.since(applied_before, switch, wish)));
@@ -64,7 +64,7 @@ impl Pass<'_> {
 }
 
 /// The state that a wish asks for, if it asks for one.
-pub(super) fn wished(wish: PurchaseSwitch) -> Option<SwitchState> {
+pub(in super::super) fn wished(wish: PurchaseSwitch) -> Option<SwitchState> {
     match wish {
         PurchaseSwitch::Allow => Some(SwitchState::Allow),
         PurchaseSwitch::Deny => Some(SwitchState::Deny),
@@ -72,11 +72,11 @@ pub(super) fn wished(wish: PurchaseSwitch) -> Option<SwitchState> {
     }
 }
 
-pub(super) fn word(allows: bool) -> SwitchState {
+pub(in super::super) fn word(allows: bool) -> SwitchState {
     if allows { SwitchState::Allow } else { SwitchState::Deny }
 }
 
-pub(super) fn get(switches: &Switches, switch: Switch) -> Option<&SwitchStatus> {
+pub(in super::super) fn get(switches: &Switches, switch: Switch) -> Option<&SwitchStatus> {
     match switch {
         Switch::Reservations => switches.azure_reservations.as_ref(),
         Switch::SavingsPlans => switches.azure_savings_plans.as_ref(),

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode, OwnerRole, PurchaseSwitch};
+use crate::api::{
+    CustomerPurchasePermissionStatus, DeletionPolicy, DriftPolicy, Mode, OnPrerequisiteLost, OwnerRole, PurchaseSwitch,
+};
 use crate::model::{
     ActivityOperation, ActivityRecord, Assignment, AssignmentScope, AzureEstate, AzurePlanKind, AzureUse,
     CustomerProfile, Denial, Fact, Ignorance, OwnerHolders, PartnerKind, PermissionSet, PlanSubscription, Policy,
@@ -140,6 +142,9 @@ impl Case {
                 wishes: Wishes { reservations, savings_plans },
                 subscriptions: vec!["main".into()],
                 mode: Mode::Enforce,
+                drift_policy: DriftPolicy::Correct,
+                on_prerequisite_lost: OnPrerequisiteLost::Keep,
+                valid_until: None,
                 deletion_policy: DeletionPolicy::Revoke,
                 is_deleting: false,
                 is_abandoned: false,
@@ -160,6 +165,7 @@ impl Case {
                 is_feed_trusted: true,
                 contenders: Vec::new(),
                 successor: None,
+                clock_ahead: None,
                 started: now - minutes(20),
                 attempt: Attempt::None,
             },
@@ -259,6 +265,7 @@ pub(super) fn contender(name: &str, created: Timestamp, has_claimed: bool, wishe
         has_claimed,
         is_named: true,
         wishes,
+        valid_until: None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::Urgency::{self, Change, Drift, Revoke, Sweep};
 use crate::plan::permission::urgency;
 
 fn check(what: &str, case: &Case, expected: Urgency) {
-    assert_eq!(urgency(&case.desired, &case.before), expected, "{what}");
+    assert_eq!(urgency(&case.desired, &case.before, case.now), expected, "{what}");
 }
 
 #[test]
@@ -17,6 +17,7 @@ fn what_revokes_goes_first_then_what_changed_then_what_is_not_as_declared() {
     check("one in order", &granted, Sweep);
     check("a changed wish", &granted.clone().edited(|desired| desired.wishes.savings_plans = Allow), Change);
     check("a wish taken back", &granted.clone().edited(|desired| desired.wishes.reservations = Deny), Revoke);
+    check("one whose time is over", &granted.clone().with(|case| case.desired.valid_until = Some(case.now)), Revoke);
     check("a deleted one", &granted.clone().deleting(), Revoke);
     let request = |case: &mut Case| case.desired.identity.reconcile_request = Some("now".into());
     check("one that is asked anew", &granted.clone().with(request), Drift);

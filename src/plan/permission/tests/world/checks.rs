@@ -1,6 +1,7 @@
 //! What must hold at every step, and in the end.
 
 use super::*;
+use crate::api::LatchReason;
 
 impl World {
     // What must hold at every step.
@@ -59,8 +60,27 @@ impl World {
         assert!(is_grant != Switch::ALL.iter().any(revoked), "a write grants or revokes, never both, never nothing");
         for switch in Switch::ALL {
             let wish = me.desired.wishes.of(switch);
-            assert!(!granted(&switch) || (wish == Allow && !me.desired.is_deleting), "only what is wished is granted");
-            assert!(!revoked(&switch) || wish == Deny || (wish == Allow && me.desired.is_deleting));
+            let has_ended = me.desired.valid_until.is_some_and(|end| end <= now);
+            let may_be_lost = me.desired.on_prerequisite_lost == OnPrerequisiteLost::Revoke;
+            let is_wished = wish == Allow && !me.desired.is_deleting && !has_ended;
+            assert!(!granted(&switch) || is_wished, "only what is wished is granted");
+            assert!(
+                !granted(&switch) || !Self::has_latched(me),
+                "what has latched is granted again only by a changed spec"
+            );
+            let may_end = me.desired.is_deleting || has_ended || may_be_lost;
+            assert!(!revoked(&switch) || wish == Deny || (wish == Allow && may_end));
+            let drifts = me.status.drift.iter().any(|drift| drift.switch == switch.to_string());
+            let is_left = match me.desired.drift_policy {
+                DriftPolicy::Report => true,
+                DriftPolicy::CorrectDown => granted(&switch),
+                _ => false,
+            };
+            let is_due = me.desired.is_deleting || has_ended || may_be_lost;
+            assert!(
+                !(granted(&switch) || revoked(&switch)) || !(drifts && is_left) || is_due,
+                "drift that driftPolicy leaves is left"
+            );
         }
         let older_claim = view.iter().flatten().any(|other| {
             let claims = other.desired.claim() == Some(target) && other.desired.mode != Mode::Observe;
@@ -90,6 +110,15 @@ impl World {
         let partner = &self.memory.partner;
         assert_eq!(partner.authorization(now).denial(), None, "nothing is tried that is known to be refused");
         assert!(partner.needs(now, false).is_empty(), "whom the partner may ask is asked before");
+    }
+
+    /// Whether the status says that what the present spec allows has ended.
+    fn has_latched(me: &Object) -> bool {
+        me.status.latched.iter().any(|latch| match latch.reason {
+            LatchReason::Expired => latch.valid_until.as_ref().map(|end| end.0) == me.desired.valid_until,
+            LatchReason::PrerequisiteLost => latch.generation == me.desired.identity.generation,
+            LatchReason::Unknown => false,
+        })
     }
 
     /// Nobody is let go while its switches are on, unless somebody answers for them or a person said so.
@@ -124,7 +153,9 @@ impl World {
             let partner = &facts.partner;
             partner.authorization(now) == partner.authorization(now + SignedDuration::from_secs(1))
         };
-        if second_later.needs.is_empty() && is_partner_same {
+        let second = now + SignedDuration::from_secs(1);
+        let ends = desired.valid_until.is_some_and(|end| now < end && end <= second);
+        if second_later.needs.is_empty() && is_partner_same && !ends && second_later.status.latched == status.latched {
             assert_eq!(&second_later.status, status, "time alone changes nothing");
         }
         if status.observed_generation < 0 {
@@ -149,7 +180,8 @@ impl World {
             assert_ne!(is(type_), "", "{type_} is always there");
         }
         assert!(!(is("Reconciling") == "True" && is("Stalled") == "True"));
-        if desired.mode != Mode::Suspend || desired.is_deleting {
+        let is_left = shows(&status.conditions, "Ready") == "False/Drifted" && is("Reconciling") == "False";
+        if (desired.mode != Mode::Suspend || desired.is_deleting) && !is_left {
             assert_eq!(
                 is("Ready") == "True",
                 is("Reconciling") == "False" && is("Stalled") == "False",
@@ -163,7 +195,8 @@ impl World {
             let Fact::Known { value, .. } = &facts.policy else { return };
             for switch in Switch::ALL {
                 let wish = desired.wishes.of(switch);
-                assert!(wish == Unmanaged || (wish == Allow) == value.allows(switch), "{switch} {wish:?} {value:?}");
+                let is_on = wish == Allow && status.latched.is_empty();
+                assert!(wish == Unmanaged || is_on == value.allows(switch), "{switch} {wish:?} {value:?}");
             }
         }
         assert!(status.recent_activity.len() <= 20 && status.plan.len() <= 10);
@@ -176,6 +209,10 @@ impl World {
         self.is_forbidden = false;
         self.is_reseller = false;
         self.lagging = self.objects.clone();
+        // Nothing ends while everything settles.
+        let soon = self.now + SignedDuration::from_mins(30);
+        let ends = self.objects.iter().flatten().filter_map(|object| object.desired.valid_until);
+        self.now = ends.filter(|end| *end <= soon).max().map_or(self.now, |end| end.max(self.now));
         // As when the credentials change.
         self.memory.partner = PartnerFacts::UNKNOWN;
         if self.is_sweep_due {
@@ -236,11 +273,17 @@ impl World {
             }
             let customer = self.customer(meant).clone();
             let state = customer.state();
+            let is_over = !object.status.latched.is_empty();
             let holds = |switch: Switch| match desired.wishes.of(switch) {
+                Allow if is_over => !state.allows(switch),
                 Allow => state.allows(switch),
                 Deny => !state.allows(switch),
                 _ => true,
             };
+            assert!(
+                desired.valid_until.is_none_or(|end| end > self.now) || is_over || !desired.wishes.allow_anything(),
+                "what has ended is over: {context}"
+            );
             let all_hold = Switch::ALL.into_iter().all(holds);
             if desired.mode == Mode::Observe {
                 let is_synced = shows(&object.status.conditions, "Synced").starts_with("True");
@@ -248,17 +291,24 @@ impl World {
                 continue;
             }
             for switch in Switch::ALL {
-                assert!(desired.wishes.of(switch) != Deny || holds(switch), "a revoke never waits: {context}");
+                let is_left = desired.drift_policy == DriftPolicy::Report
+                    && (ready == "False/TenantChanged"
+                        || object.status.drift.iter().any(|drift| drift.switch == switch.to_string()));
+                let wish = desired.wishes.of(switch);
+                let is_off = wish == Deny || (wish == Allow && is_over);
+                assert!(!is_off || is_left || holds(switch), "a revoke never waits: {context}");
             }
             let is_sound = customer.is_ours
                 && customer.is_active
                 && customer.has_owner
                 && object.customer == CustomerRef::Found(meant);
-            assert!(all_hold || !is_sound, "what may be granted is granted: {context}");
+            let is_left = !object.status.drift.is_empty() && desired.drift_policy != DriftPolicy::Correct;
+            let is_stalled = ready == "False/Flapping";
+            assert!(all_hold || !is_sound || is_left || is_stalled, "what may be granted is granted: {context}");
             if ready.starts_with("True") {
                 assert!(all_hold, "Ready tells the truth: {context}");
             } else if all_hold && customer.is_ours {
-                assert_eq!(ready, "False/TenantChanged", "{context}");
+                assert!(ready == "False/TenantChanged" || ready == "False/PrerequisiteLost", "{context}");
             }
             let shown = object.status.effective.as_ref();
             for switch in Switch::ALL {

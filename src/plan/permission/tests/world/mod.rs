@@ -12,7 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::support::*;
-use crate::api::{CustomerPurchasePermissionStatus as Status, DeletionPolicy, Mode, OwnerRole, PurchaseSwitch};
+use crate::api::{
+    CustomerPurchasePermissionStatus as Status, DeletionPolicy, DriftPolicy, Mode, OnPrerequisiteLost, OwnerRole,
+    PurchaseSwitch,
+};
 use crate::model::{
     AzureEstate, CustomerProfile, Denial, Fact, Ignorance, Origin, OwnerHolders, PartnerKind, PermissionSet, Policy,
     PolicyState, Relationship, SubscriptionId, Switch, TenantId,
@@ -24,7 +27,7 @@ use crate::plan::permission::{
     SubscriptionFacts, Successor, Wishes, Write, plan, successor,
 };
 use crate::plan::prerequisites::SubscriptionWish;
-use crate::plan::{CustomerRef, Identity, Need, ObjectName};
+use crate::plan::{CustomerRef, Identity, Need, ObjectName, to_second};
 
 const OBJECTS: usize = 3;
 const TENANTS: u8 = 2;
@@ -150,6 +153,10 @@ enum Edit {
     Wishes(PurchaseSwitch, PurchaseSwitch),
     Mode(Mode),
     DeletionPolicy(DeletionPolicy),
+    DriftPolicy(DriftPolicy),
+    OnPrerequisiteLost(OnPrerequisiteLost),
+    /// So many seconds from now.
+    ValidUntil(Option<i64>),
     Delete,
     Abandon,
     Apply(u8),
@@ -255,6 +262,12 @@ impl World {
             }
             Edit::Mode(mode) => desired.mode = *mode,
             Edit::DeletionPolicy(policy) => desired.deletion_policy = *policy,
+            Edit::DriftPolicy(policy) => desired.drift_policy = *policy,
+            Edit::OnPrerequisiteLost(policy) => desired.on_prerequisite_lost = *policy,
+            Edit::ValidUntil(seconds) => {
+                let end = |seconds: &i64| to_second(self.now).0 + SignedDuration::from_secs(*seconds);
+                desired.valid_until = seconds.as_ref().map(end);
+            }
             Edit::Delete => desired.is_deleting = true,
             Edit::Abandon => desired.is_abandoned = true,
             Edit::AskAnew => desired.identity.reconcile_request = Some(format!("request {}", self.made)),
@@ -267,7 +280,10 @@ impl World {
             }
         }
         // Annotations have no generation.
-        let of_spec = |it: &Desired| (it.wishes, it.mode, it.deletion_policy, it.is_deleting);
+        let of_spec = |it: &Desired| {
+            let policies = (it.drift_policy, it.on_prerequisite_lost, it.deletion_policy);
+            (it.wishes, it.mode, it.valid_until, policies, it.is_deleting)
+        };
         if of_spec(desired) != of_spec(&before) {
             desired.identity.generation += 1;
         }
@@ -283,6 +299,9 @@ impl World {
             wishes: Wishes { reservations: Allow, savings_plans: Deny },
             subscriptions: vec!["main".into()],
             mode: Mode::Enforce,
+            drift_policy: DriftPolicy::Correct,
+            on_prerequisite_lost: OnPrerequisiteLost::Keep,
+            valid_until: None,
             deletion_policy: DeletionPolicy::Revoke,
             is_deleting: false,
             is_abandoned: false,
@@ -414,6 +433,7 @@ impl World {
             is_feed_trusted: memory.is_feed_trusted,
             contenders,
             successor,
+            clock_ahead: None,
             started: memory.started,
             attempt: attempt.clone(),
         }
@@ -427,11 +447,16 @@ fn step() -> impl Strategy<Value = Step> {
     let switch = prop_oneof![Just(Reservations), Just(SavingsPlans)];
     let mode = prop_oneof![3 => Just(Mode::Enforce), 1 => Just(Mode::Observe), 1 => Just(Mode::Suspend)];
     let deletion = prop_oneof![3 => Just(DeletionPolicy::Revoke), 1 => Just(DeletionPolicy::Retain)];
+    let drift = prop_oneof![Just(DriftPolicy::Correct), Just(DriftPolicy::CorrectDown), Just(DriftPolicy::Report)];
+    let lost = prop_oneof![Just(OnPrerequisiteLost::Keep), Just(OnPrerequisiteLost::Revoke)];
     let seconds = prop_oneof![3 => 1_i64..600, 1 => 600_i64..7200, 1 => 20_000_i64..100_000];
     let edit = prop_oneof![
         4 => (wish(), wish()).prop_map(|(reservations, savings_plans)| Edit::Wishes(reservations, savings_plans)),
         2 => mode.prop_map(Edit::Mode),
         1 => deletion.prop_map(Edit::DeletionPolicy),
+        1 => drift.prop_map(Edit::DriftPolicy),
+        1 => lost.prop_map(Edit::OnPrerequisiteLost),
+        1 => proptest::option::of(prop_oneof![-500_i64..5000, 20_000_i64..100_000]).prop_map(Edit::ValidUntil),
         2 => Just(Edit::Delete),
         2 => number.clone().prop_map(Edit::Apply),
         1 => Just(Edit::Abandon),
