@@ -75,7 +75,7 @@ pub struct MicrosoftArgs {
 }
 
 /// Options of `kubectl csp login`.
-#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// The Secret to create or renew.

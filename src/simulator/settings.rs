@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::rate_limit::RateLimit;
 
 /// The settings of a running simulator. Every field has a name in the control API (camelCase) and a default.
-#[allow(clippy::struct_excessive_bools, reason = "each switch is a name of its own in the control API")]
+#[expect(clippy::struct_excessive_bools, reason = "each switch is a name of its own in the control API")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Settings {

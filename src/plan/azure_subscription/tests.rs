@@ -36,7 +36,7 @@ fn failed<T>(last_read: Option<Timestamp>) -> Fact<T> {
     Fact::Unknown { why: Ignorance::Failed { reason: "Throttled", message: "wait".into(), last_read } }
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "as the fact has it")]
+#[expect(clippy::unnecessary_wraps, reason = "as the fact has it")]
 fn profile(relationship: Relationship) -> Option<CustomerProfile> {
     Some(CustomerProfile { company_name: None, domain: None, relationship })
 }

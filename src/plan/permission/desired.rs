@@ -7,7 +7,7 @@ use crate::api::{
     PurchaseSwitch, TENANT_ANNOTATION,
 };
 use crate::model::{Switch, TenantId};
-use crate::plan::{CustomerRef, Identity};
+use crate::plan::{CustomerRef, Identity, to_second};
 
 /// A permission as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,8 @@ impl Desired {
             mode: spec.mode,
             drift_policy: spec.drift_policy,
             on_prerequisite_lost: spec.on_prerequisite_lost,
-            valid_until: spec.valid_until.as_ref().map(|end| end.0),
+            // To the second, like what the status remembers of it: else it would never be the same again.
+            valid_until: spec.valid_until.as_ref().map(|end| to_second(end.0).0),
             deletion_policy: spec.deletion_policy,
             is_deleting: metadata.deletion_timestamp.is_some(),
             is_abandoned: annotation(ABANDON_ANNOTATION) == Some("true"),

@@ -6,7 +6,7 @@ use super::Pass;
 use super::activity;
 use super::held::{Held, state};
 use super::report::{wished, word};
-use crate::api::{ActivityOrigin, DriftPolicy};
+use crate::api::{Activity, ActivityOrigin, DriftPolicy};
 use crate::model::{Denial, PolicyState, Switch};
 
 /// So many corrections upward within [`FLAPPING_WITHIN`] are enough: somebody means it.
@@ -76,7 +76,10 @@ impl Pass<'_> {
 
     fn rival(&self) -> Option<Stall> {
         let log = activity::merge(&self.before.recent_activity, &self.facts.activity);
-        let rival = log.iter().find(|entry| entry.origin == ActivityOrigin::RivalOperator)?;
+        let is_rivals = |entry: &&Activity| {
+            entry.origin == ActivityOrigin::RivalOperator && !entry.result.eq_ignore_ascii_case("failed")
+        };
+        let rival = log.iter().find(is_rivals)?;
         let until = rival.time.0.saturating_add(RIVAL_FOR).unwrap_or(Timestamp::MAX);
         (self.now < until).then(|| Stall {
             why: Denial {

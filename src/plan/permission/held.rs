@@ -77,7 +77,7 @@ impl Held {
     ///
     /// An update and a delete need the reading of this very pass. Where no policy was, the write is a create, and the
     /// server refuses it if that has changed.
-    #[allow(clippy::option_option, reason = "there is none, and nobody knows, are two answers")]
+    #[expect(clippy::option_option, reason = "there is none, and nobody knows, are two answers")]
     pub(super) fn writable(&self) -> Option<Option<&Policy>> {
         match self {
             Self::Read { state: PolicyState::Present(policy), is_from_this_pass: true } => Some(Some(policy)),

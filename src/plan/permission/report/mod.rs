@@ -112,7 +112,9 @@ impl Pass<'_> {
         status.conditions = conditions.finish();
 
         let mut events = self.events(&report, &drifted);
-        events.extend(self.latch_events());
+        if matches!(report.outcome, Outcome::Enforced { .. }) {
+            events.extend(self.latch_events());
+        }
         let next = self.next(&report);
         Plan { needs: report.needs, actions: report.actions, status, events, next }
     }

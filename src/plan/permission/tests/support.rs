@@ -67,7 +67,7 @@ pub(super) fn marketplace() -> OtherPermission {
     OtherPermission { resource: "AzureMarketplace".into(), action: "Purchase".into() }
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "as the fact has it")]
+#[expect(clippy::unnecessary_wraps, reason = "as the fact has it")]
 pub(super) fn profile(relationship: Relationship) -> Option<CustomerProfile> {
     Some(CustomerProfile { company_name: Some("Fabrikam".into()), domain: None, relationship })
 }

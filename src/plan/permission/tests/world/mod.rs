@@ -114,7 +114,7 @@ impl Memory {
 }
 
 /// What goes wrong in one pass.
-#[allow(clippy::struct_excessive_bools, reason = "each reading fails by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "each reading fails by itself")]
 #[derive(Debug, Clone, Copy, Default)]
 struct Faults {
     customer: bool,
@@ -168,7 +168,7 @@ enum Edit {
     Refer(Option<u8>),
 }
 
-#[allow(clippy::struct_excessive_bools, reason = "each can be so by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "each can be so by itself")]
 #[derive(Debug)]
 struct World {
     now: Timestamp,
