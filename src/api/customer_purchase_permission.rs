@@ -205,6 +205,11 @@ pub struct CustomerPurchasePermissionStatus {
     /// The generation of the spec that this status describes; -1 before the first pass.
     #[serde(default = "never_observed")]
     pub observed_generation: i64,
+    /// Entra tenant id of the customer that this status is about. What is shown of one customer is never taken for
+    /// another's, whatever the Customer of that name has become.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub tenant_id: Option<String>,
     /// What Partner Center holds, and since when the operator has seen it so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Switches")]
@@ -261,6 +266,7 @@ impl Default for CustomerPurchasePermissionStatus {
     fn default() -> Self {
         Self {
             observed_generation: NEVER_OBSERVED,
+            tenant_id: None,
             effective: None,
             last_applied: None,
             policy_id: None,

@@ -110,6 +110,7 @@ fn remembered(pass: &Pass<'_>) -> Option<Held> {
     if pass.desired.mode != Mode::Observe && pass.desired.claim().is_none() {
         return None;
     }
+    pass.before.tenant_id.as_ref()?;
     // What a write has just contradicted is not believed again.
     if !pass.is_current() || is_touched(pass) || pass.facts.attempt == Attempt::Contradicted {
         return None;

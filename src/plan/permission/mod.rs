@@ -5,6 +5,7 @@
 //! exposure needs every fact to be known, true and recent; what lowers it needs nothing but the policy's present state.
 //! And what is not known causes nothing: no write, no "not found", no release.
 
+mod about;
 mod activity;
 mod adoption;
 mod assessment;
@@ -192,6 +193,7 @@ pub fn plan(
     intervals: Intervals,
     now: Timestamp,
 ) -> PermissionPlan {
+    let before = &*about::same_tenant(before, desired.tenant(&facts.prerequisites.customer));
     let latches = &Latches::new(desired, facts, before, now);
     let pass = Pass { desired, latches, facts, before, intervals, now };
     if desired.is_deleting {

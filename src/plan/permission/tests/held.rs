@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use super::support::*;
 use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode};
 use crate::model::{Fact, Origin};
-use crate::plan::Wait;
 use crate::plan::schedule::next_turn;
+use crate::plan::{CustomerRef, Wait};
 
 fn seen(case: &mut Case, id: &str, origin: Origin) {
     case.facts.activity.push(record(id, case.now, origin, "ada@fabrikam.example"));
@@ -245,4 +245,24 @@ fn after_three_sweeps_without_a_reading_the_policy_counts_as_unknown() {
     };
     assert_eq!(unreadable(71), "True/InSync");
     assert_eq!(unreadable(72), "Unknown/Throttled");
+}
+
+/// The Customer of that name was deleted and made anew for another tenant, while its permission only watches.
+#[test]
+fn what_was_seen_of_one_customer_is_not_taken_for_another_s() {
+    let watched = Case::new(Allow, Deny)
+        .with(|case| case.desired.mode = Mode::Observe)
+        .holding(policy(&[Reservations]))
+        .with(|case| case.facts.activity = vec![record("r", case.now, Origin::Other, "ada@fabrikam.example")]);
+    let mut other = watched.clone().later(minutes(1));
+    other.before = watched.plan().status;
+    assert_eq!(other.before.tenant_id.as_deref(), Some(tenant(1).to_string().as_str()));
+    assert_eq!((other.before.recent_activity.len(), other.before.adopted.is_some()), (1, true));
+    other.facts.prerequisites.customer = CustomerRef::Found(tenant(2));
+    other.facts.policy = Fact::NOT_READ;
+    other.facts.activity.clear();
+    assert_eq!(other.does(), "read policy");
+    let read = other.holding(policy(&[])).plan().status;
+    assert_eq!(read.tenant_id.as_deref(), Some(tenant(2).to_string().as_str()));
+    assert_eq!((read.recent_activity.len(), read.adopted, read.policy_id), (0, None, None));
 }

@@ -1,7 +1,7 @@
 //! What must hold at every step, and in the end.
 
 use super::*;
-use crate::api::LatchReason;
+use crate::api::{LatchReason, SwitchState};
 
 impl World {
     // What must hold at every step.
@@ -70,7 +70,9 @@ impl World {
             );
             let may_end = me.desired.is_deleting || has_ended || may_be_lost;
             assert!(!revoked(&switch) || wish == Deny || (wish == Allow && may_end));
-            let drifts = me.status.drift.iter().any(|drift| drift.switch == switch.to_string());
+            // What was drift from another wish says nothing of this one.
+            let expected = if wish == Allow { SwitchState::Allow } else { SwitchState::Deny };
+            let drifts = me.status.drift.iter().any(|it| it.switch == switch.to_string() && it.expected == expected);
             let is_left = match me.desired.drift_policy {
                 DriftPolicy::Report => true,
                 DriftPolicy::CorrectDown => granted(&switch),
@@ -209,15 +211,15 @@ impl World {
         self.is_forbidden = false;
         self.is_reseller = false;
         self.lagging = self.objects.clone();
-        // Nothing ends while everything settles.
-        let soon = self.now + SignedDuration::from_mins(30);
-        let ends = self.objects.iter().flatten().filter_map(|object| object.desired.valid_until);
-        self.now = ends.filter(|end| *end <= soon).max().map_or(self.now, |end| end.max(self.now));
         // As when the credentials change.
         self.memory.partner = PartnerFacts::UNKNOWN;
         if self.is_sweep_due {
             self.now += INTERVALS.resync;
         }
+        // Nothing ends while everything settles.
+        let soon = self.now + SignedDuration::from_mins(30);
+        let ends = self.objects.iter().flatten().filter_map(|object| object.desired.valid_until);
+        self.now = ends.filter(|end| *end <= soon).max().map_or(self.now, |end| end.max(self.now));
         self.poll();
         self.recheck();
         for _ in 0..5 {
@@ -315,7 +317,7 @@ impl World {
                 let shown = shown.and_then(|shown| crate::plan::permission::held::state(shown, switch));
                 let is_on = state.allows(switch);
                 assert!(
-                    !customer.is_ours || shown.is_none_or(|it| (it == crate::api::SwitchState::Allow) == is_on),
+                    !customer.is_ours || shown.is_none_or(|it| (it == SwitchState::Allow) == is_on),
                     "effective tells the truth: {context} {:?}",
                     object.status
                 );
