@@ -8,7 +8,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use url::Url;
 
 use crate::operator::args::between;
@@ -34,7 +35,22 @@ pub enum Command {
     /// The application needs the delegated permission Microsoft Partner Center > user_impersonation and the redirect URI
     /// http://localhost, on the platform Web if it has a client secret or a certificate.
     Login(Box<LoginArgs>),
+
+    /// Show who turned customers' purchase permissions on and off, as Partner Center's activity log tells it.
+    ///
+    /// Newest first, under the names that the portal's Activity log page has for it: Create, Update and Delete Customer
+    /// Purchase Permissions. Read from the statuses of the CustomerPurchasePermissions, each of which keeps the newest 20
+    /// records of its customer; needs no sign-in to Partner Center. The operator reads Partner Center's log every minute,
+    /// and records take some minutes to appear there.
+    #[command(after_help = ACTIVITY_EXAMPLES)]
+    Activity(ActivityArgs),
 }
+
+const ACTIVITY_EXAMPLES: &str = "\
+Examples:
+  kubectl csp activity -A                      everything that is known, of all customers
+  kubectl csp activity fabrikam --since 24h    what happened to one customer since yesterday
+  kubectl csp activity -A -o json              the same for programs";
 
 /// Which cluster, as kubectl's own options say it.
 #[derive(Debug, Args)]
@@ -46,10 +62,60 @@ pub struct ClusterArgs {
     /// The context of the kubeconfig, instead of the current one.
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub context: Option<String>,
+}
 
-    /// The namespace of the operator.
-    #[arg(short, long, value_name = "NAME", default_value = "csp-operator", help_heading = "Cluster")]
-    pub namespace: String,
+/// Which objects, as kubectl's own options say it.
+#[derive(Debug, Args)]
+pub struct ObjectsArgs {
+    /// The namespace of the objects, instead of the context's.
+    #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
+    pub namespace: Option<String>,
+
+    /// The objects of all namespaces.
+    #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Cluster")]
+    pub all_namespaces: bool,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Columns, for people.
+    Table,
+    /// One JSON list.
+    Json,
+    /// One YAML list.
+    Yaml,
+}
+
+/// Options of `kubectl csp activity`.
+#[derive(Debug, Args)]
+pub struct ActivityArgs {
+    /// Only this customer: the name of its Customer, or its tenant id.
+    #[arg(value_name = "CUSTOMER")]
+    pub customer: Option<String>,
+
+    /// Only what happened within this time before now, like 90m, 24h or 7d.
+    #[arg(long, value_name = "DURATION", value_parser = age)]
+    pub since: Option<SignedDuration>,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+
+    /// Which objects.
+    #[command(flatten)]
+    pub objects: ObjectsArgs,
+}
+
+/// A time before now. Days count 24 hours.
+fn age(text: &str) -> Result<SignedDuration, &'static str> {
+    let days = SpanRelativeTo::days_are_24_hours();
+    let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(days));
+    span.ok().filter(SignedDuration::is_positive).ok_or("write it like 90m, 24h or 7d")
 }
 
 /// Where Microsoft is. The same variables set it for the operator.
@@ -81,6 +147,10 @@ pub struct LoginArgs {
     /// The Secret to create or renew.
     #[arg(long, value_name = "NAME", default_value = "csp-operator-credentials", help_heading = "Cluster")]
     pub secret: String,
+
+    /// The namespace of the operator.
+    #[arg(short, long, value_name = "NAME", default_value = "csp-operator", help_heading = "Cluster")]
+    pub namespace: String,
 
     /// Which cluster.
     #[command(flatten)]
@@ -155,6 +225,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_age_has_days_hours_and_minutes_and_is_past() {
+        assert_eq!(age("7d"), Ok(SignedDuration::from_hours(7 * 24)));
+        assert_eq!(age(" 1h30m"), Ok(SignedDuration::from_mins(90)));
+        for text in ["", "yesterday", "0s", "-1h", "1mo"] {
+            assert!(age(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -6,9 +6,15 @@
 //!
 //! Never found here: a wish, a decision about a customer, or a value of a Secret in anything that is printed.
 
+mod activity;
 mod args;
 mod cluster;
 mod login;
+mod microsoft;
+mod objects;
+mod request;
+mod table;
+mod terminal;
 
 use std::error::Error;
 
@@ -18,6 +24,7 @@ pub use args::{Cli, Command};
 pub async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         Command::Login(args) => login::run(*args).await?,
+        Command::Activity(args) => activity::run(&args).await?,
     }
     Ok(())
 }

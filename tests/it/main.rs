@@ -16,6 +16,7 @@
 mod scene;
 mod stages;
 
+mod activity;
 mod architecture;
 mod behind;
 mod budget;
@@ -32,6 +33,7 @@ mod main_path;
 mod outside;
 mod owners;
 mod ownership;
+mod plugin;
 mod proofs;
 mod races;
 mod references;

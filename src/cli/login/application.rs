@@ -76,7 +76,7 @@ impl Application {
 
     /// The application that the options name; what they leave out is as `stored` has it.
     pub(super) fn choose(args: &LoginArgs, stored: &Stored, now: Timestamp) -> Result<Self, ApplicationError> {
-        let secret = || format!("{}/{}", args.cluster.namespace, args.secret);
+        let secret = || format!("{}/{}", args.namespace, args.secret);
         let authority = args.tenant.clone().or_else(|| stored.tenant.clone());
         let authority = authority.ok_or_else(|| ApplicationError::NoTenant { secret: secret() })?;
         let tenant = authority.parse::<TenantId>().ok();
@@ -165,7 +165,9 @@ mod tests {
     }
 
     fn choose(options: &[&str], stored: &Stored) -> Result<Application, String> {
-        let Command::Login(args) = Cli::parse_from([&["kubectl-csp", "login"], options].concat()).command;
+        let Command::Login(args) = Cli::parse_from([&["kubectl-csp", "login"], options].concat()).command else {
+            panic!("another command")
+        };
         Application::choose(&args, stored, Timestamp::now()).map_err(|error| error.to_string())
     }
 

@@ -14,16 +14,16 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write as _};
-
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use super::args::{LoginArgs, MicrosoftArgs};
 use super::cluster::{self, ClusterError};
-use crate::operator::{SettingsError, extra_roots};
+use super::microsoft::MicrosoftError;
+use super::request::RequestError;
+use super::terminal::{printable, report, say};
 use crate::remote::interactive::{Interactive, SignedIn};
-use crate::remote::{EndpointError, Endpoints, Error, Limits, PlainHttp, SetupError, TokenDefect};
+use crate::remote::{Error, Limits, SetupError, TokenDefect};
 use application::{Application, ApplicationError};
 use flow::{SignInError, Way};
 use secret::{Contents, SecretError, Stored, UserSecret};
@@ -32,9 +32,7 @@ use secret::{Contents, SecretError, Stored, UserSecret};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoginError {
     #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Endpoint(#[from] MicrosoftError),
     #[error("cannot set up the connection to Microsoft")]
     Setup(#[from] SetupError),
     #[error(transparent)]
@@ -97,7 +95,7 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
             report(&format!("{secret} {written}: {keys}"));
         }
         _ => {
-            let name = format!("Secret {}/{}", args.cluster.namespace, args.secret);
+            let name = format!("Secret {}/{}", args.namespace, args.secret);
             report(&format!("{name} would be written (dry run): {keys}"));
         }
     }
@@ -107,33 +105,29 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
 /// The Secret, and what it has. None where a dry run finds no cluster and needs nothing from it.
 async fn look(args: &LoginArgs) -> Result<(Option<UserSecret>, Stored), LoginError> {
     let found = async {
-        let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.cluster.namespace, &args.secret);
+        let secret = UserSecret::new(cluster::client(&args.cluster).await?, &args.namespace, &args.secret);
         let stored = secret.read().await?;
         Ok((Some(secret), stored))
     };
     match found.await {
         Err(
             error @ (LoginError::Cluster(ClusterError::None(_))
-            | LoginError::Secret(SecretError::Unreachable { .. } | SecretError::TimedOut { .. })),
+            | LoginError::Secret(SecretError::Request(
+                RequestError::Unreachable { .. } | RequestError::TimedOut { .. },
+            ))),
         ) if args.dry_run && Application::is_named_by(args) => {
             say(&format!(
                 "{error}. The dry run goes on without it: nobody has looked whether the Secret can be written."
             ));
             let nothing = Secret::default();
-            Ok((None, Stored::of(&nothing, &format!("{}/{}", args.cluster.namespace, args.secret))))
+            Ok((None, Stored::of(&nothing, &format!("{}/{}", args.namespace, args.secret))))
         }
         found => found,
     }
 }
 
 fn microsoft(args: &MicrosoftArgs) -> Result<Interactive, LoginError> {
-    let urls = [&args.login_url, &args.partner_center_url].map(ToString::to_string);
-    let endpoints = Endpoints::parse(&urls[0], &urls[1], Endpoints::AZURE, Endpoints::GRAPH, PlainHttp::ToLoopback)?;
-    let endpoints = match &args.ca_file {
-        Some(path) => endpoints.trusting(extra_roots(path)?),
-        None => endpoints,
-    };
-    Ok(Interactive::new(endpoints, Limits::default())?)
+    Ok(Interactive::new(super::microsoft::endpoints(args)?, Limits::default())?)
 }
 
 fn who(signed_in: &SignedIn, partner: Option<&str>) -> String {
@@ -143,19 +137,4 @@ fn who(signed_in: &SignedIn, partner: Option<&str>) -> String {
         None => format!("signed in as {user}; not verified with Partner Center"),
     };
     printable(&text)
-}
-
-/// Without the characters that a terminal obeys, and not endless: for text that came from outside.
-fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(500).collect()
-}
-
-/// Tells the person what to do. Nobody is left to tell if standard error is closed.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// Tells what has come of it.
-fn report(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
 }

@@ -1,7 +1,6 @@
 //! The Secret that the operator signs in with, as a person writes it: other keys, labels and annotations are left alone.
 
 use std::fmt;
-use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -9,8 +8,7 @@ use kube::Client;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::printable;
-use crate::cli::cluster::root;
+use crate::cli::request::{RequestError, within};
 use crate::model::TenantId;
 use crate::operator::sign_in_keys::{CERTIFICATE, CLIENT, CLIENT_SECRET, KEY, REFRESH_TOKEN, TENANT};
 use crate::operator::{CredentialsDefect, stored_proof};
@@ -19,27 +17,13 @@ use crate::remote::Proof;
 /// Under this name the API server remembers who wrote the keys.
 const FIELD_MANAGER: &str = "kubectl-csp";
 
-/// Limit of one request to the API server.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Why the Secret cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum SecretError {
-    #[error("not permitted to {verb} the {secret}: ask for that right, or use another --context ({said})")]
-    Forbidden { verb: &'static str, secret: String, said: String },
     #[error("the namespace {0} does not exist: install the operator first, or name its namespace with --namespace")]
     NoNamespace(String),
-    #[error(
-        "cannot {verb} the {secret}: the cluster cannot be reached ({cause}); name another with --kubeconfig or --context"
-    )]
-    Unreachable { verb: &'static str, secret: String, cause: String },
-    #[error("cannot {verb} the {secret}: no answer of the API server within {REQUEST_TIMEOUT:?}")]
-    TimedOut { verb: &'static str, secret: String },
-    /// The API server's own words: they say what is wrong, such as a Secret that is immutable.
-    #[error("cannot {verb} the {secret}: {said}")]
-    Refused { verb: &'static str, secret: String, code: u16, said: String },
-    #[error("cannot {verb} the {secret}")]
-    Failed { verb: &'static str, secret: String, source: Box<kube::Error> },
+    #[error(transparent)]
+    Request(#[from] RequestError),
 }
 
 /// What the Secret has, as far as a sign-in can use it. A tenant or client id that is no text is as good as missing.
@@ -142,7 +126,7 @@ impl UserSecret {
 
     /// What it has; nothing when it does not exist.
     pub(super) async fn read(&self) -> Result<Stored, SecretError> {
-        let found = self.within("get", self.api.get_opt(&self.name)).await?;
+        let found = within(|| format!("get the {self}"), self.api.get_opt(&self.name)).await?;
         Ok(Stored::of(&found.unwrap_or_default(), &format!("{}/{}", self.namespace, self.name)))
     }
 
@@ -150,9 +134,8 @@ impl UserSecret {
     pub(super) async fn rehearse(&self) -> Result<(), SecretError> {
         match self.put(&named(&self.name, [(REFRESH_TOKEN, "")]), true).await {
             Err(
-                error @ (SecretError::Forbidden { .. }
-                | SecretError::NoNamespace(_)
-                | SecretError::Refused { code: 422, .. }),
+                error @ (SecretError::NoNamespace(_)
+                | SecretError::Request(RequestError::Forbidden { .. } | RequestError::Refused { code: 422, .. })),
             ) => Err(error),
             // Something between here and the API server may not know rehearsals.
             Ok(_) | Err(_) => Ok(()),
@@ -169,39 +152,16 @@ impl UserSecret {
         let patching =
             PatchParams { field_manager: field_manager.clone(), dry_run: rehearsal, ..PatchParams::default() };
         let patch = Patch::Merge(secret);
-        match self.within("patch", self.api.patch(&self.name, &patching, &patch)).await {
+        match within(|| format!("patch the {self}"), self.api.patch(&self.name, &patching, &patch)).await {
             Ok(_) => return Ok(Written::Renewed),
-            Err(SecretError::Refused { code: 404, .. }) => {}
-            Err(error) => return Err(error),
+            Err(RequestError::Refused { code: 404, .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         let creating = PostParams { field_manager, dry_run: rehearsal };
-        match self.within("create", self.api.create(&creating, secret)).await {
+        match within(|| format!("create the {self}"), self.api.create(&creating, secret)).await {
             Ok(_) => Ok(Written::Created),
-            Err(SecretError::Refused { code: 404, .. }) => Err(SecretError::NoNamespace(self.namespace.clone())),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn within<T>(
-        &self,
-        verb: &'static str,
-        request: impl Future<Output = Result<T, kube::Error>>,
-    ) -> Result<T, SecretError> {
-        let secret = || printable(&self.to_string());
-        match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(kube::Error::Api(status))) => {
-                let said = printable(&status.message);
-                Err(match status.code {
-                    403 => SecretError::Forbidden { verb, secret: secret(), said },
-                    code => SecretError::Refused { verb, secret: secret(), code, said },
-                })
-            }
-            Ok(Err(error @ (kube::Error::Service(_) | kube::Error::HyperError(_)))) => {
-                Err(SecretError::Unreachable { verb, secret: secret(), cause: printable(&root(&error)) })
-            }
-            Ok(Err(error)) => Err(SecretError::Failed { verb, secret: secret(), source: Box::new(error) }),
-            Err(_) => Err(SecretError::TimedOut { verb, secret: secret() }),
+            Err(RequestError::Refused { code: 404, .. }) => Err(SecretError::NoNamespace(self.namespace.clone())),
+            Err(error) => Err(error.into()),
         }
     }
 }

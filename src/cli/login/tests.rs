@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::flow::Issued;
 use super::*;
 use crate::remote::tests::keys;
-use crate::remote::{ClientCertificate, ExtraRoots, Proof};
+use crate::remote::{ClientCertificate, Endpoints, ExtraRoots, PlainHttp, Proof};
 use crate::simulator::{DEFAULT_CLIENT_SECRET, DEFAULT_USER, Simulator, Tls, World, serve, serve_tls};
 
 const TENANT: &str = "aaaa0000-2222-4b22-9b22-000000000002";

@@ -1,0 +1,18 @@
+//! What a person at a terminal is told.
+
+use std::io::{self, Write as _};
+
+/// Without the characters that a terminal obeys, and not endless: for text that came from outside.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(500).collect()
+}
+
+/// Tells the person what to do, or how far it has come. Nobody is left to tell if standard error is closed.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Tells what has come of it.
+pub(super) fn report(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
