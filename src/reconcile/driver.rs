@@ -349,7 +349,11 @@ impl<K: Kind> Pass<'_, K> {
         // What was in order at first sight, and needed nothing to be done, is no news.
         let is_first_sight = find(K::conditions(start), ConditionType::Ready).is_none();
         let is_in_order = is_true(K::conditions(end), ConditionType::Ready) && self.attempt == Attempt::None;
-        events.extend(transition.filter(|_| !(is_first_sight && is_in_order)));
+        // Nor is what was told as it happened: drift by its own event or that of its record, an end by that of its latch.
+        let is_told =
+            |event: &Event| event.reason == "Drifted" || events.iter().any(|told: &Event| told.reason == event.reason);
+        let news = transition.filter(|event| !(is_first_sight && is_in_order) && !is_told(event));
+        events.extend(news);
         self.publish(&events).await;
         if start != end {
             let written = apply_status(&self.context.client, self.object.as_ref(), end).await?;

@@ -1,6 +1,6 @@
 //! What a deleted permission leaves behind.
 
-use csp_operator::api::{Customer, CustomerPurchasePermission};
+use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
@@ -55,6 +55,43 @@ fn who_observes_at_the_end_leaves_partner_center_as_it_is() {
 #[test]
 fn the_tenant_is_remembered_when_the_customer_is_deleted_first() {
     check(ALLOW_RESERVATIONS, delete_customer, &["create", "delete"], &[]);
+}
+
+#[test]
+fn what_was_granted_is_revoked_although_its_subscription_was_deleted_first() {
+    let delete_subscription = |scene: &Scene| {
+        scene.delete::<AzureSubscription>("azure");
+        scene.until_gone::<AzureSubscription>("azure");
+        scene.until_verdict("AzureSubscriptionVerified", "False SubscriptionNotFound");
+        scene.until_verdict("Ready", "True InSync");
+    };
+    check(ALLOW_BOTH, delete_subscription, &["create", "delete"], &[]);
+}
+
+#[test]
+fn where_nothing_was_ever_on_nothing_is_written() {
+    check("azureReservations: Deny", |_| {}, &[], &[]);
+}
+
+#[test]
+fn a_finalizer_that_somebody_takes_off_is_put_back_and_without_it_the_grant_outlives_the_object() {
+    let scene = Scene::new(shared().1);
+    scene.converge(ALLOW_RESERVATIONS);
+    let without = json!({ "metadata": { "finalizers": null } });
+    scene.patch::<CustomerPurchasePermission>(PERMISSION, &without);
+    scene.until("it is put back", |found| found.metadata.finalizers.is_some());
+    scene.change(&json!({ "mode": "Suspend" }));
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_verdict("Stalled", "True Suspended");
+    scene.patch::<CustomerPurchasePermission>(PERMISSION, &without);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!(scene.permitted(), [RESERVATIONS], "nobody was left to revoke it");
+    // The next object finds it, and answers for it from then on.
+    scene.converge(ALLOW_RESERVATIONS);
+    assert_eq!(scene.attempts(), ["create"]);
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
 }
 
 #[test]

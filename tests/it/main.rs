@@ -42,4 +42,5 @@ mod restart;
 mod secrets;
 mod sign_in;
 mod sign_in_kills;
+mod stalls;
 mod who_may;

@@ -75,6 +75,44 @@ fn of_two_that_want_different_things_nobody_acts_until_a_person_decides() {
 }
 
 #[test]
+fn who_only_observes_stands_in_nobodys_way_whoever_came_first() {
+    let scene = Scene::new(shared().1);
+    scene.declare("azureReservations: Deny, mode: Observe");
+    scene.until_verdict("Ready", "True Observed");
+    let elsewhere = scene.elsewhere();
+    elsewhere.converge(ALLOW_RESERVATIONS);
+    let observer = scene.until("it tells of what is on", |found| verdict(found, "Synced") == "False PendingWrite");
+    assert!(observer.metadata.finalizers.is_none());
+    assert_eq!(verdict(&observer, "Ready"), "True Observed");
+    elsewhere.stays("ready", 1.0, is_ready);
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
+fn who_is_suspended_keeps_what_it_has_and_stands_in_nobodys_way_if_it_never_acted() {
+    let scene = Scene::new(shared().1);
+    scene.apply(&(scene.customer() + &scene.subscription() + &permission("idle", "mode: Suspend")));
+    scene.until_named("idle", "suspended", |found: &CustomerPurchasePermission| {
+        verdict(found, "Ready") == "False Suspended"
+    });
+    // Older, and with other wishes: but it has never acted.
+    scene.apply(&permission(PERMISSION, ALLOW_RESERVATIONS));
+    scene.until_verdict("Ready", "True InSync");
+    scene.change(&json!({ "mode": "Suspend" }));
+    scene.until_verdict("Ready", "True Suspended");
+    let elsewhere = scene.elsewhere();
+    elsewhere.declare(ALLOW_BOTH);
+    let loser = elsewhere.until("it is in conflict", is_in_conflict);
+    assert!(message(&loser, "Stalled").contains(&format!("{}/{PERMISSION} already manages", scene.namespace)));
+    // The first comes back, and nothing has happened.
+    scene.change(&json!({ "mode": "Enforce" }));
+    scene.until_verdict("Ready", "True InSync");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
 fn who_takes_over_from_a_deleted_owner_finds_everything_as_it_was() {
     let scene = Scene::new(shared().1);
     scene.converge(ALLOW_RESERVATIONS);

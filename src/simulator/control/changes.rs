@@ -38,10 +38,12 @@ struct PortalPermission {
     resource: String,
     allow: bool,
     user: String,
+    /// That of another program's request, instead of one that the portal makes up.
+    correlation_id: Option<String>,
 }
 
 pub(super) fn portal_permission(state: &mut State, request: &Request) -> Outcome {
-    let PortalPermission { customer: tenant, resource, allow, user } = body(request)?;
+    let PortalPermission { customer: tenant, resource, allow, user, correlation_id } = body(request)?;
     if !RESOURCES.contains(&resource.as_str()) {
         return Err(refuse(&format!(
             "the portal has no switch for `{resource}`: expected {}; PUT /simulator/customers/{tenant}/policy sets others",
@@ -60,12 +62,8 @@ pub(super) fn portal_permission(state: &mut State, request: &Request) -> Outcome
         return Ok(Answer::ok(&json!({ "operation": null })));
     }
     // The portal makes up its own correlation id, which no other client knows.
-    let author = Author {
-        user: Some(user),
-        application: PORTAL.to_owned(),
-        correlation_id: state.random.uuid().to_string(),
-        through: Through::Portal,
-    };
+    let correlation_id = correlation_id.unwrap_or_else(|| state.random.uuid().to_string());
+    let author = Author { user: Some(user), application: PORTAL.to_owned(), correlation_id, through: Through::Portal };
     let operation = policy::write(state, tenant, permissions, author, request.at);
     Ok(Answer::ok(&json!({ "operation": operation })))
 }
