@@ -31,6 +31,18 @@ async fn the_portal_creates_updates_and_deletes_as_the_state_asks() {
 }
 
 #[tokio::test]
+async fn a_switch_can_be_turned_under_another_programs_correlation_id() {
+    let api = Api::with_customers().await;
+    let id = "0badc0de-0000-8000-8000-00000000000f";
+    let body = json!({
+        "customer": CUSTOMER, "resource": SAVINGS, "allow": true, "user": "ada@contoso.com", "correlationId": id,
+    });
+    api.control(Method::POST, "portal/permission", &body).await;
+    let (_, body) = api.get("/v1/auditrecords").await;
+    assert_eq!(body["items"][0]["originalCorrelationId"], id);
+}
+
+#[tokio::test]
 async fn the_portal_has_two_switches_and_no_other() {
     let api = Api::with_customers().await;
     for resource in ["azureReservations", "azuresavingsplan", ""] {
