@@ -352,7 +352,7 @@ impl<K: Kind> Pass<'_, K> {
         // Nor is what was told as it happened: drift by its own event or that of its record, an end by that of its latch.
         let is_told =
             |event: &Event| event.reason == "Drifted" || events.iter().any(|told: &Event| told.reason == event.reason);
-        let news = transition.filter(|event| !(is_first_sight && is_in_order) && !is_told(event));
+        let news = transition.filter(|event| !(is_told(event) || is_first_sight && is_in_order));
         events.extend(news);
         self.publish(&events).await;
         if start != end {
