@@ -8,6 +8,7 @@
 mod activity;
 mod authorization;
 mod azure;
+mod billing;
 mod customer;
 mod fact;
 mod ids;
@@ -19,6 +20,7 @@ mod urgency;
 pub use activity::{ActivityOperation, ActivityRecord};
 pub use authorization::{Denial, Group, PartnerKind};
 pub use azure::{AzureEstate, AzurePlanKind, AzureUse, PlanSubscription};
+pub use billing::{BillingAccount, BillingAccountError, ChargeChange, ChargeProgress, ChargeView};
 pub use customer::{CustomerProfile, Relationship};
 pub use fact::{Fact, Ignorance};
 pub use ids::{IdError, ObjectId, SubscriptionId, TenantId};

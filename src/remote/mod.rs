@@ -12,6 +12,7 @@
 
 mod answer;
 mod azure;
+mod billing;
 mod budget;
 mod calls;
 mod claims;
@@ -44,6 +45,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 pub use azure::Azure;
+pub use billing::Billing;
 pub use budget::{Allowance, Errand, Place, Queue};
 pub use calls::Calls;
 pub use credentials::{CredentialError, CredentialSource, Credentials, Judgement};
@@ -74,6 +76,8 @@ pub struct Remote {
     pub partner_center: PartnerCenter,
     /// Role assignments in the customers' Azure subscriptions.
     pub azure: Azure,
+    /// The partner's billing account, in Azure.
+    pub billing: Billing,
     /// Users and groups of the partner's and the customers' tenants.
     pub graph: Graph,
     /// Whether this machine's clock agrees with the services'.
@@ -109,6 +113,7 @@ impl Remote {
         Ok(Self {
             partner_center: PartnerCenter::new(Arc::clone(&sender), endpoints.partner_center().clone()),
             azure: Azure::new(Arc::clone(&sender), endpoints.azure().clone()),
+            billing: Billing::new(Arc::clone(&sender), endpoints.azure().clone()),
             graph: Graph::new(Arc::clone(&sender), endpoints.graph().clone()),
             clock,
             sender,
@@ -122,6 +127,7 @@ impl Remote {
         Self {
             partner_center: self.partner_center.with(Arc::clone(&sender)),
             azure: self.azure.with(Arc::clone(&sender)),
+            billing: self.billing.with(Arc::clone(&sender)),
             graph: self.graph.with(Arc::clone(&sender)),
             clock: self.clock.clone(),
             sender,

@@ -39,6 +39,14 @@ pub enum Operation {
     ReadOwnGroups,
     /// Look up a user in a customer's tenant.
     ReadUser(TenantId),
+    /// List the partner's billing accounts.
+    ReadBillingAccounts,
+    /// Read whether a customer sees its charges.
+    ReadCharges(TenantId),
+    /// Change whether a customer sees its charges.
+    ChangeCharges(TenantId),
+    /// Ask how such a change is getting on.
+    ReadChargesChange(TenantId),
 }
 
 /// The service that a token is for.
@@ -83,6 +91,10 @@ impl Operation {
             Self::AssignOwner(_) => "assign_owner",
             Self::ReadOwnGroups => "read_own_groups",
             Self::ReadUser(_) => "read_user",
+            Self::ReadBillingAccounts => "read_billing_accounts",
+            Self::ReadCharges(_) => "read_charges",
+            Self::ChangeCharges(_) => "change_charges",
+            Self::ReadChargesChange(_) => "read_charges_change",
         }
     }
 
@@ -96,6 +108,9 @@ impl Operation {
             Self::ReadActivity => "activity",
             Self::ReadOwners(_) | Self::AssignOwner(_) => "role_assignments",
             Self::ReadUser(_) => "users",
+            Self::ReadBillingAccounts | Self::ReadCharges(_) | Self::ChangeCharges(_) | Self::ReadChargesChange(_) => {
+                "billing"
+            }
             Self::ReadRelationships => "relationships",
             Self::ReadOwnGroups => "groups",
             Self::ReadOrganization => "profiles",
@@ -113,14 +128,18 @@ impl Operation {
             | Self::CreatePolicy(customer)
             | Self::UpdatePolicy(customer)
             | Self::DeletePolicy(customer)
-            | Self::ReadUser(customer) => Some(customer),
+            | Self::ReadUser(customer)
+            | Self::ReadCharges(customer)
+            | Self::ChangeCharges(customer)
+            | Self::ReadChargesChange(customer) => Some(customer),
             Self::ReadOrganization
             | Self::ListCustomers
             | Self::ReadActivity
             | Self::ReadOwners(_)
             | Self::AssignOwner(_)
             | Self::ReadRelationships
-            | Self::ReadOwnGroups => None,
+            | Self::ReadOwnGroups
+            | Self::ReadBillingAccounts => None,
         }
     }
 
@@ -149,7 +168,12 @@ impl Operation {
     /// The service it is asked of.
     pub fn service(self) -> Service {
         match self {
-            Self::ReadOwners(_) | Self::AssignOwner(_) => Service::Azure,
+            Self::ReadOwners(_)
+            | Self::AssignOwner(_)
+            | Self::ReadBillingAccounts
+            | Self::ReadCharges(_)
+            | Self::ChangeCharges(_)
+            | Self::ReadChargesChange(_) => Service::Azure,
             Self::ReadOwnGroups | Self::ReadUser(_) => Service::Graph,
             _ => Service::PartnerCenter,
         }
@@ -177,6 +201,12 @@ impl fmt::Display for Operation {
             Self::AssignOwner(subscription) => write!(f, "assign Owner on Azure subscription {subscription}"),
             Self::ReadOwnGroups => f.write_str("read the groups of the signed-in user"),
             Self::ReadUser(tenant) => write!(f, "look up a user in tenant {tenant}"),
+            Self::ReadBillingAccounts => f.write_str("read the partner's billing accounts"),
+            Self::ReadCharges(customer) => write!(f, "read whether customer {customer} sees its charges"),
+            Self::ChangeCharges(customer) => write!(f, "change whether customer {customer} sees its charges"),
+            Self::ReadChargesChange(customer) => {
+                write!(f, "ask whether customer {customer} sees its charges as was asked for")
+            }
         }
     }
 }

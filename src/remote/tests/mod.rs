@@ -1,6 +1,7 @@
 //! The clients against a small server that answers as each test says, and remembers what it was asked.
 
 mod answers;
+mod billing;
 mod budget;
 mod documentation;
 mod groups;

@@ -4,6 +4,7 @@
 //! required field that is missing is an error that names it.
 
 mod activity;
+mod billing;
 mod customer;
 mod estate;
 mod graph;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
 pub(super) use activity::{RecordWire, activity_filter};
+pub(super) use billing::{AccountPage, ChargesWire, OperationWire};
 pub(super) use customer::CustomerWire;
 pub(super) use estate::{EntitlementWire, SubscriptionWire};
 pub(super) use graph::{GraphPage, GroupWire, UserWire};

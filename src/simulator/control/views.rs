@@ -32,6 +32,8 @@ fn customer_json(state: &State, customer: &Customer) -> Value {
         "permissions": policy.map(|policy| policy.permissions.as_slice()).unwrap_or_default(),
         "policyWrites": customer.policy_writes,
         "portalWrites": customer.portal_writes,
+        "viewCharges": customer.commerce.charges.view(state.clock.now()),
+        "orders": customer.commerce.orders.iter().map(|order| &order.offer_id).collect::<Vec<_>>(),
     })
 }
 
