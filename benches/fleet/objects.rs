@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use std::time::Instant;
 
 use csp_operator::api::{
-    AzureSubscription, AzureSubscriptionSpec, Customer, CustomerPurchasePermission, CustomerPurchasePermissionSpec,
-    CustomerSpec, DeletionPolicy, DriftPolicy, Mode, NameRef, OnPrerequisiteLost, OwnerRole, PurchaseSwitch,
+    AzureSubscription, AzureSubscriptionSpec, CostManagement, Customer, CustomerPurchasePermission,
+    CustomerPurchasePermissionSpec, CustomerSpec, DeletionPolicy, DriftPolicy, Mode, NameRef, OnPrerequisiteLost,
+    OwnerRole, PurchaseSwitch,
 };
 use csp_operator::plan::schedule::{self, Intervals};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -58,7 +59,10 @@ where
 }
 
 fn customer(number: u32) -> Customer {
-    Customer::new(&name(number), CustomerSpec { tenant_id: id('c', number) })
+    Customer::new(
+        &name(number),
+        CustomerSpec { tenant_id: id('c', number), cost_management: CostManagement::Unmanaged },
+    )
 }
 
 fn subscription(number: u32) -> AzureSubscription {

@@ -1,7 +1,8 @@
 //! `Customer`: a tenant that the partner resells to.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shared::{IS_GUID, NEVER_OBSERVED, never_observed};
@@ -44,6 +45,47 @@ pub struct CustomerSpec {
         validation = Rule::new("self == oldSelf").message("cannot be changed; create another Customer instead")
     )]
     pub tenant_id: String,
+    /// Whether the customer sees its charges in Azure's Cost Management (Partner Center: "Enable Cost Management for
+    /// customers"). `Unmanaged` (default) leaves that as it is. `Visible` shows them, at pay-as-you-go retail rates in the
+    /// customer's billing currency, at the scope of its subscriptions and resource groups; not what the partner charges,
+    /// and reservations and savings plans do not show in that cost data. `Hidden` hides them. Only for customers with an
+    /// Azure plan. It is kept so while this object is there, and left as it is when this object is deleted.
+    #[serde(default)]
+    pub cost_management: CostManagement,
+}
+
+/// Whether a customer sees its charges.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CostManagement {
+    /// As it is.
+    #[default]
+    Unmanaged,
+    /// It does.
+    Visible,
+    /// It does not.
+    Hidden,
+    /// A value newer than this program.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// What the customer sees of its charges, while `costManagement` says that it should be so or otherwise.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CostManagementStatus {
+    /// What was last seen to be so, or made so: `Visible` or `Hidden`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CostManagement")]
+    pub applied: Option<CostManagement>,
+    /// Where Azure tells how a change is getting on that takes its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = 1024))]
+    pub change: Option<String>,
+    /// When that change was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub changing_since: Option<Time>,
 }
 
 /// What the operator last saw of the customer.
@@ -69,7 +111,11 @@ pub struct CustomerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub last_handled_reconcile_at: Option<String>,
-    /// CustomerResolved, and the summary Ready, Reconciling and Stalled.
+    /// What the customer sees of its charges; absent while `costManagement` is `Unmanaged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CostManagementStatus")]
+    pub cost_management: Option<CostManagementStatus>,
+    /// CustomerResolved, CostManagementSynced where that is managed, and the summary Ready, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -82,6 +128,7 @@ impl Default for CustomerStatus {
             company_name: None,
             domain: None,
             relationship: None,
+            cost_management: None,
             last_handled_reconcile_at: None,
             conditions: Vec::new(),
         }

@@ -23,6 +23,8 @@ pub enum ConditionType {
     AzureSubscriptionVerified,
     /// The key users hold Owner.
     OwnerRoleVerified,
+    /// The customer sees its charges, or does not, as declared.
+    CostManagementSynced,
     /// Partner Center holds what is wished.
     Synced,
     /// The newest activity record.
@@ -40,6 +42,7 @@ impl ConditionType {
             Self::PartnerAuthorized => "PartnerAuthorized",
             Self::AzureSubscriptionVerified => "AzureSubscriptionVerified",
             Self::OwnerRoleVerified => "OwnerRoleVerified",
+            Self::CostManagementSynced => "CostManagementSynced",
             Self::Synced => "Synced",
             Self::ActivityRecorded => "ActivityRecorded",
         }

@@ -1,26 +1,62 @@
-//! The plan of a `Customer`: is the tenant one of the partner's?
+//! The plan of a `Customer`: is the tenant one of the partner's, and does it see its charges as declared?
+
+pub mod cost;
+pub mod ownership;
+mod section;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use super::conditions::{ConditionType, Conditions, customer_verdict, is_true};
+use super::permission::Attempt;
 use super::recheck::Recheck;
 use super::schedule::Intervals;
 use super::summary::{Situation, summarize};
 use super::{CustomerRef, Identity, Need, Plan};
-use crate::api::CustomerStatus;
-use crate::model::{CustomerProfile, Fact};
+use crate::api::{CostManagement, CustomerStatus};
+use crate::model::{AzureEstate, BillingAccount, ChargeView, CustomerProfile, Fact, TenantId};
 
-/// A Customer changes nothing outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAction {}
+use cost::CostFacts;
+use section::Scope;
+
+/// The plan of one `Customer`.
+pub type CustomerPlan = Plan<CustomerStatus, Action>;
+
+/// What is done for a `Customer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Show the customer its charges, or hide them.
+    ShowCharges {
+        /// The customer.
+        tenant: TenantId,
+        /// The partner's billing account.
+        account: BillingAccount,
+        /// How it shall be.
+        view: ChargeView,
+    },
+}
+
+/// What a `Customer` wishes beside being known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerWish {
+    /// What shall become of its charges.
+    pub cost_management: CostManagement,
+}
 
 /// What is known about a Customer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// What Partner Center says of it; `None`: nothing, it knows no such customer of this partner.
     pub profile: Fact<Option<CustomerProfile>>,
+    /// What it has of Azure.
+    pub estate: Fact<AzureEstate>,
+    /// For its charges.
+    pub cost: CostFacts,
+    /// Whether the object is being deleted: nothing is done for it any more.
+    pub is_deleting: bool,
+    /// What has come of this pass so far.
+    pub attempt: Attempt,
     /// When this process began to remember; facts of before are those in the status.
     pub started: Timestamp,
 }
@@ -29,28 +65,58 @@ pub struct Facts {
 pub fn plan(
     identity: &Identity,
     reference: &CustomerRef,
+    wish: &CustomerWish,
     facts: &Facts,
     before: &CustomerStatus,
     intervals: Intervals,
     now: Timestamp,
-) -> Plan<CustomerStatus, NoAction> {
-    let recheck = Recheck {
+) -> CustomerPlan {
+    let recheck = |interval| Recheck {
         identity,
         observed_generation: before.observed_generation,
         last_handled_reconcile_at: before.last_handled_reconcile_at.as_deref(),
         conditions: &before.conditions,
-        interval: intervals.prerequisites,
+        interval,
         started: facts.started,
         now,
     };
-    let mut needs = BTreeSet::new();
-    if let CustomerRef::Found(tenant) = reference
-        && recheck.is_due(&facts.profile)
+    let (recheck, resync) = (recheck(intervals.prerequisites), recheck(intervals.resync));
+    let tenant = match reference {
+        CustomerRef::Found(tenant) => Some(*tenant),
+        CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+    };
+    let verdict = customer_verdict(reference, &identity.name.name, &facts.profile);
+    let scope = Scope {
+        identity,
+        generation: identity.generation,
+        tenant,
+        customer: &verdict,
+        profile: &facts.profile,
+        estate: &facts.estate,
+        before: &before.conditions,
+        recheck: &recheck,
+        resync: &resync,
+        attempt: &facts.attempt,
+        is_deleting: facts.is_deleting,
+        now,
+    };
+    let cost = cost::plan(&scope, wish.cost_management, &facts.cost, before.cost_management.as_ref());
+    let (cost, cost_status) = cost.unzip();
+    let sections = [(ConditionType::CostManagementSynced, &cost)];
+
+    let parts = || sections.iter().filter_map(|(_, section)| section.as_ref());
+    let mut needs: BTreeSet<_> = parts().flat_map(|section| section.needs.clone()).collect();
+    let mut next = recheck.next(is_true(&before.conditions, ConditionType::Ready));
+    if cost.is_some() {
+        next = next.or(resync.next(is_true(&before.conditions, ConditionType::Ready)));
+    }
+    if let Some(tenant) = tenant
+        // What is only remembered of the customer does not do for anything else that is looked at.
+        && (recheck.is_due(&facts.profile) || !needs.is_empty() && facts.profile.is_unread())
     {
-        needs.insert(Need::Customer(*tenant));
+        needs.insert(Need::Customer(tenant));
     }
     if recheck.is_remembered(&facts.profile) {
-        let next = recheck.next(is_true(&before.conditions, ConditionType::Ready));
         return Plan { needs, actions: Vec::new(), status: before.clone(), events: Vec::new(), next };
     }
 
@@ -63,18 +129,39 @@ pub fn plan(
         status.domain = profile.and_then(|profile| profile.domain.clone());
         status.relationship = profile.map(|profile| profile.relationship.to_string());
     }
-    let verdict = customer_verdict(reference, &identity.name.name, &facts.profile);
+    status.cost_management = cost_status;
     let situation = match reference {
         _ if verdict.holds() => Situation::Holds,
         CustomerRef::Malformed(_) => Situation::PersonMustAct,
         CustomerRef::Found(_) | CustomerRef::Missing => Situation::InProgress,
     };
+    // The first that does not hold is the one to put right first.
+    let (situation, decisive) = [(situation, &verdict)]
+        .into_iter()
+        .chain(parts().map(|section| (section.situation, &section.verdict)))
+        .find(|(situation, _)| *situation != Situation::Holds)
+        .unwrap_or((Situation::Holds, &verdict));
     let mut conditions = Conditions::new(&before.conditions, identity.generation, now);
-    summarize(&mut conditions, situation, verdict.reason, &verdict.message);
-    conditions.set(ConditionType::CustomerResolved, verdict);
+    summarize(&mut conditions, situation, decisive.reason, &decisive.message);
+    let (mut actions, mut events) = (Vec::new(), Vec::new());
+    for (type_, section) in &sections {
+        if let Some(section) = section {
+            section.show(*type_, &mut conditions);
+            events.extend(section.events.clone());
+            actions.extend(section.actions.clone());
+        }
+    }
+    conditions.set(ConditionType::CustomerResolved, verdict.clone());
     status.conditions = conditions.finish();
-    let next = recheck.next(situation == Situation::Holds);
-    Plan { needs, actions: Vec::new(), status, events: Vec::new(), next }
+    next = recheck.next(situation == Situation::Holds);
+    for section in parts() {
+        next = next.or(resync.next(situation == Situation::Holds)).or(section.next);
+    }
+    if !needs.is_empty() {
+        actions = Vec::new();
+        events = Vec::new();
+    }
+    Plan { needs, actions, status, events, next }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use crate::api::RECONCILE_ANNOTATION;
-use crate::model::{ObjectId, SubscriptionId, TenantId, UserPrincipalName};
+use crate::model::{BillingAccount, ObjectId, SubscriptionId, TenantId, UserPrincipalName};
 
 /// What follows from the facts, for one object.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +60,12 @@ pub enum Need {
     User(TenantId, UserPrincipalName),
     /// The customer's policy.
     Policy(TenantId),
+    /// The partner's billing accounts.
+    BillingAccounts,
+    /// Whether a customer of this account sees its charges.
+    Charges(TenantId, BillingAccount),
+    /// How a change of that is getting on, by where Azure tells of it.
+    ChargesChange(TenantId, String),
     /// What kind of partner it is that signs in.
     PartnerKind,
     /// Whether the signed-in user is an Admin agent.

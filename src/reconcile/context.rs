@@ -72,7 +72,12 @@ impl Context {
                 Need::Estate(tenant) | Need::Owners(tenant, ..) | Need::User(tenant, _) => {
                     (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
                 }
-                Need::Policy(_) | Need::PartnerKind | Need::AdminAgents => return,
+                Need::Policy(_)
+                | Need::BillingAccounts
+                | Need::Charges(..)
+                | Need::ChargesChange(..)
+                | Need::PartnerKind
+                | Need::AdminAgents => return,
             }
         };
         for name in &customers {

@@ -1,6 +1,7 @@
 //! `Customer` in the shell.
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
@@ -8,11 +9,14 @@ use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
 use super::slots::Slots;
-use crate::api::{self, CustomerStatus};
-use crate::model::{Fact, TenantId, Urgency};
-use crate::plan::customer::{Facts, NoAction, plan};
+use crate::api::{self, CostManagement, CustomerStatus};
+use crate::model::{BillingAccount, ChargeView, Fact, TenantId, Urgency};
+use crate::plan::customer::cost::CostFacts;
+use crate::plan::customer::ownership::Contender;
+use crate::plan::customer::{Action, CustomerPlan, CustomerWish, Facts, plan};
+use crate::plan::permission::Attempt;
 use crate::plan::urgency::urgency;
-use crate::plan::{CustomerRef, Identity, Need, Plan};
+use crate::plan::{CustomerRef, Identity, Need};
 
 /// The kind.
 #[derive(Debug)]
@@ -21,7 +25,7 @@ pub(super) struct Customer;
 impl Kind for Customer {
     type Object = api::Customer;
     type Status = CustomerStatus;
-    type Action = NoAction;
+    type Action = Action;
 
     fn objects(context: &Context) -> &Objects<Self::Object> {
         &context.customers
@@ -55,24 +59,113 @@ impl Kind for Customer {
         None
     }
 
-    fn plan(pass: &Pass<'_, Self>, before: &CustomerStatus) -> Result<Plan<CustomerStatus, NoAction>, Error> {
+    fn plan(pass: &Pass<'_, Self>, before: &CustomerStatus) -> Result<CustomerPlan, Error> {
         let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
         let reference = reference(Some(&pass.object));
-        let profile = match &reference {
-            CustomerRef::Found(tenant) => {
-                pass.fact(&Need::Customer(*tenant), || pass.context.inventory.profile(*tenant))
-            }
-            CustomerRef::Missing | CustomerRef::Malformed(_) => Fact::NOT_READ,
+        let wish = wish(&pass.object);
+        let inventory = &pass.context.inventory;
+        let (profile, estate, cost) = match &reference {
+            CustomerRef::Found(tenant) => (
+                pass.fact(&Need::Customer(*tenant), || inventory.profile(*tenant)),
+                pass.fact(&Need::Estate(*tenant), || inventory.estate(*tenant)),
+                cost(pass, &identity, *tenant, before),
+            ),
+            CustomerRef::Missing | CustomerRef::Malformed(_) => (Fact::NOT_READ, Fact::NOT_READ, CostFacts::UNKNOWN),
         };
-        let facts = Facts { profile, started: pass.context.started };
-        Ok(plan(&identity, &reference, &facts, before, pass.context.intervals, pass.now))
+        let facts = Facts {
+            profile,
+            estate,
+            cost,
+            is_deleting: pass.object.metadata.deletion_timestamp.is_some(),
+            attempt: pass.attempt.clone(),
+            started: pass.context.started,
+        };
+        Ok(plan(&identity, &reference, &wish, &facts, before, pass.context.intervals, pass.now))
     }
 
-    fn execute<'a>(_: &'a mut Pass<'_, Self>, action: &'a NoAction) -> BoxFuture<'a, Result<Progress, Error>> {
-        match *action {}
+    fn execute<'a>(pass: &'a mut Pass<'_, Self>, action: &'a Action) -> BoxFuture<'a, Result<Progress, Error>> {
+        Box::pin(async move {
+            match action {
+                Action::ShowCharges { tenant, account, view } => show_charges(pass, *tenant, account, *view).await,
+            }
+        })
     }
 
-    fn reported(_: &Context, _: &Self::Object, _: &CustomerStatus) {}
+    fn reported(context: &Context, object: &Self::Object, status: &CustomerStatus) {
+        if let CustomerRef::Found(tenant) = reference(Some(object)) {
+            let shown = status.cost_management.as_ref().and_then(|cost| cost.change.as_deref());
+            context.inventory.change_shown(tenant, shown);
+        }
+    }
+}
+
+fn wish(customer: &api::Customer) -> CustomerWish {
+    CustomerWish { cost_management: customer.spec.cost_management }
+}
+
+/// What is known of a customer's charges.
+fn cost(pass: &Pass<'_, Customer>, identity: &Identity, tenant: TenantId, before: &CustomerStatus) -> CostFacts {
+    if pass.object.spec.cost_management == CostManagement::Unmanaged {
+        return CostFacts::UNKNOWN;
+    }
+    let inventory = &pass.context.inventory;
+    let accounts = pass.fact(&Need::BillingAccounts, || inventory.billing_accounts());
+    let account = accounts.known().and_then(|accounts| accounts.first()).cloned();
+    let view = match account {
+        Some(account) => pass.fact(&Need::Charges(tenant, account), || inventory.charges(tenant)),
+        None => inventory.charges(tenant),
+    };
+    let begun = inventory.begun_change(tenant);
+    let change = before.cost_management.as_ref().and_then(|cost| cost.change.clone());
+    let progress =
+        change.or_else(|| begun.as_ref().map(|begun| begun.operation.clone())).map_or(Fact::NOT_READ, |operation| {
+            let known = || inventory.charges_change(tenant, &operation);
+            pass.fact(&Need::ChargesChange(tenant, operation.clone()), known)
+        });
+    let others = rivals(pass.context, identity, tenant)
+        .into_iter()
+        .filter(|one| one.wish.cost_management != CostManagement::Unmanaged)
+        .map(|Contender { name, uid, created, wish }| Contender { name, uid, created, wish: wish.cost_management })
+        .collect();
+    CostFacts { others, accounts, view, begun, progress }
+}
+
+/// Other Customers that mean the tenant and are to stay.
+fn rivals(context: &Context, identity: &Identity, tenant: TenantId) -> Vec<Contender<CustomerWish>> {
+    let names = context.index().customers_of_tenant(tenant);
+    names
+        .iter()
+        .filter(|name| **name != identity.name)
+        .filter_map(|name| context.customers.get(name))
+        .filter(|object| object.metadata.deletion_timestamp.is_none())
+        .filter_map(|object| {
+            let Identity { name, uid, created, .. } = Identity::of(&object.metadata)?;
+            Some(Contender { name, uid, created, wish: wish(&object) })
+        })
+        .collect()
+}
+
+/// Shows a customer its charges, or hides them, and notes what has come of it.
+async fn show_charges(
+    pass: &mut Pass<'_, Customer>,
+    tenant: TenantId,
+    account: &BillingAccount,
+    view: ChargeView,
+) -> Result<Progress, Error> {
+    let inventory = &pass.context.inventory;
+    let at = Timestamp::now();
+    // Whatever becomes of this pass, what the customer sees is unknown until the answer is there.
+    inventory.charges_change_begins(tenant);
+    match pass.remote.billing.show_charges(tenant, account, view).await {
+        Ok(change) => {
+            tracing::info!(%tenant, ?view, "changed what the customer sees of its charges");
+            inventory.charges_changed(tenant, view, change, at);
+            pass.has_acted = true;
+            pass.attempt = Attempt::Accepted;
+            Ok(Progress::LookAgain)
+        }
+        Err(error) => Err(pass.ended_by(error.into())),
+    }
 }
 
 /// What a Customer says to those who refer to it.

@@ -260,7 +260,9 @@ fn is_worth_no_word(error: &crate::remote::Error) -> bool {
 }
 
 fn has_drifted<K: Kind>(status: &K::Status) -> bool {
-    find(K::conditions(status), ConditionType::Synced).is_some_and(|synced| synced.reason == "Drifted")
+    [ConditionType::Synced, ConditionType::CostManagementSynced]
+        .into_iter()
+        .any(|type_| find(K::conditions(status), type_).is_some_and(|synced| synced.reason == "Drifted"))
 }
 
 fn finish(first_error: Option<Error>, next: Wait, now: Timestamp) -> Result<Requeue, Error> {

@@ -73,6 +73,13 @@ impl Index {
         self.tenants.of(&tenant)
     }
 
+    /// Other Customers that name the same tenant.
+    pub(super) fn rivals_of_customer(&self, name: &ObjectName) -> BTreeSet<ObjectName> {
+        let tenants = self.tenants.keys(name);
+        let all = tenants.iter().flat_map(|tenant| self.tenants.of(tenant));
+        all.filter(|other| other != name).collect()
+    }
+
     /// `AzureSubscription`s whose Customer names this tenant.
     pub(super) fn subscriptions_of_tenant(&self, tenant: TenantId) -> BTreeSet<ObjectName> {
         self.tenants.of(&tenant).iter().flat_map(|customer| self.subscriptions_by_customer.of(customer)).collect()

@@ -11,10 +11,11 @@ use super::partner::Partner;
 use super::past::Past;
 use super::reading::Reading;
 use crate::model::{
-    AzureEstate, CustomerProfile, DirectoryUser, Fact, Holding, Ignorance, ObjectId, OwnerHolders, PolicyState,
-    Relationship, SubscriptionId, TenantId, UserPrincipalName,
+    AzureEstate, BillingAccount, ChargeChange, ChargeProgress, ChargeView, CustomerProfile, DirectoryUser, Fact,
+    Holding, Ignorance, ObjectId, OwnerHolders, PolicyState, Relationship, SubscriptionId, TenantId, UserPrincipalName,
 };
 use crate::plan::Need;
+use crate::plan::customer::cost::BegunChange;
 use crate::remote::{Error as RemoteError, Remote};
 
 /// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
@@ -45,6 +46,12 @@ struct Facts {
     holders: HashMap<(TenantId, SubscriptionId), Reading<OwnerHolders>>,
     users: HashMap<(TenantId, UserPrincipalName), Reading<Option<DirectoryUser>>>,
     policies: HashMap<TenantId, Reading<PolicyState>>,
+    accounts: Option<Reading<BTreeSet<BillingAccount>>>,
+    charges: HashMap<TenantId, Reading<ChargeView>>,
+    /// Changes of them that are under way, as far as no status shows them yet.
+    begun: HashMap<TenantId, BegunChange>,
+    /// How they are getting on, by where that is told.
+    progress: HashMap<TenantId, (String, Reading<ChargeProgress>)>,
     past: Past,
     /// By the UID of the object that asked for it.
     assigned: HashMap<String, Assigned>,
@@ -67,6 +74,9 @@ enum TurnKey {
     Holders(TenantId, SubscriptionId),
     User(TenantId, UserPrincipalName),
     Policy(TenantId),
+    BillingAccounts,
+    Charges(TenantId),
+    ChargesChange(TenantId),
     PartnerKind,
     AdminAgents,
 }
@@ -97,6 +107,55 @@ impl Inventory {
     /// Who a user of a customer's tenant is.
     pub(super) fn user(&self, customer: TenantId, name: &UserPrincipalName) -> Fact<Option<DirectoryUser>> {
         fact(self.facts().users.get(&(customer, name.clone())))
+    }
+
+    /// The partner's billing accounts.
+    pub(super) fn billing_accounts(&self) -> Fact<BTreeSet<BillingAccount>> {
+        fact(self.facts().accounts.as_ref())
+    }
+
+    /// Whether a customer sees its charges.
+    pub(super) fn charges(&self, customer: TenantId) -> Fact<ChargeView> {
+        fact(self.facts().charges.get(&customer))
+    }
+
+    /// A change of that which no status may show yet.
+    pub(super) fn begun_change(&self, customer: TenantId) -> Option<BegunChange> {
+        self.facts().begun.get(&customer).cloned()
+    }
+
+    /// How the change is getting on that is told of there.
+    pub(super) fn charges_change(&self, customer: TenantId, operation: &str) -> Fact<ChargeProgress> {
+        let facts = self.facts();
+        let found = facts.progress.get(&customer).filter(|(known, _)| known == operation);
+        fact(found.map(|(_, reading)| reading))
+    }
+
+    /// Forgets what a customer sees of its charges: it is about to be changed.
+    pub(super) fn charges_change_begins(&self, customer: TenantId) {
+        let mut facts = self.facts();
+        facts.charges.remove(&customer);
+        facts.begun.remove(&customer);
+    }
+
+    /// Notes what has come of a change that was sent at `at`.
+    pub(super) fn charges_changed(&self, customer: TenantId, view: ChargeView, change: ChargeChange, at: Timestamp) {
+        let mut facts = self.facts();
+        match change {
+            ChargeChange::Done => drop(facts.charges.insert(customer, Reading::new(view, at))),
+            ChargeChange::Running { operation, wait } => {
+                facts.begun.insert(customer, BegunChange { operation, since: at, wait });
+            }
+            ChargeChange::Unclear => {}
+        }
+    }
+
+    /// Notes which change a status shows.
+    pub(super) fn change_shown(&self, customer: TenantId, operation: Option<&str>) {
+        let mut facts = self.facts();
+        if facts.begun.get(&customer).is_some_and(|begun| Some(begun.operation.as_str()) == operation) {
+            facts.begun.remove(&customer);
+        }
     }
 
     /// To whom Owner was assigned for this generation of an object, as far as its status does not show it yet.
@@ -177,6 +236,9 @@ impl Inventory {
         facts.users.retain(|(tenant, _), _| is_meant(*tenant));
         facts.policies.retain(|tenant, _| is_meant(*tenant));
         facts.assigned.retain(|_, assigned| is_meant(assigned.customer));
+        facts.charges.retain(|tenant, _| is_meant(*tenant));
+        facts.begun.retain(|tenant, _| is_meant(*tenant));
+        facts.progress.retain(|tenant, _| is_meant(*tenant));
         facts.past.prune(Instant::now());
         drop(facts);
         self.turns().retain(|_, turn| Arc::strong_count(turn) > 1);
@@ -197,7 +259,8 @@ impl Inventory {
         let _waiting = matches!(need, Need::Customer(_)).then(|| Waiting::begin(&self.waiting_for_profiles));
         let turn = self.turn(need);
         let _turn = in_turn(remote, &turn).await;
-        if self.is_read(need, if matches!(need, Need::Policy(_)) { since } else { earliest }) {
+        let is_strict = matches!(need, Need::Policy(_) | Need::Charges(..) | Need::ChargesChange(..));
+        if self.is_read(need, if is_strict { since } else { earliest }) {
             return Ok(false);
         }
         // Taken before the request is sent, so that a fact is never taken for newer than it is.
@@ -210,6 +273,11 @@ impl Inventory {
             }
             Need::User(customer, name) => self.read_user(remote, *customer, name, at).await,
             Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
+            Need::BillingAccounts => self.read_billing_accounts(remote, at).await,
+            Need::Charges(customer, account) => self.read_charges(remote, *customer, account, at).await,
+            Need::ChargesChange(customer, operation) => {
+                self.read_charges_change(remote, *customer, operation, at).await
+            }
             Need::PartnerKind | Need::AdminAgents => {
                 let asked = self.partner.ask(remote, need, at).await;
                 if let Err(error) = &asked {
@@ -227,7 +295,12 @@ impl Inventory {
                     Need::Policy(_) | Need::PartnerKind => true,
                     Need::Customer(_) | Need::Estate(_) => !remote.partner_center.reads_as_application(),
                     // What Azure and Graph answer says nothing of a token for Partner Center.
-                    Need::Owners(..) | Need::User(..) | Need::AdminAgents => false,
+                    Need::Owners(..)
+                    | Need::User(..)
+                    | Need::BillingAccounts
+                    | Need::Charges(..)
+                    | Need::ChargesChange(..)
+                    | Need::AdminAgents => false,
                 };
                 if is_the_users {
                     self.partner.read(Some(need));
@@ -342,6 +415,39 @@ impl Inventory {
         Ok(put(&mut facts.policies, customer, value, at))
     }
 
+    async fn read_billing_accounts(&self, remote: &Remote, at: Timestamp) -> Result<bool, RemoteError> {
+        let value = remote.billing.accounts().await?;
+        self.facts().accounts = Some(Reading::new(value, at));
+        Ok(false)
+    }
+
+    async fn read_charges(
+        &self,
+        remote: &Remote,
+        customer: TenantId,
+        account: &BillingAccount,
+        at: Timestamp,
+    ) -> Result<bool, RemoteError> {
+        let value = remote.billing.charges(customer, account).await?;
+        Ok(put(&mut self.facts().charges, customer, value, at))
+    }
+
+    async fn read_charges_change(
+        &self,
+        remote: &Remote,
+        customer: TenantId,
+        operation: &str,
+        at: Timestamp,
+    ) -> Result<bool, RemoteError> {
+        let value = remote.billing.charges_change(customer, operation).await?;
+        let mut facts = self.facts();
+        if value == ChargeProgress::Over {
+            facts.begun.remove(&customer);
+        }
+        facts.progress.insert(customer, (operation.to_owned(), Reading::new(value, at)));
+        Ok(false)
+    }
+
     fn is_read(&self, need: &Need, since: Timestamp) -> bool {
         let is_answered = match need {
             Need::Owners(customer, subscription, asked) => self
@@ -353,6 +459,9 @@ impl Inventory {
             | Need::Estate(_)
             | Need::User(..)
             | Need::Policy(_)
+            | Need::BillingAccounts
+            | Need::Charges(..)
+            | Need::ChargesChange(..)
             | Need::PartnerKind
             | Need::AdminAgents => true,
         };
@@ -367,6 +476,12 @@ impl Inventory {
             Need::Owners(customer, subscription, _) => facts.holders.get(&(*customer, *subscription)).map(Reading::at),
             Need::User(customer, name) => facts.users.get(&(*customer, name.clone())).map(Reading::at),
             Need::Policy(customer) => facts.policies.get(customer).map(Reading::at),
+            Need::BillingAccounts => facts.accounts.as_ref().map(Reading::at),
+            Need::Charges(customer, _) => facts.charges.get(customer).map(Reading::at),
+            Need::ChargesChange(customer, operation) => {
+                let found = facts.progress.get(customer).filter(|(known, _)| known == operation);
+                found.map(|(_, reading)| reading.at())
+            }
             Need::PartnerKind | Need::AdminAgents => self.partner.asked_at(need),
         }
     }
@@ -378,6 +493,9 @@ impl Inventory {
             Need::Owners(customer, subscription, _) => TurnKey::Holders(*customer, *subscription),
             Need::User(customer, name) => TurnKey::User(*customer, name.clone()),
             Need::Policy(customer) => TurnKey::Policy(*customer),
+            Need::BillingAccounts => TurnKey::BillingAccounts,
+            Need::Charges(customer, _) => TurnKey::Charges(*customer),
+            Need::ChargesChange(customer, _) => TurnKey::ChargesChange(*customer),
             Need::PartnerKind => TurnKey::PartnerKind,
             Need::AdminAgents => TurnKey::AdminAgents,
         };

@@ -73,7 +73,7 @@ impl Metrics {
         );
         registry.register(
             "drifts",
-            "Switches found turned by somebody else. The events of the permissions say who; talk to them, or set the object's mode to Observe",
+            "Switches, and what customers see of their charges, found changed by somebody else. The events of the objects say who, as far as that is known; talk to them, or declare what they want",
             self.drifts.clone(),
         );
         registry.register(

@@ -118,10 +118,13 @@ mod tests {
     use kube::runtime::watcher::Event;
 
     use super::*;
-    use crate::api::{Customer, CustomerSpec};
+    use crate::api::{CostManagement, Customer, CustomerSpec};
 
     fn customer(version: u32) -> Customer {
-        let spec = CustomerSpec { tenant_id: "c1a0c1a0-1111-4a11-8a11-000000000001".into() };
+        let spec = CustomerSpec {
+            tenant_id: "c1a0c1a0-1111-4a11-8a11-000000000001".into(),
+            cost_management: CostManagement::Unmanaged,
+        };
         let mut customer = Customer::new("fabrikam", spec);
         customer.metadata.namespace = Some("ns".into());
         customer.metadata.uid = Some("uid".into());

@@ -95,7 +95,14 @@ impl Partner {
                 self.change(|state| state.put(at, |state| state.is_admin_agent = Some(Reading::new(answer, at))));
                 error
             }
-            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::User(..) | Need::Policy(_) => None,
+            Need::Customer(_)
+            | Need::Estate(_)
+            | Need::Owners(..)
+            | Need::User(..)
+            | Need::Policy(_)
+            | Need::BillingAccounts
+            | Need::Charges(..)
+            | Need::ChargesChange(..) => None,
         };
         error.map_or(Ok(()), Err)
     }
@@ -106,7 +113,14 @@ impl Partner {
         match need {
             Need::PartnerKind => state.kind.as_ref().map(Reading::at),
             Need::AdminAgents => state.is_admin_agent.as_ref().map(Reading::at),
-            Need::Customer(_) | Need::Estate(_) | Need::Owners(..) | Need::User(..) | Need::Policy(_) => None,
+            Need::Customer(_)
+            | Need::Estate(_)
+            | Need::Owners(..)
+            | Need::User(..)
+            | Need::Policy(_)
+            | Need::BillingAccounts
+            | Need::Charges(..)
+            | Need::ChargesChange(..) => None,
         }
     }
 

@@ -75,10 +75,14 @@ impl Watched for Customer {
     }
 
     fn wake_others(context: &Context, name: &ObjectName) {
-        let (subscriptions, permissions) = {
+        let (subscriptions, permissions, rivals) = {
             let index = context.index();
-            (index.subscriptions_of_customer(name), index.permissions_of_customer(name))
+            (index.subscriptions_of_customer(name), index.permissions_of_customer(name), index.rivals_of_customer(name))
         };
+        // They may mean the same tenant, and wait for this one to go or to agree.
+        for rival in &rivals {
+            context.customers.wake(rival);
+        }
         for name in &subscriptions {
             context.subscriptions.wake(name);
         }

@@ -22,6 +22,7 @@ mod behind;
 mod budget;
 mod claims;
 mod command_line;
+mod costs;
 mod coverage;
 mod crash;
 mod deletion;

@@ -165,7 +165,10 @@ impl Exclusive {
             remove_all::<Customer>(&self.view.client).await;
             forget_lease(&self.view.client).await;
             self.view.simulator.call(Method::DELETE, "faults", None).await.unwrap();
-            let quick = json!({ "latencyMs": 0, "roleAssignmentDelayMs": 0, "principalReplicationMs": 0 });
+            let quick = json!({
+                "latencyMs": 0, "roleAssignmentDelayMs": 0, "principalReplicationMs": 0,
+                "billingPolicyDelayMs": null, "orderDelayMs": 0,
+            });
             self.view.simulator.set(quick).await.unwrap();
             self.view.simulator.call(Method::PUT, "clock", Some(json!({ "offset": "0s" }))).await.unwrap();
             let agent = json!({

@@ -121,6 +121,7 @@ impl Case {
             Need::User(..) => "user",
             Need::Policy(_) => "policy",
             Need::PartnerKind | Need::AdminAgents => "partner",
+            _ => "of a Customer",
         });
         words.collect::<Vec<_>>().join(", ")
     }

@@ -1,3 +1,5 @@
+mod costs;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
@@ -12,9 +14,22 @@ fn tenant() -> TenantId {
     "c1a0c1a0-1111-4a11-8a11-000000000001".parse().unwrap()
 }
 
+fn nothing_read(started: Timestamp) -> Facts {
+    Facts {
+        profile: Fact::NOT_READ,
+        estate: Fact::NOT_READ,
+        cost: CostFacts::UNKNOWN,
+        is_deleting: false,
+        attempt: Attempt::None,
+        started,
+    }
+}
+
+#[derive(Clone)]
 struct Case {
     identity: Identity,
     reference: CustomerRef,
+    wish: CustomerWish,
     facts: Facts,
     before: CustomerStatus,
     now: Timestamp,
@@ -33,7 +48,8 @@ fn fresh() -> Case {
             reconcile_request: None,
         },
         reference: CustomerRef::Found(tenant()),
-        facts: Facts { profile: Fact::NOT_READ, started: now },
+        wish: CustomerWish { cost_management: CostManagement::Unmanaged },
+        facts: nothing_read(now),
         before: CustomerStatus::default(),
         now,
     }
@@ -56,8 +72,8 @@ impl Case {
         self
     }
 
-    fn plan(&self) -> Plan<CustomerStatus, NoAction> {
-        plan(&self.identity, &self.reference, &self.facts, &self.before, INTERVALS, self.now)
+    fn plan(&self) -> CustomerPlan {
+        plan(&self.identity, &self.reference, &self.wish, &self.facts, &self.before, INTERVALS, self.now)
     }
 
     fn later(mut self, hours: i64) -> Self {
@@ -78,6 +94,7 @@ impl Case {
         let again = Case {
             before: plan.status.clone(),
             reference: self.reference.clone(),
+            wish: self.wish.clone(),
             facts: self.facts.clone(),
             identity: self.identity.clone(),
             now: self.now,
@@ -120,7 +137,7 @@ fn a_ready_customer_is_read_once_per_interval_also_across_restarts() {
     assert!(ready().later(6).is_due());
     let restarted = |hours| {
         let mut case = ready().later(hours);
-        case.facts = Facts { profile: Fact::NOT_READ, started: case.now };
+        case.facts = nothing_read(case.now);
         case
     };
     assert!(!restarted(1).is_due() && restarted(1).plan().status == restarted(1).before);

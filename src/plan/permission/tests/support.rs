@@ -312,6 +312,7 @@ pub(super) fn does(plan: &PermissionPlan) -> String {
                 Need::Policy(_) => "policy",
                 Need::PartnerKind => "partner",
                 Need::AdminAgents => "admin agents",
+                _ => "of a Customer",
             })
             .collect();
         return format!("read {}", needs.join(", "));
