@@ -1,6 +1,6 @@
 //! Domain types that cannot be wrong: what has been parsed here needs no checking later.
 //!
-//! Lives here: identifiers, the permission set of a policy, facts about the outside, activity records, how urgent things
+//! Lives here: identifiers, the permission set of a policy, facts about the outside, activity records, purchases, how urgent things
 //! are, and the recognisable correlation ids. The planner, the clients and the reconciler all speak these words.
 //!
 //! Never found here: HTTP, Kubernetes clients, clocks, randomness (both are arguments), or any decision about a wish.
@@ -15,6 +15,7 @@ mod ids;
 mod installation;
 mod owner;
 mod policy;
+mod purchase;
 mod urgency;
 
 pub use activity::{ActivityOperation, ActivityRecord};
@@ -30,4 +31,7 @@ pub use owner::{
     PrincipalKind, UserPrincipalName, UserPrincipalNameError,
 };
 pub use policy::{OtherPermission, PermissionSet, Policy, PolicyState, Switch};
+pub use purchase::{
+    Benefit, Benefits, Entitlement, Order, OrderHolder, OrderRecord, PurchaseKind, SeenPurchases, Unseen,
+};
 pub use urgency::Urgency;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use super::page::{Trail, follow_absolute};
 use super::send::Sender;
 use super::token::Realm;
 use super::transport::{Body, Call};
-use super::wire::{self, AssignmentPage, AssignmentWire, NewAssignment, NewPrincipal};
+use super::wire::{self, AssignmentWire, AzurePage, NewAssignment, NewPrincipal};
 use super::{Cause, Error, Operation};
 
 /// Azure Resource Manager.
@@ -152,21 +153,39 @@ impl Azure {
         let mut url = self.role_assignments(subscription, None);
         // Not as form pairs: those would write a space as a plus sign.
         url.set_query(Some(&format!("api-version=2022-04-01&$filter={filter}")));
+        let assignments: Vec<AssignmentWire> = self.list(operation, customer, url).await?;
+        let owners = assignments.into_iter().filter_map(|one| one.owner_of(subscription).transpose());
+        owners.collect::<Result<_, _>>().map_err(unexpected)
+    }
+
+    /// All pages of a list in a customer's tenant.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        operation: Operation,
+        customer: TenantId,
+        mut url: Url,
+    ) -> Result<Vec<T>, Error> {
+        let unexpected = |defect| Error::new(operation, Cause::UnexpectedAnswer(defect));
         let correlation = Uuid::new_v4();
         let mut trail = Trail::new(self.sender.limits().pages_max);
-        let mut owners = Vec::new();
+        let mut all = Vec::new();
         loop {
             let answer = self.sender.send(Realm::Azure(customer), Call::get(operation, url), correlation).await?;
-            let page: AssignmentPage = wire::read(&answer.body).map_err(unexpected)?;
-            let (assignments, next) = page.open().map_err(unexpected)?;
-            for assignment in assignments {
-                owners.extend(assignment.owner_of(subscription).map_err(unexpected)?);
-            }
-            let Some(link) = next else { return Ok(owners) };
+            let page: AzurePage<T> = wire::read(&answer.body).map_err(unexpected)?;
+            let (items, next) = page.open().map_err(unexpected)?;
+            all.extend(items);
+            let Some(link) = next else { return Ok(all) };
             let next = follow_absolute(&self.base, &link).map_err(unexpected)?;
             trail.step(&next).map_err(unexpected)?;
             url = next.url;
         }
+    }
+
+    /// An address below Azure Resource Manager's.
+    pub(super) fn url(&self, segments: &[&str], version: &str) -> Url {
+        let mut url = below(&self.base, segments);
+        url.set_query(Some(&format!("api-version={version}")));
+        url
     }
 }
 

@@ -30,6 +30,7 @@ mod operation;
 mod page;
 mod partner_center;
 mod proof;
+mod purchases;
 mod refusal;
 mod retry_after;
 mod roots;

@@ -47,6 +47,16 @@ pub enum Operation {
     ChangeCharges(TenantId),
     /// Ask how such a change is getting on.
     ReadChargesChange(TenantId),
+    /// List what a customer has a right to.
+    ReadEntitlements(TenantId),
+    /// List a customer's orders.
+    ReadOrders(TenantId),
+    /// List the reservations of a customer's tenant.
+    ReadReservations(TenantId),
+    /// List the savings plans of a customer's tenant.
+    ReadSavingsPlans(TenantId),
+    /// List who has a role on a reservation order.
+    ReadOrderHolders(TenantId),
 }
 
 /// The service that a token is for.
@@ -72,7 +82,7 @@ impl Service {
 }
 
 impl Operation {
-    /// Metric label: one of a dozen words.
+    /// Metric label: one of some twenty words.
     pub fn label(self) -> &'static str {
         match self {
             Self::SignIn(_) => "sign_in",
@@ -95,6 +105,11 @@ impl Operation {
             Self::ReadCharges(_) => "read_charges",
             Self::ChangeCharges(_) => "change_charges",
             Self::ReadChargesChange(_) => "read_charges_change",
+            Self::ReadEntitlements(_) => "read_entitlements",
+            Self::ReadOrders(_) => "read_orders",
+            Self::ReadReservations(_) => "read_reservations",
+            Self::ReadSavingsPlans(_) => "read_savings_plans",
+            Self::ReadOrderHolders(_) => "read_order_holders",
         }
     }
 
@@ -114,6 +129,11 @@ impl Operation {
             Self::ReadRelationships => "relationships",
             Self::ReadOwnGroups => "groups",
             Self::ReadOrganization => "profiles",
+            Self::ReadEntitlements(_) => "entitlements",
+            Self::ReadOrders(_) => "orders",
+            Self::ReadReservations(_) => "reservations",
+            Self::ReadSavingsPlans(_) => "savings_plans",
+            Self::ReadOrderHolders(_) => "reservation_orders",
         }
     }
 
@@ -131,7 +151,12 @@ impl Operation {
             | Self::ReadUser(customer)
             | Self::ReadCharges(customer)
             | Self::ChangeCharges(customer)
-            | Self::ReadChargesChange(customer) => Some(customer),
+            | Self::ReadChargesChange(customer)
+            | Self::ReadEntitlements(customer)
+            | Self::ReadOrders(customer)
+            | Self::ReadReservations(customer)
+            | Self::ReadSavingsPlans(customer)
+            | Self::ReadOrderHolders(customer) => Some(customer),
             Self::ReadOrganization
             | Self::ListCustomers
             | Self::ReadActivity
@@ -156,13 +181,21 @@ impl Operation {
                 | Self::ReadCustomer(_)
                 | Self::ReadSubscriptions(_)
                 | Self::ReadAzureEntitlements(_)
+                | Self::ReadOrders(_)
                 | Self::ReadActivity
         )
     }
 
     /// Whether its address names a customer, so that a refusal of the id is a refusal of the customer.
     pub(super) fn is_below_customer(self) -> bool {
-        matches!(self, Self::ReadCustomer(_) | Self::ReadSubscriptions(_) | Self::ReadAzureEntitlements(_))
+        matches!(
+            self,
+            Self::ReadCustomer(_)
+                | Self::ReadSubscriptions(_)
+                | Self::ReadAzureEntitlements(_)
+                | Self::ReadEntitlements(_)
+                | Self::ReadOrders(_)
+        )
     }
 
     /// The service it is asked of.
@@ -173,7 +206,10 @@ impl Operation {
             | Self::ReadBillingAccounts
             | Self::ReadCharges(_)
             | Self::ChangeCharges(_)
-            | Self::ReadChargesChange(_) => Service::Azure,
+            | Self::ReadChargesChange(_)
+            | Self::ReadReservations(_)
+            | Self::ReadSavingsPlans(_)
+            | Self::ReadOrderHolders(_) => Service::Azure,
             Self::ReadOwnGroups | Self::ReadUser(_) => Service::Graph,
             _ => Service::PartnerCenter,
         }
@@ -206,6 +242,13 @@ impl fmt::Display for Operation {
             Self::ChangeCharges(customer) => write!(f, "change whether customer {customer} sees its charges"),
             Self::ReadChargesChange(customer) => {
                 write!(f, "ask whether customer {customer} sees its charges as was asked for")
+            }
+            Self::ReadEntitlements(customer) => write!(f, "read the reservation entitlements of customer {customer}"),
+            Self::ReadOrders(customer) => write!(f, "read the orders of customer {customer}"),
+            Self::ReadReservations(tenant) => write!(f, "read the reservations of tenant {tenant}"),
+            Self::ReadSavingsPlans(tenant) => write!(f, "read the savings plans of tenant {tenant}"),
+            Self::ReadOrderHolders(tenant) => {
+                write!(f, "read who has a role on a reservation order of tenant {tenant}")
             }
         }
     }

@@ -209,35 +209,41 @@ impl PartnerCenter {
     ///
     /// Partner Center keeps 90 days and refuses an earlier `from`.
     pub async fn activity(&self, from: Date, to: Date) -> Result<Vec<ActivityRecord>, Error> {
-        let operation = Operation::ReadActivity;
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let records = self.records((from, to), wire::activity_filter(), RecordWire::translate).await?;
         // By time and id: the days where windows meet come twice.
-        let mut records = BTreeMap::new();
+        let in_time = |record: ActivityRecord| ((record.at, record.id.clone()), record);
+        let records: BTreeMap<_, _> = records.into_iter().map(in_time).collect();
+        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+        Ok(records.into_values().filter(|record| (from..=to).contains(&day(record.at))).collect())
+    }
+
+    /// The records of the activity log in these days that pass `filter` and that `translate` can make something of; some
+    /// may come twice, and some of days just outside.
+    pub(super) async fn records<T>(
+        &self,
+        (from, to): (Date, Date),
+        filter: &str,
+        translate: impl Fn(RecordWire) -> Result<Option<T>, Defect>,
+    ) -> Result<Vec<T>, Error> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let mut records = Vec::new();
         for window in windows(from, to, today) {
             let mut url = self.url(&["auditrecords"]);
             url.query_pairs_mut()
                 .append_pair("startDate", &window.start.to_string())
                 .extend_pairs(window.end.map(|end| ("endDate", end.to_string())))
                 .append_pair("size", PAGE_SIZE)
-                .append_pair("filter", wire::activity_filter());
-            let items: Vec<Item<RecordWire>> = self.list(operation, url).await?;
+                .append_pair("filter", filter);
+            let items: Vec<Item<RecordWire>> = self.list(Operation::ReadActivity, url).await?;
             for item in items {
-                let record = match item.read().and_then(RecordWire::translate) {
-                    Ok(Some(record)) => record,
-                    Ok(None) => continue,
-                    Err(defect) => {
-                        // One bad record must not hide all the others, for as long as it is kept.
-                        tracing::warn!(%defect, "skipped an activity record that cannot be right");
-                        continue;
-                    }
-                };
-                let day = record.at.to_zoned(TimeZone::UTC).date();
-                if (from..=to).contains(&day) {
-                    records.insert((record.at, record.id.clone()), record);
+                match item.read().and_then(&translate) {
+                    Ok(record) => records.extend(record),
+                    // One bad record must not hide all the others, for as long as it is kept.
+                    Err(defect) => tracing::warn!(%defect, "skipped an activity record that cannot be right"),
                 }
             }
         }
-        Ok(records.into_values().collect())
+        Ok(records)
     }
 
     /// What kind of partner it is, judged by its relationships to other partners: nothing that Partner Center offers says
@@ -290,7 +296,7 @@ impl PartnerCenter {
     }
 
     /// All pages of a list.
-    async fn list<T: DeserializeOwned>(&self, operation: Operation, first: Url) -> Result<Vec<T>, Error> {
+    pub(super) async fn list<T: DeserializeOwned>(&self, operation: Operation, first: Url) -> Result<Vec<T>, Error> {
         let correlation = Uuid::new_v4();
         let mut trail = Trail::new(self.sender.limits().pages_max);
         let mut all = Vec::new();
@@ -307,7 +313,7 @@ impl PartnerCenter {
         }
     }
 
-    fn url(&self, segments: &[&str]) -> Url {
+    pub(super) fn url(&self, segments: &[&str]) -> Url {
         below(&below(&self.base, &["v1"]), segments)
     }
 

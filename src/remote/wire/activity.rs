@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::model::{ActivityOperation, ActivityRecord};
+use crate::model::{ActivityOperation, ActivityRecord, OrderRecord};
 
 use super::{Defect, non_empty, text};
 
@@ -22,6 +23,8 @@ pub(in crate::remote) struct RecordWire {
     operation_date: Option<String>,
     operation_status: Option<String>,
     original_correlation_id: Option<String>,
+    /// Read only of orders, and never worth losing a record for.
+    customized_data: Option<Value>,
 }
 
 /// The filter that asks for records about policies, of all customers.
@@ -29,7 +32,30 @@ pub(in crate::remote) fn activity_filter() -> &'static str {
     r#"{"Field":"ResourceType","Value":"SelfServePolicy","Operator":"equals"}"#
 }
 
+/// The filter that asks for records about orders, of all customers.
+pub(in crate::remote) fn orders_filter() -> &'static str {
+    r#"{"Field":"ResourceType","Value":"Order","Operator":"equals"}"#
+}
+
 impl RecordWire {
+    /// The new order that it tells of, or `None` when it is about something else, or about no customer or order.
+    pub(in crate::remote) fn order(self) -> Result<Option<OrderRecord>, Defect> {
+        let is_new = plain(self.operation_type.as_deref().unwrap_or_default()) == "createorder";
+        let has_failed = self
+            .operation_status
+            .is_some_and(|status| ["failed", "decline"].contains(&status.to_ascii_lowercase().as_str()));
+        let customer = self.customer_id.as_deref().and_then(|customer| customer.parse().ok());
+        let order = self.customized_data.as_ref().and_then(|pairs| value_of(pairs, "OrderId"));
+        let (Some(customer), Some(order), true) = (customer, order, is_new && !has_failed) else { return Ok(None) };
+        Ok(Some(OrderRecord {
+            id: text(self.id, "audit record id")?,
+            customer,
+            at: time(&text(self.operation_date, "operationDate")?)?,
+            order,
+            actor: non_empty(self.user_principal_name),
+        }))
+    }
+
     /// The record, or `None` when it is about something else or about no customer.
     pub(in crate::remote) fn translate(self) -> Result<Option<ActivityRecord>, Defect> {
         if plain(self.resource_type.as_deref().unwrap_or_default()) != "selfservepolicy" {
@@ -52,6 +78,13 @@ impl RecordWire {
             status: non_empty(self.operation_status).unwrap_or_else(|| "unknown".to_owned()),
         }))
     }
+}
+
+/// The value of a key in `customizedData`.
+fn value_of(pairs: &Value, key: &str) -> Option<String> {
+    let is_key = |pair: &&Value| pair["key"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(key));
+    let value = pairs.as_array()?.iter().find(is_key)?["value"].as_str()?;
+    non_empty(Some(value.to_owned()))
 }
 
 /// The words differ in case and underscores between the documents, the SDK and the wire.
@@ -133,6 +166,33 @@ mod tests {
         assert_eq!(translate(&nobody).unwrap().unwrap().actor, None);
         let values = json!({ "resourceOldValue": 5, "resourceNewValue": ["{"], "customizedData": null });
         assert_eq!(translate(&values), translate(&json!({})));
+    }
+
+    #[test]
+    fn a_new_order_is_read_from_what_the_portal_shows_of_it() {
+        let read = |changes: &Value| {
+            let mut body = sample();
+            body["resourceType"] = json!("order");
+            body["operationType"] = json!("create_order");
+            body["customizedData"] =
+                json!([{ "key": "OfferId-0", "value": null }, { "key": "OrderId", "value": "o1V1" }]);
+            for (field, value) in changes.as_object().unwrap() {
+                body[field] = value.clone();
+            }
+            serde_json::from_value::<RecordWire>(body).unwrap().order()
+        };
+        let found = read(&json!({})).unwrap().unwrap();
+        assert_eq!((found.order.as_str(), found.actor.as_deref()), ("o1V1", Some("operator@contoso.example")));
+        for nothing in [
+            json!({ "operationType": "update_order" }),
+            json!({ "operationStatus": "failed" }),
+            json!({ "customizedData": null }),
+            json!({ "customizedData": [{ "key": "OrderId" }] }),
+            json!({ "customizedData": 5 }),
+            json!({ "customerId": "" }),
+        ] {
+            assert_eq!(read(&nothing), Ok(None), "{nothing}");
+        }
     }
 
     #[test]

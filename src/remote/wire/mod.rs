@@ -4,10 +4,12 @@
 //! required field that is missing is an error that names it.
 
 mod activity;
+mod benefit;
 mod billing;
 mod customer;
 mod estate;
 mod graph;
+mod order;
 mod owner;
 mod policy;
 mod relationship;
@@ -16,12 +18,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
-pub(super) use activity::{RecordWire, activity_filter};
+pub(super) use activity::{RecordWire, activity_filter, orders_filter};
+pub(super) use benefit::BenefitWire;
 pub(super) use billing::{AccountPage, ChargesWire, OperationWire};
 pub(super) use customer::CustomerWire;
 pub(super) use estate::{EntitlementWire, SubscriptionWire};
 pub(super) use graph::{GraphPage, GroupWire, UserWire};
-pub(super) use owner::{AssignmentPage, AssignmentWire, NewAssignment, NewPrincipal};
+pub(super) use order::{OrderWire, RightWire};
+pub(super) use owner::{AssignmentWire, NewAssignment, NewPrincipal};
 pub(super) use policy::{PolicyWire, Terms, is_policy_id};
 pub(super) use relationship::{PROVIDER_OF, RESELLER_OF, RelationshipWire};
 
@@ -57,6 +61,21 @@ pub(super) struct Page<T> {
 #[derive(Debug, Deserialize)]
 struct Links {
     next: Option<Link>,
+}
+
+/// One page of one of Azure's lists.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AzurePage<T> {
+    value: Option<Vec<T>>,
+    next_link: Option<String>,
+}
+
+impl<T> AzurePage<T> {
+    /// The items and the address of the next page.
+    pub(super) fn open(self) -> Result<(Vec<T>, Option<String>), Defect> {
+        Ok((required(self.value, "value")?, self.next_link.filter(|link| !link.is_empty())))
+    }
 }
 
 /// A link to follow.

@@ -2,20 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Assignment, AssignmentScope, ObjectId, PrincipalKind, SubscriptionId};
+use crate::model::{Assignment, AssignmentScope, ObjectId, OrderHolder, PrincipalKind, SubscriptionId};
 
-use super::{Defect, id, required, text};
+use super::{Defect, id, non_empty, required, text};
 
 /// Id of Azure's built-in role Owner, the same in every tenant.
 const OWNER_ROLE: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
-
-/// One page of role assignments.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::remote) struct AssignmentPage {
-    value: Option<Vec<AssignmentWire>>,
-    next_link: Option<String>,
-}
 
 /// `RoleAssignment`
 #[derive(Debug, Deserialize)]
@@ -72,17 +64,17 @@ pub(in crate::remote) enum NewPrincipal {
     Group,
 }
 
-impl AssignmentPage {
-    /// The assignments and the address of the next page.
-    pub(in crate::remote) fn open(self) -> Result<(Vec<AssignmentWire>, Option<String>), Defect> {
-        Ok((required(self.value, "value")?, self.next_link.filter(|link| !link.is_empty())))
-    }
-}
-
 impl AssignmentWire {
     /// The principal that the answer to a new assignment names, if it names one.
     pub(in crate::remote) fn principal(&self) -> Option<&str> {
         self.properties.as_ref()?.principal_id.as_deref()
+    }
+
+    /// To whom any role is assigned; `None` if it does not say.
+    pub(in crate::remote) fn holder(self) -> Option<OrderHolder> {
+        let properties = self.properties?;
+        let kind = kind(&non_empty(properties.principal_type)?);
+        Some(OrderHolder { kind, principal: non_empty(properties.principal_id)?.to_ascii_lowercase() })
     }
 
     /// The assignment of Owner of `subscription` that this is; `None` for other roles and narrower scopes.
