@@ -117,8 +117,11 @@ pub(crate) async fn measure(options: &Options) -> Result<Measurement, Failure> {
     say("watching it for a minute");
     tokio::time::sleep(AFTER_RESTART).await;
     let restart = bench.end_phase(None).await?;
-    let intervals =
-        Intervals { resync: defaults.resync.try_into()?, prerequisites: defaults.prerequisite_interval.try_into()? };
+    let intervals = Intervals {
+        resync: defaults.resync.try_into()?,
+        prerequisites: defaults.prerequisite_interval.try_into()?,
+        purchases: defaults.purchase_interval.try_into()?,
+    };
     let minute = (restart_at, Timestamp::now());
     let restart_timetable = objects::calls_by_timetable(&bench.client, intervals, minute).await?;
     if let Some(path) = &options.log {
@@ -165,7 +168,8 @@ impl Bench {
     fn start_operator(&mut self) -> Result<(), Failure> {
         let concurrency = self.concurrency.map(|concurrency| concurrency.to_string());
         // Else the budget would be measured, and not the machine.
-        let mut arguments = vec!["--partner-center-calls-per-minute", "60000"];
+        // What the customers buy is looked for at the same pace whatever else happens, and would only blur the counts.
+        let mut arguments = vec!["--partner-center-calls-per-minute", "60000", "--purchase-interval", "720h"];
         arguments.extend(concurrency.iter().flat_map(|count| ["--concurrency", count]));
         Ok(self.stage.operator.start_with_defaults(&arguments)?)
     }

@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::purchase::Purchase;
 use super::shared::{IS_GUID, NEVER_OBSERVED, never_observed};
 
 /// A customer of the partner.
@@ -107,6 +108,12 @@ pub struct CustomerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub relationship: Option<String>,
+    /// The newest 20 reservations and savings plans that are known, newest first, whoever bought them. What Azure no longer
+    /// shows is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub purchases: Vec<Purchase>,
     /// The newest value of the annotation `csp-operator.dev/reconcile` that has been handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -115,7 +122,8 @@ pub struct CustomerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "CostManagementStatus")]
     pub cost_management: Option<CostManagementStatus>,
-    /// CustomerResolved, CostManagementSynced where that is managed, and the summary Ready, Reconciling and Stalled.
+    /// CustomerResolved, CostManagementSynced where that is managed, PurchasesRecorded while purchases are
+    /// followed, and the summary Ready, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -129,6 +137,7 @@ impl Default for CustomerStatus {
             domain: None,
             relationship: None,
             cost_management: None,
+            purchases: Vec::new(),
             last_handled_reconcile_at: None,
             conditions: Vec::new(),
         }

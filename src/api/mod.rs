@@ -17,6 +17,7 @@ mod azure_subscription;
 mod crds;
 mod customer;
 mod customer_purchase_permission;
+mod purchase;
 mod shared;
 
 pub use azure_subscription::{
@@ -30,6 +31,7 @@ pub use customer_purchase_permission::{
     CustomerPurchasePermissionStatus, DeletionPolicy, Drift, DriftPolicy, Latch, LatchReason, Mode, OnPrerequisiteLost,
     PurchaseSwitch, SwitchState, SwitchStatus, Switches,
 };
+pub use purchase::{Purchase, PurchaseKind, PurchasedBy};
 pub use shared::NameRef;
 
 /// API group of all three kinds.

@@ -240,6 +240,18 @@ pub struct RunArgs {
     )]
     pub prerequisite_interval: Duration,
 
+    /// How often it is looked what the customers have bought for whom a purchase permission is on: three requests each, of
+    /// which one to Partner Center.
+    #[arg(
+        long,
+        env = "CSP_PURCHASE_INTERVAL",
+        value_name = "DURATION",
+        default_value = "6h",
+        value_parser = between(Duration::from_mins(10), Duration::from_hours(24 * 30)),
+        help_heading = "Reconciling"
+    )]
+    pub purchase_interval: Duration,
+
     /// How many objects are reconciled at the same time.
     #[arg(
         long,

@@ -48,6 +48,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
             intervals: Intervals {
                 resync: signed(settings.resync),
                 prerequisites: signed(settings.prerequisite_interval),
+                purchases: signed(settings.purchase_interval),
             },
             may_assign_owners: settings.allow_owner_assignment,
             activity_interval: settings.activity_interval,

@@ -41,6 +41,8 @@ pub struct Settings {
     pub resync: Duration,
     /// How often a prerequisite that holds is read again.
     pub prerequisite_interval: Duration,
+    /// How often it is looked what permitted customers have bought.
+    pub purchase_interval: Duration,
     /// How many objects are reconciled at the same time; never 0, which kube takes for no limit.
     pub concurrency: u16,
     /// Limit of one pass over one object.
@@ -216,6 +218,7 @@ impl Settings {
             activity_interval: args.activity_interval,
             resync: args.resync,
             prerequisite_interval: args.prerequisite_interval,
+            purchase_interval: args.purchase_interval,
             concurrency: args.concurrency,
             reconcile_timeout: args.reconcile_timeout,
             allow_owner_assignment: args.allow_owner_assignment,

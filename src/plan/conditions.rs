@@ -29,6 +29,8 @@ pub enum ConditionType {
     Synced,
     /// The newest activity record.
     ActivityRecorded,
+    /// What the customer has bought is known.
+    PurchasesRecorded,
 }
 
 impl ConditionType {
@@ -45,6 +47,7 @@ impl ConditionType {
             Self::CostManagementSynced => "CostManagementSynced",
             Self::Synced => "Synced",
             Self::ActivityRecorded => "ActivityRecorded",
+            Self::PurchasesRecorded => "PurchasesRecorded",
         }
     }
 }

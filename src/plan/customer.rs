@@ -1,7 +1,9 @@
-//! The plan of a `Customer`: is the tenant one of the partner's, and does it see its charges as declared?
+//! The plan of a `Customer`: is the tenant one of the partner's, does it see its charges as declared, and what has it
+//! bought?
 
 pub mod cost;
 pub mod ownership;
+pub mod purchases;
 mod section;
 
 use std::collections::BTreeSet;
@@ -13,11 +15,12 @@ use super::permission::Attempt;
 use super::recheck::Recheck;
 use super::schedule::Intervals;
 use super::summary::{Situation, summarize};
-use super::{CustomerRef, Identity, Need, Plan};
+use super::{CustomerRef, Event, Identity, Need, Plan};
 use crate::api::{CostManagement, CustomerStatus};
 use crate::model::{AzureEstate, BillingAccount, ChargeView, CustomerProfile, Fact, TenantId};
 
 use cost::CostFacts;
+pub use purchases::{Permitted, PurchaseFacts, SeenOrder};
 use section::Scope;
 
 /// The plan of one `Customer`.
@@ -35,6 +38,8 @@ pub enum Action {
         /// How it shall be.
         view: ChargeView,
     },
+    /// Tell the permissions of this Customer what it is told itself.
+    TellPermissions(Event),
 }
 
 /// What a `Customer` wishes beside being known.
@@ -59,10 +64,30 @@ pub struct Facts {
     pub attempt: Attempt,
     /// When this process began to remember; facts of before are those in the status.
     pub started: Timestamp,
+    /// What it has bought.
+    pub purchases: PurchaseFacts,
 }
 
 /// Plans one Customer.
 pub fn plan(
+    identity: &Identity,
+    reference: &CustomerRef,
+    wish: &CustomerWish,
+    facts: &Facts,
+    before: &CustomerStatus,
+    intervals: Intervals,
+    now: Timestamp,
+) -> CustomerPlan {
+    let mut plan = declared(identity, reference, wish, facts, before, intervals, now);
+    if let CustomerRef::Found(tenant) = reference {
+        let pass = purchases::Pass { identity, before, intervals, started: facts.started, now };
+        purchases::follow(&mut plan, *tenant, &facts.purchases, pass);
+    }
+    plan
+}
+
+/// The part that is about what is declared.
+fn declared(
     identity: &Identity,
     reference: &CustomerRef,
     wish: &CustomerWish,
@@ -152,6 +177,7 @@ pub fn plan(
         }
     }
     conditions.set(ConditionType::CustomerResolved, verdict.clone());
+    conditions.renew(ConditionType::PurchasesRecorded);
     status.conditions = conditions.finish();
     next = recheck.next(situation == Situation::Holds);
     for section in parts() {

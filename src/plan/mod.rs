@@ -28,6 +28,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use uuid::Uuid;
 
 use crate::api::RECONCILE_ANNOTATION;
 use crate::model::{BillingAccount, ObjectId, SubscriptionId, TenantId, UserPrincipalName};
@@ -70,6 +71,8 @@ pub enum Need {
     PartnerKind,
     /// Whether the signed-in user is an Admin agent.
     AdminAgents,
+    /// What the customer has bought; who has a role on a reservation order is not asked of these.
+    Purchases(TenantId, BTreeSet<Uuid>),
 }
 
 /// When to look at an object again.

@@ -13,6 +13,8 @@ pub struct Intervals {
     pub resync: SignedDuration,
     /// Between two readings of a prerequisite that held.
     pub prerequisites: SignedDuration,
+    /// Between two readings of what a permitted customer has bought.
+    pub purchases: SignedDuration,
 }
 
 /// The latest moment, at or before `now`, at which it was `uid`'s turn.

@@ -14,6 +14,7 @@ use super::index::Index;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
 use super::objects::Objects;
+use super::orders::OrderLog;
 use super::slots::Slots;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::model::{Installation, TenantId, Urgency};
@@ -27,6 +28,7 @@ pub(super) struct Context {
     pub(super) remote: Remote,
     pub(super) inventory: Inventory,
     pub(super) feed: Feed,
+    pub(super) orders: OrderLog,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) installation: Installation,
@@ -72,6 +74,7 @@ impl Context {
                 Need::Estate(tenant) | Need::Owners(tenant, ..) | Need::User(tenant, _) => {
                     (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
                 }
+                Need::Purchases(tenant, _) => (index.customers_of_tenant(*tenant), BTreeSet::new()),
                 Need::Policy(_)
                 | Need::BillingAccounts
                 | Need::Charges(..)

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::objects::Objects;
+use super::purchases;
 use super::slots::Slots;
 use crate::api::{self, CostManagement, CustomerStatus};
 use crate::model::{BillingAccount, ChargeView, Fact, TenantId, Urgency};
@@ -72,6 +73,7 @@ impl Kind for Customer {
             ),
             CustomerRef::Missing | CustomerRef::Malformed(_) => (Fact::NOT_READ, Fact::NOT_READ, CostFacts::UNKNOWN),
         };
+        let purchases = purchases::facts(pass, &identity.name, &reference, before);
         let facts = Facts {
             profile,
             estate,
@@ -79,6 +81,7 @@ impl Kind for Customer {
             is_deleting: pass.object.metadata.deletion_timestamp.is_some(),
             attempt: pass.attempt.clone(),
             started: pass.context.started,
+            purchases,
         };
         Ok(plan(&identity, &reference, &wish, &facts, before, pass.context.intervals, pass.now))
     }
@@ -87,6 +90,10 @@ impl Kind for Customer {
         Box::pin(async move {
             match action {
                 Action::ShowCharges { tenant, account, view } => show_charges(pass, *tenant, account, *view).await,
+                Action::TellPermissions(event) => {
+                    purchases::tell_permissions(pass, event).await;
+                    Ok(Progress::GoesOn)
+                }
             }
         })
     }
@@ -95,6 +102,9 @@ impl Kind for Customer {
         if let CustomerRef::Found(tenant) = reference(Some(object)) {
             let shown = status.cost_management.as_ref().and_then(|cost| cost.change.as_deref());
             context.inventory.change_shown(tenant, shown);
+        }
+        if let Some(uid) = &object.metadata.uid {
+            context.metrics.purchases(uid, &status.purchases, Timestamp::now());
         }
     }
 }

@@ -262,6 +262,14 @@ impl Feed {
         }
     }
 
+    /// The domains of those who have made our own writes: users of the partner, without a doubt.
+    pub(super) fn own_domains(&self) -> BTreeSet<String> {
+        let state = self.state();
+        let own = state.records.values().flatten().filter(|seen| seen.origin == Origin::Own);
+        let domain = |actor: &String| actor.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+        own.filter_map(|seen| seen.record.actor.as_ref().and_then(domain)).collect()
+    }
+
     /// Whether the feed is trusted now.
     pub(super) fn is_trusted(&self, now: Timestamp) -> bool {
         self.is_trusted_in(&self.state(), now)

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::partner::Partner;
 use super::past::Past;
 use super::reading::Reading;
 use crate::model::{
     AzureEstate, BillingAccount, ChargeChange, ChargeProgress, ChargeView, CustomerProfile, DirectoryUser, Fact,
-    Holding, Ignorance, ObjectId, OwnerHolders, PolicyState, Relationship, SubscriptionId, TenantId, UserPrincipalName,
+    Holding, Ignorance, ObjectId, OwnerHolders, PolicyState, Relationship, SeenPurchases, SubscriptionId, TenantId,
+    UserPrincipalName,
 };
 use crate::plan::Need;
 use crate::plan::customer::cost::BegunChange;
@@ -52,6 +54,7 @@ struct Facts {
     begun: HashMap<TenantId, BegunChange>,
     /// How they are getting on, by where that is told.
     progress: HashMap<TenantId, (String, Reading<ChargeProgress>)>,
+    purchases: HashMap<TenantId, Reading<SeenPurchases>>,
     past: Past,
     /// By the UID of the object that asked for it.
     assigned: HashMap<String, Assigned>,
@@ -79,6 +82,7 @@ enum TurnKey {
     ChargesChange(TenantId),
     PartnerKind,
     AdminAgents,
+    Purchases(TenantId),
 }
 
 /// A reading that failed, as the planner sees it and as the next attempt needs it.
@@ -197,6 +201,11 @@ impl Inventory {
         fact(self.facts().policies.get(&customer))
     }
 
+    /// What a customer has bought.
+    pub(super) fn purchases(&self, customer: TenantId) -> Fact<SeenPurchases> {
+        fact(self.facts().purchases.get(&customer))
+    }
+
     /// Notes that a write is about to be sent; gives what it is to end, which is no policy where nobody has seen one.
     pub(super) fn write_begins(&self, customer: TenantId) -> PolicyState {
         self.facts().policies.remove(&customer).map_or(PolicyState::Absent, |reading| reading.value)
@@ -235,6 +244,7 @@ impl Inventory {
         facts.holders.retain(|(tenant, _), _| is_meant(*tenant));
         facts.users.retain(|(tenant, _), _| is_meant(*tenant));
         facts.policies.retain(|tenant, _| is_meant(*tenant));
+        facts.purchases.retain(|tenant, _| is_meant(*tenant));
         facts.assigned.retain(|_, assigned| is_meant(assigned.customer));
         facts.charges.retain(|tenant, _| is_meant(*tenant));
         facts.begun.retain(|tenant, _| is_meant(*tenant));
@@ -278,6 +288,7 @@ impl Inventory {
             Need::ChargesChange(customer, operation) => {
                 self.read_charges_change(remote, *customer, operation, at).await
             }
+            Need::Purchases(customer, settled) => self.read_purchases(remote, *customer, settled, at).await,
             Need::PartnerKind | Need::AdminAgents => {
                 let asked = self.partner.ask(remote, need, at).await;
                 if let Err(error) = &asked {
@@ -301,6 +312,10 @@ impl Inventory {
                     | Need::Charges(..)
                     | Need::ChargesChange(..)
                     | Need::AdminAgents => false,
+                    // A refusal for good is among what was read.
+                    Need::Purchases(customer, _) => {
+                        self.purchases(*customer).known().is_some_and(|seen| seen.entitlements.is_ok())
+                    }
                 };
                 if is_the_users {
                     self.partner.read(Some(need));
@@ -448,6 +463,17 @@ impl Inventory {
         Ok(false)
     }
 
+    async fn read_purchases(
+        &self,
+        remote: &Remote,
+        customer: TenantId,
+        settled: &BTreeSet<Uuid>,
+        at: Timestamp,
+    ) -> Result<bool, RemoteError> {
+        let value = remote.purchases(customer, settled).await?;
+        Ok(put(&mut self.facts().purchases, customer, value, at))
+    }
+
     fn is_read(&self, need: &Need, since: Timestamp) -> bool {
         let is_answered = match need {
             Need::Owners(customer, subscription, asked) => self
@@ -462,6 +488,7 @@ impl Inventory {
             | Need::BillingAccounts
             | Need::Charges(..)
             | Need::ChargesChange(..)
+            | Need::Purchases(..)
             | Need::PartnerKind
             | Need::AdminAgents => true,
         };
@@ -482,6 +509,7 @@ impl Inventory {
                 let found = facts.progress.get(customer).filter(|(known, _)| known == operation);
                 found.map(|(_, reading)| reading.at())
             }
+            Need::Purchases(customer, _) => facts.purchases.get(customer).map(Reading::at),
             Need::PartnerKind | Need::AdminAgents => self.partner.asked_at(need),
         }
     }
@@ -496,6 +524,7 @@ impl Inventory {
             Need::BillingAccounts => TurnKey::BillingAccounts,
             Need::Charges(customer, _) => TurnKey::Charges(*customer),
             Need::ChargesChange(customer, _) => TurnKey::ChargesChange(*customer),
+            Need::Purchases(customer, _) => TurnKey::Purchases(*customer),
             Need::PartnerKind => TurnKey::PartnerKind,
             Need::AdminAgents => TurnKey::AdminAgents,
         };

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::purchase_metrics::Purchases;
+use crate::api::Purchase;
 
 /// From a pass that finds nothing to do to one that waits for throttled calls.
 const BUCKETS: [f64; 8] = [0.001, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0, 120.0];
@@ -23,6 +27,7 @@ pub struct Metrics {
     feed_trusted: Gauge,
     feed_failing: Gauge,
     denied: Family<ReasonLabel, Gauge>,
+    purchases: Purchases,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +58,7 @@ impl Default for Metrics {
             feed_trusted: Gauge::default(),
             feed_failing: Gauge::default(),
             denied: Family::default(),
+            purchases: Purchases::default(),
         }
     }
 }
@@ -101,6 +107,17 @@ impl Metrics {
             "1 while nothing is granted for a reason that concerns the partner as a whole, such as CredentialsInvalid or NotAdminAgent. What holds stays as it is; what to do is in an event on the operator's Lease",
             self.denied.clone(),
         );
+        self.purchases.register(registry);
+    }
+
+    /// Notes what a Customer shows.
+    pub(super) fn purchases(&self, uid: &str, shown: &[Purchase], now: Timestamp) {
+        self.purchases.show(uid, shown, now);
+    }
+
+    /// Notes that it is gone.
+    pub(super) fn forget_purchases(&self, uid: &str) {
+        self.purchases.forget(uid);
     }
 
     pub(super) fn passed(&self, kind: &str, result: &'static str, took: Duration) {

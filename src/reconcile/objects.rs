@@ -88,6 +88,11 @@ where
         let _ = self.wake.unbounded_send(ObjectRef::new(&name.name).within(&name.namespace));
     }
 
+    /// Whether any object is so, as the watch shows them.
+    pub(super) fn any(&self, is_so: impl Fn(&K) -> bool) -> bool {
+        self.store.state().iter().any(|object| is_so(object))
+    }
+
     /// Has all objects looked at soon.
     pub(super) fn wake_all(&self) {
         for object in self.store.state() {

@@ -102,7 +102,8 @@ impl Partner {
             | Need::Policy(_)
             | Need::BillingAccounts
             | Need::Charges(..)
-            | Need::ChargesChange(..) => None,
+            | Need::ChargesChange(..)
+            | Need::Purchases(..) => None,
         };
         error.map_or(Ok(()), Err)
     }
@@ -120,7 +121,8 @@ impl Partner {
             | Need::Policy(_)
             | Need::BillingAccounts
             | Need::Charges(..)
-            | Need::ChargesChange(..) => None,
+            | Need::ChargesChange(..)
+            | Need::Purchases(..) => None,
         }
     }
 

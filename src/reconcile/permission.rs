@@ -15,6 +15,7 @@ use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::partner::Trial;
 use super::patches;
+use super::purchases;
 use super::slots::Slots;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
@@ -110,6 +111,7 @@ impl Kind for Permission {
     fn reported(context: &Context, object: &Self::Object, status: &CustomerPurchasePermissionStatus) {
         let Some(desired) = Desired::of(object) else { return };
         context.feed.reported(&desired.identity.name, &status.recent_activity);
+        purchases::permission_reported(context, &desired, status);
     }
 }
 

@@ -23,8 +23,10 @@ use super::feed::Feed;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
 use super::objects::Objects;
+use super::orders::OrderLog;
 use super::outage::{self, Operator, Polls};
 use super::permission::Permission;
+use super::purchases;
 use super::slots::Slots;
 use super::subscription::Subscription;
 use super::watch::{Watched, follow};
@@ -85,6 +87,7 @@ pub async fn run(
         events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
         metrics: settings.metrics,
         feed: Feed::new(settings.installation.clone(), remembered, started),
+        orders: OrderLog::default(),
         inventory: Inventory::default(),
         installation: settings.installation,
         intervals: settings.intervals,
@@ -154,6 +157,7 @@ pub async fn run(
             Arc::clone(&operator),
             polls,
         )),
+        tokio::spawn(purchases::follow_orders(Arc::clone(&context), settings.activity_interval)),
         tokio::spawn(outage::follow(Arc::clone(&context), operator)),
         tokio::spawn({
             let context = Arc::clone(&context);
@@ -261,6 +265,7 @@ async fn follow_feed(
             pass_on(&context, customer);
         }
         context.inventory.prune(|tenant| context.index().knows_tenant(tenant));
+        context.orders.prune(|tenant| context.index().knows_tenant(tenant));
         context.tenants.prune();
     }
 }

@@ -197,6 +197,7 @@ pub(super) async fn follow<K: Watched>(
                 let uid = object.uid().unwrap_or_default();
                 K::objects(&context).forget(&uid);
                 context.backoff.forget(&uid);
+                context.metrics.forget_purchases(&uid);
                 known.remove(&name);
                 K::wake_others(&context, &name);
                 K::note(&context, &name, None);

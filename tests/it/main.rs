@@ -36,6 +36,7 @@ mod owners;
 mod ownership;
 mod plugin;
 mod proofs;
+mod purchases;
 mod races;
 mod references;
 mod refusals;

@@ -13,8 +13,11 @@ use crate::model::{
 use crate::plan::ObjectName;
 use crate::plan::schedule::{latest_turn, next_turn};
 
-const INTERVALS: Intervals =
-    Intervals { resync: SignedDuration::from_hours(24), prerequisites: SignedDuration::from_hours(6) };
+const INTERVALS: Intervals = Intervals {
+    resync: SignedDuration::from_hours(24),
+    prerequisites: SignedDuration::from_hours(6),
+    purchases: SignedDuration::from_hours(6),
+};
 const AZURE: &str = "a0000000-0000-4000-8000-000000000001";
 const ADA: &str = "d0000000-0000-4000-8000-000000000001";
 const BOB: &str = "d0000000-0000-4000-8000-000000000002";

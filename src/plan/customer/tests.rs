@@ -7,8 +7,11 @@ use crate::model::{Ignorance, Relationship, TenantId};
 use crate::plan::schedule::{latest_turn, next_turn};
 use crate::plan::{ObjectName, Wait};
 
-const INTERVALS: Intervals =
-    Intervals { resync: SignedDuration::from_hours(24), prerequisites: SignedDuration::from_hours(6) };
+const INTERVALS: Intervals = Intervals {
+    resync: SignedDuration::from_hours(24),
+    prerequisites: SignedDuration::from_hours(6),
+    purchases: SignedDuration::from_hours(6),
+};
 
 fn tenant() -> TenantId {
     "c1a0c1a0-1111-4a11-8a11-000000000001".parse().unwrap()
@@ -22,6 +25,7 @@ fn nothing_read(started: Timestamp) -> Facts {
         is_deleting: false,
         attempt: Attempt::None,
         started,
+        purchases: nothing_permitted(),
     }
 }
 
@@ -33,6 +37,15 @@ struct Case {
     facts: Facts,
     before: CustomerStatus,
     now: Timestamp,
+}
+
+fn nothing_permitted() -> PurchaseFacts {
+    PurchaseFacts {
+        permitted: Permitted::Never,
+        seen: Fact::NOT_READ,
+        orders: Vec::new(),
+        partner_domains: BTreeSet::new(),
+    }
 }
 
 /// A new Customer that nobody has looked at.

@@ -27,8 +27,11 @@ use crate::plan::{CustomerRef, Identity, Need, ObjectName};
 pub(super) use crate::api::PurchaseSwitch::{Allow, Deny, Unmanaged};
 pub(super) use crate::model::Switch::{Reservations, SavingsPlans};
 
-pub(super) const INTERVALS: Intervals =
-    Intervals { resync: SignedDuration::from_hours(24), prerequisites: SignedDuration::from_hours(6) };
+pub(super) const INTERVALS: Intervals = Intervals {
+    resync: SignedDuration::from_hours(24),
+    prerequisites: SignedDuration::from_hours(6),
+    purchases: SignedDuration::from_hours(6),
+};
 
 pub(super) fn tenant(number: u8) -> TenantId {
     format!("c1a0c1a0-1111-4a11-8a11-0000000000{number:02x}").parse().unwrap()

@@ -1,0 +1,101 @@
+//! Who bought something. Nothing that Microsoft documents says it outright, so it is told on what evidence, and that it is
+//! not known where there is none.
+
+use std::collections::BTreeSet;
+
+use super::SeenOrder;
+use crate::api::{Purchase, PurchaseKind, PurchasedBy};
+use crate::model::{OrderHolder, PrincipalKind, SeenPurchases};
+
+/// What may tell.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    pub(super) orders: &'a [SeenOrder],
+    pub(super) partner_domains: &'a BTreeSet<String>,
+    pub(super) customer_domain: Option<&'a str>,
+    /// `None`: the lists have not been read in this process.
+    pub(super) seen: Option<&'a SeenPurchases>,
+}
+
+/// Says who bought it. An activity record, however late, tells more than a role; what was found once is kept.
+pub(super) fn judge(purchase: &mut Purchase, evidence: &Evidence<'_>) {
+    let found = by_record(purchase, evidence);
+    let is_settled = purchase.purchased_by != PurchasedBy::Unknown;
+    let found = match found {
+        Some((PurchasedBy::Unknown, _)) | None if is_settled => return,
+        Some(found) => found,
+        None => match evidence.seen {
+            Some(seen) => by_lists(purchase, seen),
+            None if purchase.evidence.is_empty() => (PurchasedBy::Unknown, NO_RECORD.to_owned()),
+            None => return,
+        },
+    };
+    (purchase.purchased_by, purchase.evidence) = found;
+}
+
+const NO_RECORD: &str = "no activity record tells who ordered it";
+
+/// What Partner Center's activity log says of its order.
+fn by_record(purchase: &Purchase, evidence: &Evidence<'_>) -> Option<(PurchasedBy, String)> {
+    let order = purchase.order_id.as_deref()?;
+    let is_it = |one: &&SeenOrder| one.record.order.eq_ignore_ascii_case(order);
+    let actor = evidence.orders.iter().find(is_it)?.record.actor.as_deref()?;
+    let domain = actor.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase()).unwrap_or_default();
+    // A guest signs in from elsewhere, under a name in this tenant's domain.
+    let is_guest = actor.to_ascii_lowercase().contains("#ext#");
+    let is_customer = evidence.customer_domain.is_some_and(|known| known.eq_ignore_ascii_case(&domain));
+    let (by, whose) = match () {
+        () if is_guest || domain.is_empty() => (PurchasedBy::Unknown, "it is not known whose user that is"),
+        () if evidence.partner_domains.contains(&domain) => (PurchasedBy::Partner, "a user of the partner"),
+        () if is_customer => (PurchasedBy::Customer, "a user of the customer"),
+        () => (PurchasedBy::Unknown, "it is not known whose user that is"),
+    };
+    Some((by, format!("ordered by {actor}, by Partner Center's activity log: {whose}")))
+}
+
+fn by_lists(purchase: &Purchase, seen: &SeenPurchases) -> (PurchasedBy, String) {
+    let holders = seen.azure.as_ref().ok().and_then(|azure| {
+        let (_, holders) = azure.holders.iter().find(|(order, _)| order.to_string() == purchase.azure_order_id)?;
+        Some(holders.as_slice())
+    });
+    match (purchase.kind, holders) {
+        (PurchaseKind::SavingsPlan, _) => (PurchasedBy::Unknown, savings_plan(seen)),
+        (_, Some(holders)) => by_role(holders),
+        (_, None) => (PurchasedBy::Unknown, NO_RECORD.to_owned()),
+    }
+}
+
+/// Azure gives the buyer a role on the reservation order. The partner's staff are there only through a group.
+fn by_role(holders: &[OrderHolder]) -> (PurchasedBy, String) {
+    let user = holders.iter().find(|one| one.kind == PrincipalKind::User);
+    let has_partner = holders.iter().any(|one| one.kind == PrincipalKind::ForeignGroup);
+    match user {
+        Some(user) if !has_partner => (
+            PurchasedBy::Customer,
+            format!(
+                "user {} of the customer's tenant has a role on the reservation order, as Azure gives it to the buyer; {NO_RECORD}",
+                user.principal
+            ),
+        ),
+        Some(_) => (
+            PurchasedBy::Unknown,
+            format!(
+                "both a user of the customer's tenant and the partner have a role on the reservation order; {NO_RECORD}"
+            ),
+        ),
+        None => (
+            PurchasedBy::Unknown,
+            format!("no user of the customer's tenant has a role on the reservation order; {NO_RECORD}"),
+        ),
+    }
+}
+
+fn savings_plan(seen: &SeenPurchases) -> String {
+    match &seen.orders {
+        Some(orders) if !orders.iter().any(|order| order.is_savings_plan) => {
+            "Partner Center has no order for a savings plan, so it was bought in the Azure portal, where the customer can buy and the partner's staff too"
+        }
+        _ => "nothing that can be read tells who bought a savings plan",
+    }
+    .to_owned()
+}

@@ -1,0 +1,216 @@
+//! What a customer has bought: when it is looked for, what is kept, who bought it, and what is told of it.
+//!
+//! Only customers are followed for which a purchase permission is on, or was until a day ago, or who still hold something:
+//! what nobody permitted costs no call. Nothing here grants, revokes or holds up `Ready`.
+
+mod buyer;
+mod known;
+mod news;
+mod verdict;
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use uuid::Uuid;
+
+use super::super::conditions::{ConditionType, Conditions, find};
+use super::super::schedule::{Intervals, latest_turn, next_turn};
+use super::super::{Identity, Need, Wait};
+use super::{Action, CustomerPlan};
+use crate::api::{CustomerStatus, Purchase, PurchasedBy};
+use crate::model::{Fact, OrderRecord, SeenPurchases, TenantId};
+
+pub use news::{EXPIRY_NOTICES_DAYS, days_left};
+
+/// As many as a status shows.
+pub const PURCHASES_MAX: usize = 20;
+/// How long a customer is followed after its last permission was turned off: orders appear up to 15 minutes late.
+const FOLLOWED_AFTER_OFF: SignedDuration = SignedDuration::from_hours(24);
+/// The first reading comes within this part of the interval.
+const FIRST_WITHIN: i32 = 6;
+/// What an activity record tells of can be read a quarter of an hour later at the latest, by Microsoft's word.
+const ORDER_SHOWS_AFTER: SignedDuration = SignedDuration::from_mins(20);
+/// For how long it is asked again who has a role on a reservation order when that has told nothing.
+const HOLDERS_ASKED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Whether any purchase permission of the customer is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permitted {
+    /// It is, since then.
+    Since(Timestamp),
+    /// None is, since then.
+    Until(Timestamp),
+    /// None is known to be or to have been.
+    Never,
+}
+
+/// A record of a new order, and when the feed has shown it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenOrder {
+    /// The record.
+    pub record: OrderRecord,
+    /// When it is taken to have become known.
+    pub seen_at: Timestamp,
+}
+
+/// What is known of a customer's purchases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PurchaseFacts {
+    /// Whether it may buy.
+    pub permitted: Permitted,
+    /// What Partner Center and Azure list.
+    pub seen: Fact<SeenPurchases>,
+    /// What the activity log tells of its orders.
+    pub orders: Vec<SeenOrder>,
+    /// Domains of sign-in names that are the partner's own for certain.
+    pub partner_domains: BTreeSet<String>,
+}
+
+/// The pass that this is part of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) before: &'a CustomerStatus,
+    pub(super) intervals: Intervals,
+    /// When this process began.
+    pub(super) started: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+/// The fact that a customer with this status needs, if it needs any.
+pub fn need(tenant: TenantId, before: &CustomerStatus, now: Timestamp) -> Need {
+    let since = now.saturating_sub(HOLDERS_ASKED_FOR).unwrap_or(Timestamp::MIN);
+    let is_settled = |purchase: &&Purchase| {
+        purchase.purchased_by != PurchasedBy::Unknown || purchase.purchased_at.as_ref().is_some_and(|at| at.0 < since)
+    };
+    let settled = before.purchases.iter().filter(is_settled);
+    Need::Purchases(tenant, settled.filter_map(|purchase| Uuid::try_parse(&purchase.azure_order_id).ok()).collect())
+}
+
+/// Adds to a plan what the customer's purchases ask for.
+pub(super) fn follow(plan: &mut CustomerPlan, tenant: TenantId, facts: &PurchaseFacts, pass: Pass<'_>) {
+    let Pass { identity, before, now, .. } = pass;
+    if !is_followed(before, facts.permitted, now) {
+        if before.purchases.is_empty() {
+            let name = ConditionType::PurchasesRecorded.as_str();
+            plan.status.conditions.retain(|condition| condition.type_ != name);
+        }
+        return;
+    }
+    if is_due(facts, pass) {
+        plan.needs.insert(need(tenant, before, now));
+        return;
+    }
+    let mut purchases = known::merged(&before.purchases, facts.seen.known(), now);
+    let evidence = buyer::Evidence {
+        orders: &facts.orders,
+        partner_domains: &facts.partner_domains,
+        customer_domain: plan.status.domain.as_deref(),
+        seen: facts.seen.known(),
+    };
+    for purchase in &mut purchases {
+        buyer::judge(purchase, &evidence);
+    }
+    let mut events = news::of_purchases(identity, before, &purchases);
+    for purchase in &mut purchases {
+        events.extend(news::of_expiry(purchase, now));
+    }
+    if let Some(verdict) = verdict::verdict(facts, &before.purchases, &purchases, pass) {
+        let mut conditions = Conditions::new(&before.conditions, identity.generation, now);
+        conditions.set(ConditionType::PurchasesRecorded, verdict);
+        put(&mut plan.status.conditions, conditions.finish());
+    }
+    plan.next = plan.next.or(next(facts, &purchases, pass));
+    plan.status.purchases = purchases;
+    if plan.needs.is_empty() {
+        // First: whatever becomes of the others, the status will say that this has been told.
+        plan.actions.splice(0..0, events.iter().cloned().map(Action::TellPermissions));
+        plan.events.extend(events);
+    }
+}
+
+/// Puts conditions in the place of those of the same types.
+fn put(conditions: &mut Vec<Condition>, new: Vec<Condition>) {
+    for condition in new {
+        match conditions.iter_mut().find(|one| one.type_ == condition.type_) {
+            Some(place) => *place = condition,
+            None => conditions.push(condition),
+        }
+    }
+}
+
+/// Whether this customer's purchases are looked for.
+fn is_followed(before: &CustomerStatus, permitted: Permitted, now: Timestamp) -> bool {
+    let was_followed = is_recorded(before);
+    let holds = before.purchases.iter().any(|purchase| news::is_live(purchase, now));
+    match permitted {
+        Permitted::Since(_) => true,
+        Permitted::Until(since) => was_followed && (holds || now.duration_since(since) < FOLLOWED_AFTER_OFF),
+        Permitted::Never => was_followed && holds,
+    }
+}
+
+fn is_recorded(status: &CustomerStatus) -> bool {
+    find(&status.conditions, ConditionType::PurchasesRecorded).is_some()
+}
+
+/// Turns of purchases are apart from those of other facts of the same object.
+fn key(identity: &Identity) -> String {
+    format!("{}/purchases", identity.uid)
+}
+
+/// Whether the lists must be read now.
+fn is_due(facts: &PurchaseFacts, pass: Pass<'_>) -> bool {
+    let Pass { identity, before, intervals, started, now } = pass;
+    if facts.seen.failure().is_some() {
+        return false;
+    }
+    if identity.is_asked_anew(before.last_handled_reconcile_at.as_deref()) {
+        return facts.seen.known_since(now).is_none();
+    }
+    let read_at = facts.seen.read_at();
+    let is_overdue = |at: Timestamp| read_at.unwrap_or(started) < at && at <= now;
+    if moments(facts, before).any(is_overdue) {
+        return true;
+    }
+    match (read_at, facts.permitted) {
+        (None, Permitted::Since(since)) if !is_recorded(before) => {
+            latest_turn(&key(identity), intervals.purchases / FIRST_WITHIN, now) > since
+        }
+        _ => read_at.unwrap_or(started) < latest_turn(&key(identity), intervals.purchases, now),
+    }
+}
+
+/// When an order that is not among the purchases calls for a look: as soon as the activity log shows it, and when it
+/// can be read for certain. Most orders are for something else.
+fn moments<'a>(facts: &'a PurchaseFacts, before: &'a CustomerStatus) -> impl Iterator<Item = Timestamp> + 'a {
+    let is_unexplained = |order: &&SeenOrder| {
+        let is_it = |purchase: &Purchase| purchase.order_id.as_deref() == Some(order.record.order.as_str());
+        !before.purchases.iter().any(is_it)
+    };
+    let orders = facts.orders.iter().filter(is_unexplained);
+    orders.flat_map(|order| {
+        [Some(order.seen_at), order.seen_at.saturating_add(ORDER_SHOWS_AFTER).ok()].into_iter().flatten()
+    })
+}
+
+/// When to look at this customer's purchases again.
+fn next(facts: &PurchaseFacts, purchases: &[Purchase], pass: Pass<'_>) -> Wait {
+    let Pass { identity, before, intervals, now, .. } = pass;
+    let is_first = facts.seen.is_unread() && !is_recorded(before);
+    let interval = if is_first { intervals.purchases / FIRST_WITHIN } else { intervals.purchases };
+    let off = match facts.permitted {
+        Permitted::Until(since) => since.saturating_add(FOLLOWED_AFTER_OFF).ok(),
+        Permitted::Since(_) | Permitted::Never => None,
+    };
+    let moments = moments(facts, before).chain(news::moments(purchases)).chain(off);
+    let turn = Wait::Until(next_turn(&key(identity), interval, now));
+    moments.filter(|at| *at > now).fold(turn, |wait, at| wait.or(Wait::Until(at)))
+}
+
+#[cfg(test)]
+pub(crate) use tests::test_purchase;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! What customers buy, made visible: who bought it on what evidence, what Azure does not show, and what ends soon. None of
+//! it writes anything outside, and every reading costs a known number of calls.
+
+use csp_operator::api::{Customer, Purchase, PurchaseKind, PurchasedBy};
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{Patch, PatchParams};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::scene::{ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, Scene, message, verdict};
+use crate::stages::{Exclusive, QUICK, run, shared};
+
+const CUSTOMER: &str = "contoso";
+
+/// A customer that may buy, on the stage that is shared.
+fn permitted(spec: &str) -> Scene {
+    let scene = Scene::new(shared().1);
+    scene.converge(spec);
+    scene
+}
+
+/// Somebody buys something; gives the ids.
+fn buy(scene: &Scene, what: Value) -> Value {
+    run(scene.view.simulator.post(&format!("customers/{}/purchases", scene.tenant()), what)).unwrap()
+}
+
+/// Has everything about the Customer read anew, and waits until that is shown.
+fn read_anew(scene: &Scene) -> Customer {
+    scene.ask_anew::<Customer>(CUSTOMER);
+    let request = |found: &Customer| {
+        found.metadata.annotations.clone().unwrap_or_default().get("csp-operator.dev/reconcile").cloned()
+    };
+    scene.until_named(CUSTOMER, "it was read anew", |found: &Customer| {
+        found.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at == request(found))
+    })
+}
+
+fn purchases(customer: &Customer) -> Vec<Purchase> {
+    customer.status.clone().unwrap_or_default().purchases
+}
+
+/// Waits until the first purchase that is shown is so.
+fn until_first(scene: &Scene, what: &str, is_so: impl Fn(&Purchase) -> bool) -> Purchase {
+    let first = |found: &Customer| purchases(found).into_iter().next();
+    let found = scene.until_named(CUSTOMER, what, |found| first(found).is_some_and(|first| is_so(&first)));
+    first(&found).unwrap()
+}
+
+/// How often the customer's orders, entitlements, reservations, savings plans and roles on orders were read.
+fn readings(scene: &Scene) -> [usize; 5] {
+    let requests = scene.requests();
+    let count = |operation: &str| requests.iter().filter(|request| request["operation"] == operation).count();
+    ["list_orders", "list_entitlements", "list_reservations", "list_savings_plans", "list_reservation_role_assignments"]
+        .map(count)
+}
+
+/// How many events of this reason the Customer and its permission have.
+fn told(scene: &Scene, reason: &str) -> [usize; 2] {
+    [CUSTOMER, PERMISSION].map(|name| scene.event_reasons(name).iter().filter(|one| *one == reason).count())
+}
+
+fn access(scene: &Scene, purchases: bool) {
+    let path = format!("customers/{}/access", scene.tenant());
+    run(scene.view.simulator.call(Method::PATCH, &path, Some(json!({ "purchases": purchases })))).unwrap();
+}
+
+#[test]
+fn a_purchase_is_told_once_and_its_buyer_when_the_record_comes_late() {
+    let scene = permitted(ALLOW_RESERVATIONS);
+    assert_eq!(readings(&scene), [0; 5]);
+    // Only the partner's group has a role on what the partner buys, which tells nothing.
+    let bought = buy(&scene, json!({ "kind": "reservation", "buyer": "partner", "quantity": 2, "auditDelayMs": 4000 }));
+    let found = read_anew(&scene);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "True Recorded");
+    let first = purchases(&found).remove(0);
+    assert_eq!((first.purchased_by, first.kind), (PurchasedBy::Unknown, PurchaseKind::Reservation));
+    assert!(first.evidence.contains("no activity record"), "{}", first.evidence);
+    assert_eq!((json!(first.id), json!(first.azure_order_id)), (bought["id"].clone(), bought["azureOrderId"].clone()));
+    assert_eq!(
+        (json!(first.order_id), first.quantity, first.term.as_deref()),
+        (bought["orderId"].clone(), Some(2), Some("P1Y"))
+    );
+    assert_eq!((first.scope_type.as_deref(), first.region.as_deref()), (Some("Shared"), Some("westeurope")));
+    assert_eq!((first.renews, first.utilization_percent), (Some(false), Some(100)));
+    assert_eq!(told(&scene, "ReservationPurchased"), [1, 1]);
+
+    let first = until_first(&scene, "the buyer is known", |first| first.purchased_by == PurchasedBy::Partner);
+    assert!(first.evidence.contains("operator@contosopartner.onmicrosoft.com"), "{}", first.evidence);
+    // The record brought what was missing, and cost nothing about the customer.
+    assert_eq!(readings(&scene), [0, 1, 1, 1, 1]);
+    assert_eq!(told(&scene, "ReservationPurchased"), [1, 1]);
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
+fn a_purchase_without_a_record_is_the_customers_by_its_role_and_a_lost_status_tells_it_no_second_time() {
+    let scene = permitted(ALLOW_RESERVATIONS);
+    buy(&scene, json!({ "kind": "reservation", "buyer": "customer" }));
+    let first = purchases(&read_anew(&scene)).remove(0);
+    assert_eq!(first.purchased_by, PurchasedBy::Customer);
+    assert!(
+        first.evidence.contains(&scene.owner_id()) && first.evidence.contains("no activity record"),
+        "{}",
+        first.evidence
+    );
+    assert_eq!(readings(&scene), [0, 1, 1, 1, 1]);
+    // A crash between event and status leaves just this.
+    let nothing = Patch::Merge(json!({ "status": { "purchases": null } }));
+    run(scene.api::<Customer>().patch_status(CUSTOMER, &PatchParams::default(), &nothing)).unwrap();
+    assert_eq!(purchases(&read_anew(&scene)), [first]);
+    assert_eq!(told(&scene, "ReservationPurchased"), [1, 1]);
+    // Settled: nobody asks again who has a role on it.
+    read_anew(&scene);
+    assert_eq!(readings(&scene), [0, 3, 3, 3, 2]);
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
+fn an_order_in_the_activity_log_is_looked_at_without_being_asked() {
+    let scene = permitted(ALLOW_RESERVATIONS);
+    buy(&scene, json!({ "kind": "reservation", "buyer": "customer", "audit": true }));
+    let first = until_first(&scene, "it is found", |first| first.purchased_by == PurchasedBy::Customer);
+    assert!(first.evidence.contains("activity log"), "{}", first.evidence);
+    assert_eq!(readings(&scene), [0, 1, 1, 1, 1]);
+    assert_eq!(told(&scene, "ReservationPurchased"), [1, 1]);
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
+fn an_empty_list_for_want_of_access_is_told_and_takes_nothing_away() {
+    let scene = permitted(ALLOW_RESERVATIONS);
+    access(&scene, false);
+    let bought = buy(&scene, json!({ "kind": "reservation", "buyer": "customer", "quantity": 3 }));
+    let found = read_anew(&scene);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "Unknown AccessMissing");
+    assert!(message(&found, "PurchasesRecorded").contains(bought["azureOrderId"].as_str().unwrap()));
+    assert_eq!(verdict(&found, "Ready"), "True Resolved", "that holds up nothing");
+    let hidden = purchases(&found).remove(0);
+    assert_eq!((hidden.state.as_str(), hidden.quantity, hidden.term.as_deref()), ("NotShown", Some(3), Some("P1Y")));
+    assert_eq!(hidden.purchased_by, PurchasedBy::Unknown);
+    assert!(hidden.purchased_at.is_some() && hidden.expires_at.is_some());
+    // Only the order tells when it was bought.
+    assert_eq!(readings(&scene), [1, 1, 1, 1, 0]);
+
+    access(&scene, true);
+    let found = read_anew(&scene);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "True Recorded");
+    let shown = purchases(&found);
+    assert_eq!((shown.len(), shown[0].state.as_str(), shown[0].purchased_by), (1, "Succeeded", PurchasedBy::Customer));
+
+    access(&scene, false);
+    let found = read_anew(&scene);
+    assert_eq!((verdict(&found, "PurchasesRecorded").as_str(), purchases(&found)), ("Unknown AccessMissing", shown));
+    assert_eq!(told(&scene, "ReservationPurchased"), [1, 1], "one purchase, however it was seen");
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
+fn a_savings_plan_shows_only_in_azure_and_who_bought_it_stays_open() {
+    let scene = permitted(ALLOW_BOTH);
+    let bought = buy(
+        &scene,
+        json!({ "kind": "savingsPlan", "buyer": "customer", "term": "P3Y", "subscription": scene.subscription_id() }),
+    );
+    assert_eq!(bought["orderId"], Value::Null);
+    let found = read_anew(&scene);
+    let plan = purchases(&found).remove(0);
+    assert_eq!((plan.kind, plan.purchased_by, plan.order_id), (PurchaseKind::SavingsPlan, PurchasedBy::Unknown, None));
+    assert!(plan.evidence.contains("bought in the Azure portal"), "{}", plan.evidence);
+    assert_eq!((plan.commitment.as_deref(), plan.term.as_deref()), (Some("0.5 USD Hourly"), Some("P3Y")));
+    assert_eq!(plan.scopes, [format!("/subscriptions/{}", scene.subscription_id())]);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "True Recorded");
+    assert_eq!((told(&scene, "SavingsPlanPurchased"), told(&scene, "ReservationPurchased")), ([1, 1], [0, 0]));
+    assert_eq!(readings(&scene), [1, 1, 1, 1, 0]);
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
+fn what_nobody_permitted_costs_no_call_and_what_was_there_before_is_no_news() {
+    let denied = Scene::new(shared().1);
+    buy(&denied, json!({ "kind": "reservation", "buyer": "partner", "audit": false }));
+    // Times are told to the second.
+    let second = Timestamp::now().as_second();
+    crate::stages::eventually("the next second", || (Timestamp::now().as_second() > second).then_some(()));
+    denied.converge("azureReservations: Deny");
+    let found = read_anew(&denied);
+    assert_eq!((readings(&denied), verdict(&found, "PurchasesRecorded").as_str()), ([0; 5], ""));
+    // Bought before anybody looked: recorded without an event, once it may buy itself.
+    denied
+        .change(&serde_json::from_str(r#"{"azureReservations":"Allow","acceptBillingResponsibility":true}"#).unwrap());
+    denied.until_verdict("Ready", "True InSync");
+    denied.until("reservations are on", |_| !denied.permitted().is_empty());
+    let found = read_anew(&denied);
+    let before: Timestamp = found.metadata.creation_timestamp.clone().unwrap().0;
+    let first = purchases(&found).remove(0);
+    assert!(first.purchased_at.unwrap().0 < before);
+    assert_eq!(told(&denied, "ReservationPurchased"), [0, 0]);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "True Recorded");
+    assert_eq!(denied.attempts(), ["create"]);
+}
+
+#[test]
+fn an_end_is_told_in_time_and_counted() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(&QUICK);
+    let scene = Scene::new(&exclusive.view);
+    scene.converge(ALLOW_RESERVATIONS);
+    let bought = buy(&scene, json!({ "kind": "reservation", "buyer": "customer" }));
+    let ends_in = |days: i64| {
+        let end = Timestamp::now() + SignedDuration::from_hours(24 * days);
+        let path = format!("purchases/{}", bought["id"].as_str().unwrap());
+        run(scene.view.simulator.call(Method::PATCH, &path, Some(json!({ "expiresAt": end.to_string() })))).unwrap();
+        purchases(&read_anew(&scene)).remove(0)
+    };
+    assert_eq!(ends_in(31).expiry_notice_days, None);
+    assert_eq!(told(&scene, "ReservationExpiring"), [0, 0]);
+    assert_eq!(ends_in(20).expiry_notice_days, Some(30));
+    assert_eq!(told(&scene, "ReservationExpiring"), [1, 1]);
+    read_anew(&scene);
+    assert_eq!(told(&scene, "ReservationExpiring"), [1, 1], "once each");
+    assert_eq!(ends_in(1).expiry_notice_days, Some(1));
+    let notes: Vec<_> = scene.events(PERMISSION).into_iter().filter_map(|event| event.note).collect();
+    let about: Vec<_> = notes.iter().filter(|note| note.contains("ends on")).collect();
+    assert!(about.len() == 2 && about.iter().all(|note| note.contains("only the partner can")), "{notes:?}");
+    let served = exclusive.served("metrics");
+    for line in [
+        r#"csp_operator_purchases{kind="reservation",purchased_by="customer"} 1"#,
+        r#"csp_operator_purchases_expiring{kind="reservation",within_days="30"} 1"#,
+        r#"csp_operator_purchases_expiring{kind="reservation",within_days="1"} 1"#,
+    ] {
+        assert!(served.lines().any(|one| one == line), "{line}\n{served}");
+    }
+    scene.delete::<Customer>(CUSTOMER);
+    scene.until_gone::<Customer>(CUSTOMER);
+    crate::stages::eventually("the gauges are empty", || {
+        let line = r#"csp_operator_purchases{kind="reservation",purchased_by="customer"} 0"#;
+        exclusive.served("metrics").contains(line).then_some(())
+    });
+    assert_eq!(scene.attempts(), ["create"]);
+}
