@@ -191,6 +191,11 @@ impl Feed {
         }
     }
 
+    /// Notes that an object's status will not show the records it was woken for.
+    pub(super) fn will_not_report(&self, name: &ObjectName) {
+        self.state().unreported.remove(name);
+    }
+
     /// What should be remembered outside the process now; `None` when that is what is remembered already.
     pub(super) fn to_save(&self, now: Timestamp, exists: impl Fn(&ObjectName) -> bool) -> Option<Remembered> {
         let mut state = self.state();
@@ -333,6 +338,17 @@ mod tests {
     fn feed(watermark: Option<&str>, is_proven: bool, now: &str) -> Feed {
         let remembered = Remembered { watermark: watermark.map(at), is_proven };
         Feed::new(Installation::new("ours"), remembered, at(now))
+    }
+
+    #[test]
+    fn nobody_waits_for_an_object_that_will_not_show_a_record() {
+        let now = "2026-03-02T08:00:00Z";
+        let feed = feed(Some("2026-03-01T08:00:00Z"), true, now);
+        let customers = feed.polled(vec![record("r", "2026-03-02T07:59:00Z", None)], at(now));
+        feed.woke(*customers.iter().next().unwrap(), [(name(), Vec::new())]);
+        assert_eq!(feed.to_save(at(now), |_| true), None);
+        feed.will_not_report(&name());
+        assert_eq!(feed.to_save(at(now), |_| true).unwrap().watermark, Some(at("2026-03-02T07:59:00Z")));
     }
 
     fn window(watermark: Option<&str>) -> (String, String) {

@@ -23,8 +23,8 @@ use crate::model::{Fact, PolicyState, TenantId, Urgency};
 use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SubscriptionFacts, Successor, Write,
-    plan, successor, urgency,
+    Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SeenRecord, SubscriptionFacts,
+    Successor, Write, plan, successor, urgency,
 };
 use crate::plan::{CustomerRef, Need, ObjectName};
 use crate::remote::PartnerCenter;
@@ -110,7 +110,13 @@ impl Kind for Permission {
 
     fn reported(context: &Context, object: &Self::Object, status: &CustomerPurchasePermissionStatus) {
         let Some(desired) = Desired::of(object) else { return };
-        context.feed.reported(&desired.identity.name, &status.recent_activity);
+        let is_about = tenant(context, &desired).map(|tenant| tenant.to_string());
+        if is_about == status.tenant_id {
+            context.feed.reported(&desired.identity.name, &status.recent_activity);
+        } else {
+            // It tells of another customer, or of none: nobody waits for it.
+            context.feed.will_not_report(&desired.identity.name);
+        }
         purchases::permission_reported(context, &desired, status);
     }
 }
@@ -119,8 +125,8 @@ impl Kind for Permission {
 fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     let context = pass.context;
     let tenant = tenant(context, desired);
-    let (contenders, heir) = tenant.map(|tenant| rivals(context, desired, tenant)).unwrap_or_default();
     let feed = tenant.map(|tenant| context.feed.of(tenant, pass.now)).unwrap_or_default();
+    let (contenders, heir) = tenant.map(|tenant| rivals(context, desired, tenant, &feed.records)).unwrap_or_default();
     Facts {
         prerequisites: prerequisites(pass, desired),
         partner: partner(pass),
@@ -184,7 +190,12 @@ fn prerequisites(pass: &Pass<'_, Permission>, desired: &Desired) -> Prerequisite
 }
 
 /// Other permissions that mean the tenant, and which of them would take over.
-fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Contender>, Option<Desired>) {
+fn rivals(
+    context: &Context,
+    desired: &Desired,
+    tenant: TenantId,
+    activity: &[SeenRecord],
+) -> (Vec<Contender>, Option<Desired>) {
     let names = context.index().permissions_of_tenant(tenant);
     let others: Vec<Desired> = names
         .iter()
@@ -192,12 +203,12 @@ fn rivals(context: &Context, desired: &Desired, tenant: TenantId) -> (Vec<Conten
         .filter_map(|name| context.permissions.get(name))
         .filter_map(|object| Desired::of(&object))
         .collect();
-    let contenders: Vec<_> =
-        others.iter().filter_map(|other| Contender::of(other, tenant, &customer_of(context, other))).collect();
+    let contender = |other: &Desired| Contender::of(other, tenant, &customer_of(context, other), activity);
+    let contenders: Vec<_> = others.iter().filter_map(contender).collect();
     let staying: Vec<_> = others
         .iter()
         .filter(|other| !other.is_deleting && other.mode == api::Mode::Enforce)
-        .filter_map(|other| Contender::of(other, tenant, &customer_of(context, other)))
+        .filter_map(contender)
         .collect();
     let heir = successor(&staying).map(|heir| heir.uid.clone());
     let heir = heir.and_then(|uid| others.into_iter().find(|other| other.identity.uid == uid));

@@ -1,10 +1,10 @@
 //! What must not be had by writing annotations and finalizers by hand, and what equal names and lost answers must not
 //! lead to.
 
-use csp_operator::api::{AzureSubscription, CustomerPurchasePermission};
+use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use serde_json::json;
 
-use crate::scene::{ALLOW_RESERVATIONS, PERMISSION, SAVINGS_PLANS, Scene, is_ready, permission};
+use crate::scene::{ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, is_ready, message, permission};
 use crate::stages::{eventually, run, shared};
 
 fn owner(scene: &Scene, holds: bool) {
@@ -48,6 +48,61 @@ fn an_older_claim_made_by_hand_does_not_lose_the_owners_revoke() {
     scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
     scene.delete::<CustomerPurchasePermission>(PERMISSION);
     eventually("the owner is gone", || scene.get::<CustomerPurchasePermission>(PERMISSION).is_none().then_some(()));
+    assert_eq!(scene.permitted(), Vec::<String>::new());
+}
+
+/// Finalizer and annotation of an object that acts for this tenant.
+fn claimed(manifest: &str, tenant: &str) -> String {
+    let claim = format!(
+        "finalizers: [csp-operator.dev/revoke], annotations: {{\"csp-operator.dev/customer-tenant-id\": \"{tenant}\"}}"
+    );
+    with_metadata(manifest, &claim)
+}
+
+#[test]
+fn a_claim_made_by_hand_neither_revokes_nor_tells_anything_of_somebody_elses_customer() {
+    let victim = Scene::new(shared().1);
+    victim.portal(SAVINGS_PLANS, true);
+    let scene = Scene::new(shared().1);
+    scene.apply(&scene.customer());
+    // One whose Customer names another tenant, and one whose Customer does not exist.
+    for customer in ["contoso", "nobody"] {
+        let manifest = permission(PERMISSION, "azureSavingsPlans: Deny").replace("contoso", customer);
+        scene.apply(&claimed(&manifest, &victim.tenant()));
+        let found = scene.until_verdict("Stalled", "True ClaimUnproven");
+        assert!(message(&found, "Ready").contains(&victim.tenant()), "{}", message(&found, "Ready"));
+        let status = found.status.unwrap();
+        assert_eq!((status.effective, status.recent_activity, status.tenant_id), (None, vec![], None));
+        // What is written there later is not its own either.
+        victim.portal(RESERVATIONS, true);
+        scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+        scene.delete::<CustomerPurchasePermission>(PERMISSION);
+        let held = scene.until("it is held", |found| message(found, "Stalled").contains("being deleted"));
+        assert!(message(&held, "Stalled").contains("csp-operator.dev/abandon"), "{}", message(&held, "Stalled"));
+        assert!(held.status.unwrap().recent_activity.is_empty());
+        let abandon = json!({ "metadata": { "annotations": { "csp-operator.dev/abandon": "true" } } });
+        scene.patch::<CustomerPurchasePermission>(PERMISSION, &abandon);
+        scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    }
+    assert_eq!((victim.attempts(), scene.attempts()), (vec![], vec![]));
+    assert_eq!(victim.permitted().len(), 2);
+}
+
+#[test]
+fn what_a_backup_has_brought_back_without_its_status_is_believed_as_soon_as_its_customer_is_back_too() {
+    let scene = Scene::new(shared().1);
+    scene.portal(SAVINGS_PLANS, true);
+    scene.apply(&claimed(&permission(PERMISSION, "azureSavingsPlans: Deny"), &scene.tenant()));
+    scene.until_verdict("Stalled", "True ClaimUnproven");
+    assert_eq!(scene.attempts(), Vec::<String>::new());
+    scene.apply(&(scene.customer() + &scene.subscription()));
+    scene.until_verdict("Ready", "True InSync");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["delete".to_owned()], vec![]));
+    // From then on the status tells.
+    scene.portal(RESERVATIONS, true);
+    scene.delete::<Customer>("contoso");
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
     assert_eq!(scene.permitted(), Vec::<String>::new());
 }
 

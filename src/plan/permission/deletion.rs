@@ -9,6 +9,7 @@
 //! Nothing is released on a guess: only when Partner Center is known to hold none of our switches, when nothing was to
 //! be revoked, or when a person abandons the object.
 
+use super::claim::UNPROVEN;
 use super::held::Held;
 use super::ownership::{Ownership, ownership};
 use super::report::{Outcome, Report};
@@ -46,8 +47,17 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
         }
         Mode::Enforce | Mode::Unknown => {}
     }
-    // A tool that replaces objects may have stripped the annotation; the Customer still tells.
-    let Some(tenant) = desired.tenant(&pass.facts.prerequisites.customer) else {
+    if let Some(claimed) = pass.unproven {
+        return pass.report(Report::stopped(
+            UNPROVEN,
+            format!(
+                "being deleted, but nothing shows that this object has ever acted for tenant {claimed}, which its annotation names; apply Customer \"{}\" with that tenantId to have it revoked, or set the annotation csp-operator.dev/abandon: \"true\" to leave Partner Center as it is",
+                desired.customer
+            ),
+        ));
+    }
+    // A tool that replaces objects may have stripped the annotation; the status or the Customer still tells.
+    let Some(tenant) = pass.tenant else {
         return pass.report(Report::stopped(
             "TenantForgotten",
             format!(

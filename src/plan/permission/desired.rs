@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::claim::Record;
 use crate::api::{
     ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, DriftPolicy, FINALIZER, Mode, OnPrerequisiteLost,
     PurchaseSwitch, TENANT_ANNOTATION,
@@ -38,6 +39,8 @@ pub struct Desired {
     pub has_finalizer: bool,
     /// The tenant it remembers, from its annotation.
     pub remembered: Option<TenantId>,
+    /// What its status tells of what it has done.
+    pub record: Record,
 }
 
 /// The wish for each switch.
@@ -91,6 +94,7 @@ impl Desired {
             is_abandoned: annotation(ABANDON_ANNOTATION) == Some("true"),
             has_finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
             remembered: annotation(TENANT_ANNOTATION).and_then(|tenant| tenant.parse().ok()),
+            record: object.status.as_ref().map_or(Record::NONE, Record::of),
         })
     }
 
@@ -99,10 +103,10 @@ impl Desired {
         (self.wishes, self.valid_until) == (other.wishes, other.valid_until)
     }
 
-    /// The tenant it has claimed: remembered in the same patch that set the finalizer. One without the other (a tool
-    /// that replaces objects strips annotations) is no claim.
+    /// The tenant it has claimed: remembered in the same patch that set the finalizer. Without the finalizer there is no
+    /// claim; without the annotation (a tool that replaces objects strips it) the status still tells.
     pub fn claim(&self) -> Option<TenantId> {
-        self.remembered.filter(|_| self.has_finalizer)
+        self.remembered.or(self.record.tenant).filter(|_| self.has_finalizer)
     }
 
     /// The tenant it means: the one it has claimed, whatever its Customer has become; else its Customer's. An annotation
@@ -117,7 +121,17 @@ impl Desired {
     /// Whether it has claimed `tenant`, which it means. An object whose annotation a tool has stripped still has the
     /// finalizer, and so still answers for what it may have granted.
     pub fn answers_for(&self, tenant: TenantId) -> bool {
-        self.has_finalizer && self.remembered.is_none_or(|remembered| remembered == tenant)
+        self.has_finalizer && self.claim().is_none_or(|claimed| claimed == tenant)
+    }
+
+    /// Whether both halves of its claim are on it.
+    pub(super) fn is_claim_written(&self) -> bool {
+        self.has_finalizer && self.remembered.is_some()
+    }
+
+    /// Whether its status tells that a wish of it has held for `tenant`.
+    pub(super) fn has_acted_for(&self, tenant: TenantId) -> bool {
+        self.record.has_acted && self.record.tenant == Some(tenant)
     }
 
     /// Whether a field that decides about writes has a value newer than this program.

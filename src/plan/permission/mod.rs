@@ -9,6 +9,7 @@ mod about;
 mod activity;
 mod adoption;
 mod assessment;
+mod claim;
 mod deletion;
 mod desired;
 mod drift;
@@ -21,6 +22,7 @@ mod target;
 mod tests;
 mod urgency;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -36,6 +38,7 @@ use crate::model::{Fact, PermissionSet, Policy, PolicyState, Switch, TenantId};
 
 pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
+pub use claim::Record;
 pub use desired::{Desired, Wishes};
 pub use ownership::{Contender, Ownership, ownership, successor};
 pub use urgency::urgency;
@@ -152,6 +155,20 @@ pub struct Facts {
     pub attempt: Attempt,
 }
 
+impl Facts {
+    /// The same without anything about a tenant's policy.
+    fn without_tenant(&self) -> Self {
+        Self {
+            policy: Fact::NOT_READ,
+            activity: Vec::new(),
+            is_record_pending: false,
+            contenders: Vec::new(),
+            successor: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// A permission that waits for this one to go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Successor {
@@ -193,9 +210,13 @@ pub fn plan(
     intervals: Intervals,
     now: Timestamp,
 ) -> PermissionPlan {
-    let before = &*about::same_tenant(before, desired.tenant(&facts.prerequisites.customer));
+    let unproven = desired.unproven_claim(&facts.prerequisites.customer, &facts.activity);
+    // Nothing of a customer is told to whoever only says that it acts for it.
+    let facts = &*unproven.map_or(Cow::Borrowed(facts), |_| Cow::Owned(facts.without_tenant()));
+    let tenant = desired.tenant(&facts.prerequisites.customer).filter(|_| unproven.is_none());
+    let before = &*about::same_tenant(before, tenant);
     let latches = &Latches::new(desired, facts, before, now);
-    let pass = Pass { desired, latches, facts, before, intervals, now };
+    let pass = Pass { desired, tenant, unproven, latches, facts, before, intervals, now };
     if desired.is_deleting {
         return deletion::plan(&pass);
     }
@@ -215,6 +236,10 @@ pub fn plan(
 #[derive(Debug, Clone, Copy)]
 struct Pass<'a> {
     desired: &'a Desired,
+    /// The tenant it means, if that is known.
+    tenant: Option<TenantId>,
+    /// The one it claims, if nothing bears that out.
+    unproven: Option<TenantId>,
     /// What is left of the wishes.
     latches: &'a Latches,
     facts: &'a Facts,
@@ -237,7 +262,10 @@ impl Pass<'_> {
                 next: Wait::Until(end),
             };
         }
-        let Some(tenant) = self.desired.tenant(&self.facts.prerequisites.customer) else {
+        if let Some(claimed) = self.unproven {
+            return self.disbelieve(claimed);
+        }
+        let Some(tenant) = self.tenant else {
             return self.report(Report::new(self.assess_for_display(Timestamp::MIN)));
         };
         if self.desired.mode == Mode::Observe {
@@ -340,7 +368,7 @@ impl Pass<'_> {
             needs.clear();
         }
         // Also where only the policy shows that Partner Center knows the tenant: nothing is written without a claim.
-        if self.desired.claim().is_none() && (assessment.customer.holds() || !actions.is_empty()) {
+        if !self.desired.is_claim_written() && (assessment.customer.holds() || !actions.is_empty()) {
             actions.insert(0, Action::Claim { tenant });
         }
         if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
@@ -431,6 +459,7 @@ impl Pass<'_> {
             uid: self.desired.identity.uid.clone(),
             created: self.desired.identity.created,
             has_claimed: self.desired.answers_for(tenant),
+            has_acted: self.desired.has_acted_for(tenant),
             is_named: self.facts.prerequisites.customer == CustomerRef::Found(tenant),
             wishes: self.desired.wishes,
             valid_until: self.desired.valid_until,

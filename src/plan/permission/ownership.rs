@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Desired;
+use super::activity::SeenRecord;
 use super::desired::Wishes;
 use crate::api::Mode;
 use crate::model::TenantId;
@@ -19,6 +20,8 @@ pub struct Contender {
     pub created: Timestamp,
     /// Whether it has claimed the tenant.
     pub has_claimed: bool,
+    /// Whether its status tells that it has acted for the tenant.
+    pub has_acted: bool,
     /// Whether its Customer names the tenant now.
     pub is_named: bool,
     /// What it wishes.
@@ -40,8 +43,12 @@ pub enum Ownership {
 
 impl Contender {
     /// `desired` as a contender for `tenant`; `None` if it does not contend: `Observe` never owns, `Suspend` keeps what
-    /// it has, and who is leaving takes nothing new.
-    pub fn of(desired: &Desired, tenant: TenantId, customer: &CustomerRef) -> Option<Self> {
+    /// it has, and who is leaving takes nothing new. A claim that nothing bears out is none. `activity`: the records of
+    /// that tenant.
+    pub fn of(desired: &Desired, tenant: TenantId, customer: &CustomerRef, activity: &[SeenRecord]) -> Option<Self> {
+        if desired.unproven_claim(customer, activity).is_some() {
+            return None;
+        }
         let has_claimed = desired.answers_for(tenant);
         if desired.claim().is_some_and(|claimed| claimed != tenant) {
             // It acts on another tenant, whatever its Customer has become.
@@ -57,6 +64,7 @@ impl Contender {
             uid: desired.identity.uid.clone(),
             created: desired.identity.created,
             has_claimed,
+            has_acted: desired.has_acted_for(tenant),
             is_named: *customer == CustomerRef::Found(tenant),
             wishes: desired.wishes,
             valid_until: desired.valid_until,
@@ -76,8 +84,8 @@ impl Contender {
 /// different wishes to nobody.
 pub fn ownership(me: &Contender, others: &[Contender]) -> Ownership {
     let everybody = || others.iter().chain([me]);
-    // One whose Customer does not name the tenant has only its annotation to show, which anybody may have written.
-    let rank = |one: &&Contender| (!one.is_named, one.created, one.uid.clone());
+    // Whoever has acted has something to answer for; another's claim may have been written by hand.
+    let rank = |one: &&Contender| (!one.has_acted, !one.is_named, one.created, one.uid.clone());
     if let Some(owner) = everybody().filter(|one| one.has_claimed).min_by_key(rank) {
         return if owner.uid == me.uid { Ownership::Mine } else { Ownership::Of(owner.name.clone()) };
     }
@@ -109,6 +117,7 @@ mod tests {
             uid: name.into(),
             created: Timestamp::from_second(1_000_000 - age).unwrap(),
             has_claimed,
+            has_acted: false,
             is_named: true,
             wishes: Wishes { reservations, savings_plans: Deny },
             valid_until: None,
@@ -148,6 +157,14 @@ mod tests {
         check(&made_by_hand, std::slice::from_ref(&owner), "ns/owner");
         // The Customer may be gone: then the claim is all there is.
         check(&made_by_hand, &[contender("unclaimed", 1, false, Deny)], "mine");
+    }
+
+    #[test]
+    fn whoever_has_acted_keeps_the_tenant_against_a_claim_that_was_made_by_hand() {
+        let owner = Contender { has_acted: true, is_named: false, ..contender("owner", 1, true, Allow) };
+        let made_by_hand = contender("older", 9, true, Deny);
+        check(&owner, std::slice::from_ref(&made_by_hand), "mine");
+        check(&made_by_hand, std::slice::from_ref(&owner), "ns/owner");
     }
 
     #[test]

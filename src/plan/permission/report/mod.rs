@@ -92,7 +92,7 @@ impl Pass<'_> {
         let mut status = self.before.clone();
         status.observed_generation = self.desired.identity.generation;
         status.last_handled_reconcile_at.clone_from(&self.desired.identity.reconcile_request);
-        if let Some(tenant) = self.desired.tenant(&self.facts.prerequisites.customer) {
+        if let Some(tenant) = self.tenant {
             status.tenant_id = Some(tenant.to_string());
         }
         self.show_switches(&report, &mut status);

@@ -3,7 +3,7 @@
 use super::support::*;
 use crate::api::{DeletionPolicy, Mode};
 use crate::model::{Fact, PolicyState};
-use crate::plan::permission::{Action, Successor};
+use crate::plan::permission::{Action, Record, Successor};
 use crate::plan::{CustomerRef, Wait};
 
 /// A claimed object that allows reservations, is being deleted, and whose policy was just read.
@@ -106,6 +106,8 @@ fn a_forgotten_tenant_is_looked_up_in_the_customer_and_else_holds() {
     let stripped = deleted().with(|case| case.desired.remembered = None);
     assert_eq!(stripped.does(), "delete");
     let gone = stripped.with(|case| case.facts.prerequisites.customer = CustomerRef::Missing);
+    assert_eq!(gone.does(), "delete", "the status tells");
+    let gone = gone.with(|case| case.desired.record = Record::NONE);
     assert_eq!((gone.does(), gone.shows("Stalled")), (String::new(), "True/TenantForgotten".into()));
     check_release(&gone.with(|case| case.desired.is_abandoned = true), "abandoned");
 }

@@ -44,7 +44,7 @@ fn observe_reads_and_reports_and_never_writes() {
 fn observe_drops_the_claim() {
     assert_eq!(observing((Allow, Deny)).claimed().holding(PolicyState::Absent).does(), "release");
     let desired = observing((Allow, Deny)).claimed().desired;
-    assert_eq!(Contender::of(&desired, tenant(1), &CustomerRef::Found(tenant(1))), None);
+    assert_eq!(Contender::of(&desired, tenant(1), &CustomerRef::Found(tenant(1)), &[]), None);
 }
 
 #[test]
@@ -93,9 +93,11 @@ fn suspend_reads_nothing_does_nothing_and_keeps_ready() {
     assert_eq!((fresh.does(), fresh.shows("Ready")), (String::new(), "False/Suspended".into()));
     // It keeps what it owns, and takes nothing new.
     assert!(
-        Contender::of(&ready.edited(suspend).desired, tenant(1), &CustomerRef::Found(tenant(1))).unwrap().has_claimed
+        Contender::of(&ready.edited(suspend).desired, tenant(1), &CustomerRef::Found(tenant(1)), &[])
+            .unwrap()
+            .has_claimed
     );
-    assert_eq!(Contender::of(&fresh.desired, tenant(1), &CustomerRef::Found(tenant(1))), None);
+    assert_eq!(Contender::of(&fresh.desired, tenant(1), &CustomerRef::Found(tenant(1)), &[]), None);
 }
 
 #[test]
@@ -212,6 +214,12 @@ fn a_known_change_of_a_prerequisite_is_shown_and_revokes_nothing() {
     });
     assert_eq!((lost.does(), lost.shows("CustomerResolved")), (String::new(), "False/NotReseller".into()));
     assert_eq!(lost.shows("Ready"), "True/InSync");
+}
+
+#[test]
+fn a_stripped_annotation_is_written_again() {
+    let stripped = Case::new(Deny, Deny).claimed().with(|case| case.desired.remembered = None);
+    assert_eq!(stripped.holding(policy(&[])).does(), "claim");
 }
 
 #[test]

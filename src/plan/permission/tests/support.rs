@@ -17,7 +17,7 @@ use crate::model::{Origin, OtherPermission};
 use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, SeenRecord,
+    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, Record, SeenRecord,
     SubscriptionFacts, Wishes, Write, plan,
 };
 use crate::plan::prerequisites::SubscriptionWish;
@@ -153,6 +153,7 @@ impl Case {
                 is_abandoned: false,
                 has_finalizer: false,
                 remembered: None,
+                record: Record::NONE,
             },
             facts: Facts {
                 prerequisites: PrerequisiteFacts {
@@ -180,6 +181,7 @@ impl Case {
     pub(super) fn claimed(mut self) -> Self {
         self.desired.has_finalizer = true;
         self.desired.remembered = Some(tenant(1));
+        self.desired.record = Record { tenant: Some(tenant(1)), has_acted: true, is_untold: false };
         self
     }
 
@@ -266,6 +268,7 @@ pub(super) fn contender(name: &str, created: Timestamp, has_claimed: bool, wishe
         uid: format!("uid-{name}"),
         created,
         has_claimed,
+        has_acted: has_claimed,
         is_named: true,
         wishes,
         valid_until: None,

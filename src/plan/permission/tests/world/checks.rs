@@ -34,6 +34,8 @@ impl World {
         let stored = &self.objects[index].as_ref().unwrap().desired;
         assert_eq!(me.desired.mode, Mode::Enforce, "only Enforce writes");
         assert_eq!(me.desired.claim().unwrap_or(target), target);
+        let is_entitled = self.entitled.contains(&(me.desired.identity.uid.clone(), target));
+        assert!(is_entitled, "a claim made by hand writes nothing");
         // With an old view it may just have been released: nothing but a fresh look would tell.
         if me.desired.identity.generation == stored.identity.generation {
             assert!(stored.has_finalizer, "the finalizer comes before any write");
@@ -85,10 +87,11 @@ impl World {
             );
         }
         let older_claim = view.iter().flatten().any(|other| {
-            let claims = other.desired.claim() == Some(target) && other.desired.mode != Mode::Observe;
+            let is_proven = other.customer == CustomerRef::Found(target) || other.desired.record.tenant == Some(target);
+            let claims = other.desired.claim() == Some(target) && other.desired.mode != Mode::Observe && is_proven;
             let rank = |one: &Object| {
-                let identity = &one.desired.identity;
-                (one.customer != CustomerRef::Found(target), identity.created, identity.uid.clone())
+                let (identity, is_named) = (&one.desired.identity, one.customer == CustomerRef::Found(target));
+                (!one.desired.has_acted_for(target), !is_named, identity.created, identity.uid.clone())
             };
             claims && rank(other) < rank(me)
         });
@@ -253,13 +256,17 @@ impl World {
             let ready = shows(&object.status.conditions, "Ready");
             let context = format!("{ready} {desired:?}");
             if desired.is_deleting {
-                assert!(
-                    desired.mode == Mode::Suspend || ready == "False/TenantForgotten",
-                    "only what says so is held: {context}"
-                );
+                let is_told = ["False/TenantForgotten", "False/ClaimUnproven"].contains(&ready.as_str());
+                assert!(desired.mode == Mode::Suspend || is_told, "only what says so is held: {context}");
                 continue;
             }
             if desired.mode == Mode::Suspend {
+                continue;
+            }
+            if ready == "False/ClaimUnproven" {
+                let claimed = desired.claim();
+                assert!(claimed.is_some_and(|claimed| object.customer != CustomerRef::Found(claimed)), "{context}");
+                assert_ne!(object.status.tenant_id, claimed.map(|claimed| claimed.to_string()), "{context}");
                 continue;
             }
             let Some(meant) = Self::meant(&object) else {

@@ -11,6 +11,7 @@ impl World {
         let is_same = |one: &Option<Object>| {
             one.as_ref().is_some_and(|one| one.desired.identity.uid == object.desired.identity.uid)
         };
+        self.entitle_after_a_crash(&object.desired);
         let mut steps = 0;
         let mut lives = |now: &mut Timestamp| {
             steps += 1;
@@ -51,6 +52,7 @@ impl World {
                             desired.has_finalizer = true;
                             desired.remembered = Some(tenant);
                         }
+                        self.entitled.insert((object.desired.identity.uid.clone(), tenant));
                     }
                     Action::PassOn { successor: _, uid, tenant } => {
                         let is_successor =
@@ -58,6 +60,7 @@ impl World {
                         let Some(stored) = self.objects.iter_mut().flatten().find(is_successor) else { return Ok(()) };
                         stored.desired.has_finalizer = true;
                         stored.desired.remembered = Some(tenant);
+                        self.entitled.insert((uid.clone(), tenant));
                         let seen = view.iter_mut().flatten().find(|one| one.desired.identity.uid == uid);
                         if let Some(seen) = seen {
                             seen.desired.has_finalizer = true;
@@ -98,9 +101,23 @@ impl World {
         assert!(is_settled, "a pass ends after {ROUNDS_MAX} rounds");
         lives(&mut self.now)?;
         if is_same(&self.objects[index]) {
-            self.objects[index].as_mut().unwrap().status = before;
+            let stored = self.objects[index].as_mut().unwrap();
+            stored.desired.record = Record::of(&before);
+            stored.status = before;
         }
         Ok(())
+    }
+
+    /// What nobody has looked at yet may be what a crash has left, and nothing tells whose write it was.
+    fn entitle_after_a_crash(&mut self, desired: &Desired) {
+        let has_written =
+            |claimed| self.log.iter().any(|seen| seen.origin == Origin::Own && seen.record.customer == claimed);
+        if desired.record == Record::NONE
+            && let Some(claimed) = desired.claim()
+            && has_written(claimed)
+        {
+            self.entitled.insert((desired.identity.uid.clone(), claimed));
+        }
     }
 
     /// Customers and `AzureSubscription`s have their own turns, at which they read what was read before.

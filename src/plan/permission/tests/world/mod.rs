@@ -23,7 +23,7 @@ use crate::model::{
 use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, SeenRecord,
+    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, Record, SeenRecord,
     SubscriptionFacts, Successor, Wishes, Write, plan, successor,
 };
 use crate::plan::prerequisites::SubscriptionWish;
@@ -165,6 +165,8 @@ enum Edit {
     LoseAnnotation,
     /// As on a copied manifest: the annotation of another object, without its finalizer.
     CopyAnnotation(u8),
+    /// Finalizer and annotation, written by hand.
+    ForgeClaim(u8),
     Refer(Option<u8>),
 }
 
@@ -187,6 +189,8 @@ struct World {
     is_reseller: bool,
     made: u32,
     writes: Vec<(usize, TenantId)>,
+    /// Whom an object may act for, by UID: a pass has made the claim, or its Customer has named the tenant.
+    entitled: BTreeSet<(String, TenantId)>,
     /// Something has changed that no record tells of.
     is_sweep_due: bool,
 }
@@ -210,6 +214,7 @@ impl World {
             is_reseller: false,
             made: 0,
             writes: Vec::new(),
+            entitled: BTreeSet::new(),
             is_sweep_due: false,
         };
         for (index, number) in [(0, 1), (1, 1), (2, 2)] {
@@ -271,13 +276,23 @@ impl World {
             Edit::Delete => desired.is_deleting = true,
             Edit::Abandon => desired.is_abandoned = true,
             Edit::AskAnew => desired.identity.reconcile_request = Some(format!("request {}", self.made)),
-            Edit::LoseStatus => object.status = Status::default(),
+            Edit::LoseStatus => {
+                object.status = Status::default();
+                desired.record = Record::NONE;
+            }
             Edit::LoseAnnotation => desired.remembered = None,
             Edit::CopyAnnotation(number) if !desired.has_finalizer => desired.remembered = Some(tenant(*number)),
-            Edit::Apply(_) | Edit::CopyAnnotation(_) => {}
+            Edit::ForgeClaim(number) if !desired.is_deleting => {
+                desired.has_finalizer = true;
+                desired.remembered = Some(tenant(*number));
+            }
+            Edit::Apply(_) | Edit::CopyAnnotation(_) | Edit::ForgeClaim(_) => {}
             Edit::Refer(number) => {
                 object.customer = number.map_or(CustomerRef::Missing, |it| CustomerRef::Found(tenant(it)));
             }
+        }
+        if let CustomerRef::Found(named) = object.customer {
+            self.entitled.insert((desired.identity.uid.clone(), named));
         }
         // Annotations have no generation.
         let of_spec = |it: &Desired| {
@@ -307,6 +322,7 @@ impl World {
             is_abandoned: false,
             has_finalizer: false,
             remembered: None,
+            record: Record::NONE,
         };
         Object { desired, status: Status::default(), customer: CustomerRef::Found(tenant(number)) }
     }
@@ -414,21 +430,25 @@ impl World {
             .filter_map(|(_, other)| other.as_ref())
             .filter(|other| meant.is_some() && Self::meant(other) == meant)
             .collect();
+        let memory = &self.memory;
+        let of_tenant = |seen: &&SeenRecord| meant.is_some_and(|meant| seen.record.customer == meant);
+        let activity: Vec<_> = memory.records.iter().filter(of_tenant).cloned().collect();
         let contenders: Vec<_> = meant
             .iter()
-            .flat_map(|it| others.iter().filter_map(|other| Contender::of(&other.desired, *it, &other.customer)))
+            .flat_map(|it| {
+                let contender = |other: &&Object| Contender::of(&other.desired, *it, &other.customer, &activity);
+                others.iter().copied().filter_map(move |other| contender(&other))
+            })
             .collect();
         let successor = successor(&contenders).map(|next| {
             let next = others.iter().find(|other| other.desired.identity.uid == next.uid).unwrap();
             Successor { desired: next.desired.clone(), prerequisites: self.prerequisites(next) }
         });
-        let memory = &self.memory;
-        let of_tenant = |seen: &&SeenRecord| meant.is_some_and(|meant| seen.record.customer == meant);
         Facts {
             prerequisites: self.prerequisites(object),
             partner: memory.partner.clone(),
             policy: meant.and_then(|it| memory.policies.get(&it).cloned()).unwrap_or(Fact::NOT_READ),
-            activity: memory.records.iter().filter(of_tenant).cloned().collect(),
+            activity,
             is_record_pending: self.log.iter().filter(of_tenant).any(|seen| memory.pending.contains(&seen.record.id)),
             is_feed_trusted: memory.is_feed_trusted,
             contenders,
@@ -464,6 +484,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Edit::LoseStatus),
         1 => Just(Edit::LoseAnnotation),
         1 => number.clone().prop_map(Edit::CopyAnnotation),
+        1 => number.clone().prop_map(Edit::ForgeClaim),
         1 => proptest::option::of(number.clone()).prop_map(Edit::Refer),
     ];
     prop_oneof![
