@@ -274,6 +274,20 @@ pub struct RunArgs {
     )]
     pub reconcile_timeout: Duration,
 
+    /// How many customers may be granted something for the first time within any hour; what exceeds it waits. So a wrong
+    /// merge cannot permit all of them before anybody sees it. Revokes, and what restores a permission that somebody else
+    /// has turned off, are not counted. 0 lets no first grant out. Raise it for the day on which you take over many
+    /// customers, or restore what was deleted.
+    #[arg(
+        long,
+        env = "CSP_MAX_GRANTS_PER_HOUR",
+        value_name = "COUNT",
+        default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(0..=100_000),
+        help_heading = "Reconciling"
+    )]
+    pub max_grants_per_hour: u32,
+
     /// Allow AzureSubscriptions with ownerRole Assign to have Owner assigned to the users and groups they name. Whoever may
     /// write AzureSubscriptions can then make any user or group of a customer Owner of its Azure subscriptions.
     #[arg(long, env = "CSP_ALLOW_OWNER_ASSIGNMENT", help_heading = "Reconciling")]

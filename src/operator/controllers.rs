@@ -50,6 +50,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
                 prerequisites: signed(settings.prerequisite_interval),
                 purchases: signed(settings.purchase_interval),
             },
+            grants_per_hour_max: settings.max_grants_per_hour,
             may_assign_owners: settings.allow_owner_assignment,
             activity_interval: settings.activity_interval,
             concurrency: settings.concurrency,

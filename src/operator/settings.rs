@@ -47,6 +47,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Limit of one pass over one object.
     pub reconcile_timeout: Duration,
+    /// First grants within an hour, at most.
+    pub max_grants_per_hour: u32,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub allow_owner_assignment: bool,
     /// Where health and metrics are served.
@@ -221,6 +223,7 @@ impl Settings {
             purchase_interval: args.purchase_interval,
             concurrency: args.concurrency,
             reconcile_timeout: args.reconcile_timeout,
+            max_grants_per_hour: args.max_grants_per_hour,
             allow_owner_assignment: args.allow_owner_assignment,
             health_address: args.health_address,
             log_format: args.log_format,

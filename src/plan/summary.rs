@@ -1,6 +1,7 @@
 //! `Ready`, `Reconciling` and `Stalled`: the three conditions that kstatus, Argo CD and Flux read.
 
 use super::conditions::{ConditionType, Conditions, Truth, Verdict};
+use super::permission::GRANT_BUDGET_EXCEEDED;
 use super::{Event, Severity};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -98,6 +99,10 @@ pub fn transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
     let ready = super::conditions::find(after, ConditionType::Ready)?;
     let was = super::conditions::find(before, ConditionType::Ready);
     if was.is_some_and(|was| (&was.status, &was.reason) == (&ready.status, &ready.reason)) {
+        return None;
+    }
+    // What is said of the brake is said once, on the operator: behind it there may be thousands.
+    if ready.reason == GRANT_BUDGET_EXCEEDED {
         return None;
     }
     // Suspending is what somebody asked for.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::Client;
 
 use super::backoff::Backoff;
+use super::brake::Brake;
 use super::events::Events;
 use super::feed::Feed;
 use super::index::Index;
@@ -29,6 +30,7 @@ pub(super) struct Context {
     pub(super) inventory: Inventory,
     pub(super) feed: Feed,
     pub(super) orders: OrderLog,
+    pub(super) brake: Brake,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) installation: Installation,

@@ -28,6 +28,9 @@ pub struct Metrics {
     feed_failing: Gauge,
     denied: Family<ReasonLabel, Gauge>,
     purchases: Purchases,
+    first_grants: Gauge,
+    first_grants_max: Gauge,
+    waiting_for_room: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,6 +62,9 @@ impl Default for Metrics {
             feed_failing: Gauge::default(),
             denied: Family::default(),
             purchases: Purchases::default(),
+            first_grants: Gauge::default(),
+            first_grants_max: Gauge::default(),
+            waiting_for_room: Gauge::default(),
         }
     }
 }
@@ -108,6 +114,21 @@ impl Metrics {
             self.denied.clone(),
         );
         self.purchases.register(registry);
+        registry.register(
+            "first_grants_within_hour",
+            "First grants that count against --max-grants-per-hour: sent within the last hour, or reserved by a process that has died since",
+            self.first_grants.clone(),
+        );
+        registry.register(
+            "first_grants_within_hour_max",
+            "--max-grants-per-hour, which first_grants_within_hour does not exceed",
+            self.first_grants_max.clone(),
+        );
+        registry.register(
+            "permissions_waiting_for_grant_budget",
+            "Permissions whose first grant waits because of --max-grants-per-hour. More than nobody expects: look what was merged, and take it back before it goes out",
+            self.waiting_for_room.clone(),
+        );
     }
 
     /// Notes what a Customer shows.
@@ -147,6 +168,13 @@ impl Metrics {
         if let Some(reason) = reason {
             self.denied.get_or_create(&ReasonLabel { reason }).set(1);
         }
+    }
+
+    /// Shows how far the brake is used, and how many wait for it.
+    pub(super) fn brake(&self, limit: u32, used: u32, waiting: usize) {
+        self.first_grants_max.set(limit.into());
+        self.first_grants.set(used.into());
+        self.waiting_for_room.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Says whether that is a change.

@@ -7,6 +7,7 @@
 //! it is only carried out, and random ids are drawn.
 
 mod backoff;
+mod brake;
 mod context;
 mod customer;
 mod driver;

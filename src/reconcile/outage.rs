@@ -43,7 +43,7 @@ impl Operator {
     }
 
     /// One event about the operator. Within the same hour the same reason makes no second one, whoever begins anew.
-    async fn tell(&self, context: &Context, reason: &str, note: String) {
+    pub(super) async fn tell(&self, context: &Context, reason: &str, note: String) {
         let hour = Timestamp::now().as_second() / 3600;
         let event = Event { severity: Severity::Warning, reason: reason.to_owned(), note, key: hour.to_string() };
         context.events.publish(&self.0, &event).await;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::Instant;
 
+use super::brake::Ticket;
 use super::context::Context;
 use super::customer::reference;
 use super::driver::{Kind, Pass, Progress};
@@ -24,9 +25,9 @@ use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
     Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SeenRecord, SubscriptionFacts,
-    Successor, Write, plan, successor, urgency,
+    Successor, Write, is_waiting_for_room, plan, successor, urgency,
 };
-use crate::plan::{CustomerRef, Need, ObjectName};
+use crate::plan::{CustomerRef, Identity, Need, ObjectName};
 use crate::remote::PartnerCenter;
 
 /// The kind.
@@ -70,7 +71,11 @@ impl Kind for Permission {
     fn plan(pass: &Pass<'_, Self>, before: &CustomerPurchasePermissionStatus) -> Result<PermissionPlan, Error> {
         let desired = Desired::of(&pass.object).ok_or(Error::Anonymous)?;
         let facts = observe(pass, &desired);
-        Ok(plan(&desired, &facts, before, pass.context.intervals, pass.now))
+        let plan = plan(&desired, &facts, before, pass.context.intervals, pass.now);
+        if let Some(waits) = waits_for_room(&plan) {
+            pass.context.brake.waits(&desired.identity, waits);
+        }
+        Ok(plan)
     }
 
     fn execute<'a>(pass: &'a mut Pass<'_, Self>, action: &'a Action) -> BoxFuture<'a, Result<Progress, Error>> {
@@ -83,8 +88,10 @@ impl Kind for Permission {
                     pass.claimed_at = Some(at);
                     Ok(Progress::GoesOn)
                 }
-                Action::Write { tenant, write, is_grant: true } => grant(pass, *tenant, write).await,
-                Action::Write { tenant, write, is_grant: false } => revoke(pass, *tenant, write).await,
+                Action::Write { tenant, write, is_grant: true, is_first_grant } => {
+                    grant(pass, *tenant, write, *is_first_grant).await
+                }
+                Action::Write { tenant, write, is_grant: false, .. } => revoke(pass, *tenant, write).await,
                 Action::PassOn { successor, uid, tenant } => {
                     pass_on(pass.context, successor, uid, *tenant).await?;
                     Ok(Progress::GoesOn)
@@ -121,6 +128,13 @@ impl Kind for Permission {
     }
 }
 
+/// Whether the object waits for room for its first grant; `None` while that is open, or it is about to use it.
+fn waits_for_room(plan: &PermissionPlan) -> Option<bool> {
+    let is_open = !plan.needs.is_empty()
+        || plan.actions.iter().any(|action| matches!(action, Action::Write { is_first_grant: true, .. }));
+    (!is_open).then(|| is_waiting_for_room(&plan.status))
+}
+
 /// Everything that is known about a permission.
 fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     let context = pass.context;
@@ -139,6 +153,7 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
         successor: heir.map(|heir| Successor { prerequisites: prerequisites(pass, &heir), desired: heir }),
         clock_ahead: context.remote.clock.ahead(),
         started: context.started,
+        grant_budget: context.brake.budget(&desired.identity),
         attempt: pass.attempt.clone(),
     }
 }
@@ -217,7 +232,12 @@ fn rivals(
 
 /// Sends a write that raises what the partner may have to pay: not without its turn, and not long after it was made sure
 /// of.
-async fn grant(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
+async fn grant(
+    pass: &mut Pass<'_, Permission>,
+    tenant: TenantId,
+    write: &Write,
+    is_first_grant: bool,
+) -> Result<Progress, Error> {
     let _trial = trial(pass).await;
     let planned = &*pass;
     let sure = planned.remote.partner_center.once_sure(tenant, GRANT_SENT_WITHIN, || planned.make_sure());
@@ -229,7 +249,15 @@ async fn grant(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write)
         // One that went before was refused, as this one would be: that is shown without trying.
         return Ok(Progress::LookAgain);
     }
-    send(pass, &client, tenant, write, true).await
+    if !is_first_grant {
+        return send(pass, &client, tenant, write, Direction::Grant(None)).await;
+    }
+    let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
+    match pass.context.brake.take(&identity).await? {
+        Some(ticket) => send(pass, &client, tenant, write, Direction::Grant(Some(ticket))).await,
+        // Others were faster: that is shown without trying.
+        None => Ok(Progress::LookAgain),
+    }
 }
 
 /// Sends a write that lowers it: before all others, and however long that takes.
@@ -239,7 +267,7 @@ async fn revoke(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write
     if let Err(error) = client.await_turn(tenant).await {
         return Err(pass.ended_by(error.into()));
     }
-    send(pass, &client, tenant, write, false).await
+    send(pass, &client, tenant, write, Direction::Revoke).await
 }
 
 /// Waits until no other grant finds out for the first time whether grants are accepted. It may itself wait for its turn.
@@ -260,13 +288,20 @@ async fn pass_on(context: &Context, name: &ObjectName, uid: &str, tenant: Tenant
     Ok(())
 }
 
+/// Which way a write goes.
+enum Direction {
+    /// Counted, if it is the first.
+    Grant(Option<Ticket>),
+    Revoke,
+}
+
 /// Sends one write, and notes what has come of it.
 async fn send(
     pass: &mut Pass<'_, Permission>,
     partner_center: &PartnerCenter,
     tenant: TenantId,
     write: &Write,
-    is_grant: bool,
+    direction: Direction,
 ) -> Result<Progress, Error> {
     let context = pass.context;
     let correlation = context.installation.correlation_id(tenant, std::array::from_fn(|_| fastrand::u8(..)));
@@ -303,9 +338,13 @@ async fn send(
         }
         Err(error) => error,
     };
+    let is_grant = matches!(direction, Direction::Grant(_));
     context.inventory.partner.write_failed(tenant, is_grant, &error, at);
     if !error.may_have_arrived() {
         context.feed.expect_no_more(tenant, correlation);
+        if let Direction::Grant(Some(ticket)) = direction {
+            context.brake.give_back(ticket);
+        }
     }
     if error.policy_exists() || error.policy_missing() || error.is_stale() {
         tracing::debug!(%tenant, "the policy has changed since it was read: {error}");

@@ -14,6 +14,7 @@ use kube::runtime::{applier, controller};
 use kube::{Api, Client};
 use tokio::sync::watch;
 
+use super::brake::{self, Brake};
 use super::context::{Context, TenantLocks};
 use super::customer::Customer;
 use super::driver::{Kind, error_policy, reconcile};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub installation: Installation,
     /// How often facts are read again.
     pub intervals: Intervals,
+    /// First grants within an hour, at most.
+    pub grants_per_hour_max: u32,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub may_assign_owners: bool,
     /// Between two polls of the activity feed.
@@ -78,6 +81,8 @@ pub async fn run(
 ) -> Result<(), SetupError> {
     let memory = Memory::new(client.clone(), &settings.namespace, &settings.state_config_map);
     let remembered = memory.load().await?;
+    let limit = settings.grants_per_hour_max;
+    let brake = Brake::load(client.clone(), &settings.namespace, &settings.state_config_map, limit).await?;
     let started = Timestamp::now();
 
     let customers = Plumbing::new();
@@ -86,6 +91,7 @@ pub async fn run(
     let context = Arc::new(Context {
         events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
         metrics: settings.metrics,
+        brake,
         feed: Feed::new(settings.installation.clone(), remembered, started),
         orders: OrderLog::default(),
         inventory: Inventory::default(),
@@ -158,7 +164,8 @@ pub async fn run(
             polls,
         )),
         tokio::spawn(purchases::follow_orders(Arc::clone(&context), settings.activity_interval)),
-        tokio::spawn(outage::follow(Arc::clone(&context), operator)),
+        tokio::spawn(outage::follow(Arc::clone(&context), Arc::clone(&operator))),
+        tokio::spawn(brake::follow(Arc::clone(&context), operator)),
         tokio::spawn({
             let context = Arc::clone(&context);
             async move {

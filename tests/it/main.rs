@@ -19,6 +19,7 @@ mod stages;
 mod activity;
 mod architecture;
 mod behind;
+mod brake;
 mod budget;
 mod claims;
 mod command_line;

@@ -251,7 +251,7 @@ fn metrics(exclusive: &Exclusive) -> String {
 }
 
 /// Events about the operator's present Lease, by reason.
-fn events_of_the_operator(exclusive: &Exclusive, reason: &str) -> usize {
+pub(crate) fn events_of_the_operator(exclusive: &Exclusive, reason: &str) -> usize {
     let leases: Api<Lease> = Api::namespaced(exclusive.view.client.clone(), NAMESPACE);
     let lease = run(leases.get("csp-operator")).unwrap();
     let events: Api<Event> = Api::namespaced(exclusive.view.client.clone(), NAMESPACE);

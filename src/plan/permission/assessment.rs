@@ -56,6 +56,11 @@ impl Assessment {
         all_else_holds && self.owners.truth == Truth::Unknown && self.needs.is_empty()
     }
 
+    /// Whether a prerequisite is known not to hold.
+    pub(super) fn is_known_to_fail(&self) -> bool {
+        [&self.customer, &self.subscriptions, &self.owners].into_iter().any(|verdict| verdict.truth == Truth::False)
+    }
+
     /// The one to put right first.
     pub(super) fn first_failing(&self) -> Option<&Verdict> {
         [&self.customer, &self.subscriptions, &self.owners].into_iter().find(|verdict| !verdict.holds())

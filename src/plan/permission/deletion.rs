@@ -127,7 +127,7 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
         savings_plans: without_grant(pass.desired.wishes.savings_plans),
     };
     let mut report = Report::stopped("Revoking", "being deleted; what it granted is revoked first");
-    report.outcome = Outcome::Enforced { target: None, denial: None, stall: None };
+    report.outcome = Outcome::Enforced { target: None, denial: None, stall: None, brake: None };
     report.tenant = Some(tenant);
     match &held {
         Held::Unread | Held::Remembered { .. } | Held::Read { is_from_this_pass: false, .. } => {
@@ -143,7 +143,7 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
             );
         }
         Held::Read { state, .. } => {
-            let target = Target::new(wishes, |switch| state.allows(switch), |_| false, false);
+            let target = Target::new(wishes, |switch| state.allows(switch), |_| false, |_| false);
             if target.is_met() {
                 let named = if Switch::ALL.into_iter().any(|switch| wishes.of(switch) == PurchaseSwitch::Deny) {
                     "Partner Center holds none of its switches"
@@ -154,8 +154,8 @@ fn revoke(pass: &Pass<'_>, tenant: TenantId) -> PermissionPlan {
             }
             let actual = state.policy().map(|policy| policy.permissions.clone()).unwrap_or_default();
             let write = convergence(state.policy(), target.next(&actual));
-            report.actions.push(Action::Write { tenant, write, is_grant: false });
-            report.outcome = Outcome::Enforced { target: Some(target), denial: None, stall: None };
+            report.actions.push(Action::Write { tenant, write, is_grant: false, is_first_grant: false });
+            report.outcome = Outcome::Enforced { target: Some(target), denial: None, stall: None, brake: None };
         }
     }
     if let Attempt::Failed(failure) = &pass.facts.attempt {

@@ -70,7 +70,7 @@ impl Held {
 
     /// Whether every wish holds.
     fn fulfils(&self, pass: &Pass<'_>) -> bool {
-        pass.target(self, false).is_met()
+        pass.target(self, |_| false).is_met()
     }
 
     /// The policy that may be written over, `Some(None)` when there is none; `None` when it must be read first.

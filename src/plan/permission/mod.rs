@@ -9,6 +9,7 @@ mod about;
 mod activity;
 mod adoption;
 mod assessment;
+mod brake;
 mod claim;
 mod deletion;
 mod desired;
@@ -38,12 +39,14 @@ use crate::model::{Fact, PermissionSet, Policy, PolicyState, Switch, TenantId};
 
 pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
+pub use brake::{GrantBudget, is_waiting_for_room};
 pub use claim::Record;
 pub use desired::{Desired, Wishes};
 pub use ownership::{Contender, Ownership, ownership, successor};
 pub use urgency::urgency;
 
 use assessment::{Assessment, assess};
+pub(super) use brake::GRANT_BUDGET_EXCEEDED;
 use held::Held;
 use latch::Latches;
 use report::{Outcome, Report};
@@ -72,6 +75,9 @@ pub enum Action {
         /// Whether it raises what the partner may have to pay. It is then sent only if the object is still as it was
         /// when it was planned with.
         is_grant: bool,
+        /// Whether it turns on what this object has not had on before: it is then sent only if there is room for it within
+        /// this hour.
+        is_first_grant: bool,
     },
     /// Put the claim on the object that takes over, before this one lets go: in between, nobody would answer for what
     /// is granted, and the other could be deleted without a revoke.
@@ -151,6 +157,8 @@ pub struct Facts {
     pub clock_ahead: Option<SignedDuration>,
     /// When this process began to remember.
     pub started: Timestamp,
+    /// Whether there is room for a first grant of this object.
+    pub grant_budget: GrantBudget,
     /// What has come of this pass so far.
     pub attempt: Attempt,
 }
@@ -293,15 +301,22 @@ impl Pass<'_> {
         let held = self.held();
         let is_tenant_changed =
             matches!(self.facts.prerequisites.customer, CustomerRef::Found(current) if current != tenant);
-        let wants_grant = Switch::ALL.into_iter().any(|switch| {
-            self.latches.wishes.of(switch) == PurchaseSwitch::Allow
-                && held.allows(switch) != Some(true)
-                && !self.is_left(switch, &held)
-        });
-        let mut assessment = if wants_grant && !is_tenant_changed {
-            assess(self.desired, &self.facts.prerequisites, self.earliest_for_a_grant())
-        } else {
+        let is_wanted = |switch: &Switch| {
+            self.latches.wishes.of(*switch) == PurchaseSwitch::Allow
+                && held.allows(*switch) != Some(true)
+                && !self.is_left(*switch, &held)
+        };
+        let wanted: Vec<_> = Switch::ALL.into_iter().filter(is_wanted).collect();
+        let wants_grant = !wanted.is_empty();
+        let lacks_room = self.lacks_room(&wanted);
+        // What nothing can be granted on is not read for a grant.
+        let is_braked = lacks_room && !wanted.iter().any(|switch| self.is_correction(*switch));
+        let only_waits = is_braked && self.has_waited_for_room(&held);
+        let mut assessment = if !wants_grant || is_tenant_changed || only_waits {
             self.assess_for_display(self.earliest_for_display())
+        } else {
+            let since = if is_braked { self.earliest_for_display() } else { self.earliest_for_a_grant() };
+            assess(self.desired, &self.facts.prerequisites, since)
         };
         if matches!(held, Held::Read { state: PolicyState::CustomerNotOurs, .. }) {
             assessment.customer = Verdict::no(
@@ -315,13 +330,14 @@ impl Pass<'_> {
         let is_grant_decided = wants_grant && !is_tenant_changed && assessment.holds();
         let stall = if wants_grant { self.stall(&held) } else { None };
         let may_grant = is_grant_decided && partner.denial().is_none() && stall.is_none();
+        let may_grant = |switch| may_grant && (!lacks_room || self.is_correction(switch));
 
         let mut needs = assessment.needs.clone();
         if wants_grant {
             needs.extend(self.facts.partner.needs_to_explain(self.now, self.is_asked_anew()));
         }
         let may_role_explain = wants_grant && !is_tenant_changed && assessment.misses_only_unreadable_owners();
-        if is_grant_decided || may_role_explain {
+        if (is_grant_decided && !is_braked) || may_role_explain {
             // Last of all, and only here: the partner is asked about when nothing else stands in the way of a grant, or
             // what does may be the role of the signed-in user, which Azure goes by too.
             needs.extend(self.facts.partner.needs(self.now, self.is_asked_anew()));
@@ -331,11 +347,11 @@ impl Pass<'_> {
         let mut actions = Vec::new();
         let may_read = self.may_read(&assessment);
         let target = match &held {
-            Held::Unread if may_grant && self.is_first_contact() => {
+            Held::Unread if wanted.iter().any(|switch| may_grant(*switch)) && self.is_first_contact() => {
                 // Nobody has ever seen a policy: the create is the reading, since the server refuses it if there is one.
-                let target = Target::new(self.latches.wishes, |_| false, |_| false, true);
-                let permissions = target.next(&PermissionSet::default());
-                actions.push(Action::Write { tenant, write: Write::Create { permissions }, is_grant: true });
+                let target = Target::new(self.latches.wishes, |_| false, |_| false, may_grant);
+                let write = Write::Create { permissions: target.next(&PermissionSet::default()) };
+                actions.push(Action::Write { tenant, write, is_grant: true, is_first_grant: true });
                 Some(target)
             }
             Held::Unread => {
@@ -353,7 +369,9 @@ impl Pass<'_> {
                         Some(policy) => {
                             let actual = policy.map(|policy| policy.permissions.clone()).unwrap_or_default();
                             let write = convergence(policy, target.next(&actual));
-                            actions.push(Action::Write { tenant, write, is_grant: target.revokes.is_empty() });
+                            let is_grant = target.revokes.is_empty();
+                            let is_first_grant = is_grant && !target.grants.iter().all(|one| self.is_correction(*one));
+                            actions.push(Action::Write { tenant, write, is_grant, is_first_grant });
                         }
                         None => needs = BTreeSet::from([Need::Policy(tenant)]),
                     }
@@ -374,6 +392,7 @@ impl Pass<'_> {
         if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
             actions.clear();
         }
+        let (assessment_holds, is_unsound) = (assessment.holds(), assessment.is_known_to_fail());
         let mut report = Report::new(assessment);
         report.outcome = if is_tenant_changed {
             Outcome::Stopped {
@@ -384,7 +403,10 @@ impl Pass<'_> {
                 ),
             }
         } else {
-            Outcome::Enforced { target, denial: partner.denial().cloned(), stall }
+            let is_all_else_in_order = assessment_holds || (only_waits && !is_unsound);
+            let is_free = partner.denial().is_none() && stall.is_none();
+            let brake = (lacks_room && is_all_else_in_order && is_free).then_some(self.facts.grant_budget);
+            Outcome::Enforced { target, denial: partner.denial().cloned(), stall, brake }
         };
         report.held = held;
         report.tenant = Some(tenant);
@@ -411,8 +433,8 @@ impl Pass<'_> {
                 needs.insert(Need::Policy(tenant));
             }
         }
-        let target =
-            matches!(held, Held::Read { .. } | Held::Remembered { .. }).then(|| self.target(&held, assessment.holds()));
+        let target = matches!(held, Held::Read { .. } | Held::Remembered { .. })
+            .then(|| self.target(&held, |_| assessment.holds()));
         let mut report = Report::new(assessment);
         report.outcome = Outcome::Observed { target };
         report.held = held;
@@ -426,7 +448,7 @@ impl Pass<'_> {
     }
 
     /// What follows for the switches from what Partner Center holds.
-    fn target(&self, held: &Held, may_grant: bool) -> Target {
+    fn target(&self, held: &Held, may_grant: impl Fn(Switch) -> bool) -> Target {
         let actual = |switch| held.allows(switch).unwrap_or_default();
         Target::new(self.latches.wishes, actual, |switch| self.is_left(switch, held), may_grant)
     }

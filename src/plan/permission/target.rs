@@ -28,7 +28,7 @@ impl Target {
         wishes: Wishes,
         actual: impl Fn(Switch) -> bool,
         is_left: impl Fn(Switch) -> bool,
-        may_grant: bool,
+        may_grant: impl Fn(Switch) -> bool,
     ) -> Self {
         let mut target = Self { revokes: Vec::new(), grants: Vec::new(), withheld: Vec::new(), left: Vec::new() };
         for switch in Switch::ALL {
@@ -37,7 +37,7 @@ impl Target {
                     target.left.push(switch);
                 }
                 (PurchaseSwitch::Deny, true) => target.revokes.push(switch),
-                (PurchaseSwitch::Allow, false) if may_grant => target.grants.push(switch),
+                (PurchaseSwitch::Allow, false) if may_grant(switch) => target.grants.push(switch),
                 (PurchaseSwitch::Allow, false) => target.withheld.push(switch),
                 (PurchaseSwitch::Allow, true)
                 | (PurchaseSwitch::Deny, false)
@@ -87,7 +87,7 @@ mod tests {
     fn check(wishes: (PurchaseSwitch, PurchaseSwitch), actual: &[Switch], may_grant: bool, next: Option<&[Switch]>) {
         let actual = set(actual);
         let wishes = Wishes { reservations: wishes.0, savings_plans: wishes.1 };
-        let target = Target::new(wishes, |switch| actual.allows(switch), |_| false, may_grant);
+        let target = Target::new(wishes, |switch| actual.allows(switch), |_| false, |_| may_grant);
         let found = target.is_due().then(|| target.next(&actual));
         assert_eq!(found, next.map(set), "{wishes:?} {actual:?} may_grant={may_grant}");
     }
@@ -115,7 +115,7 @@ mod tests {
         let others = vec![OtherPermission { resource: "AzureMarketplace".into(), action: "Purchase".into() }];
         let actual = PermissionSet::new([Reservations], others.clone());
         let wishes = Wishes { reservations: Deny, savings_plans: Deny };
-        let next = Target::new(wishes, |switch| actual.allows(switch), |_| false, true).next(&actual);
+        let next = Target::new(wishes, |switch| actual.allows(switch), |_| false, |_| true).next(&actual);
         assert_eq!(next, PermissionSet::new([], others));
         assert!(!next.is_empty());
     }

@@ -71,7 +71,7 @@ impl Operator {
 
     /// Starts it, with these arguments, which win over what is set here.
     ///
-    /// It looks at the activity log every second, holds its lease for three and has calls to spare, so that nothing takes
+    /// It looks at the activity log every second, holds its lease for three and has calls and first grants to spare, so that nothing takes
     /// minutes; write
     /// timeout and lease keep the proportion that the operator demands.
     pub fn start(&mut self, arguments: &[&str]) -> Result<(), Error> {
@@ -82,6 +82,7 @@ impl Operator {
             ("CSP_PARTNER_CENTER_CALLS_PER_MINUTE", "60000"),
             // Else it would be some object's turn in the middle of whatever is counted. Tests ask for it.
             ("CSP_PURCHASE_INTERVAL", "720h"),
+            ("CSP_MAX_GRANTS_PER_HOUR", "100000"),
         ];
         self.spawn(&pace, arguments)
     }

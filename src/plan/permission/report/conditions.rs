@@ -37,6 +37,7 @@ impl Pass<'_> {
                 && self.is_current()
                 && conditions.before(type_).is_some()
                 && (!is_pending
+                    || report.brake().is_some()
                     || verdict.reason == "NotRead"
                     || verdict.reason == "OwnerUnknown" && report.needs.is_empty());
             if is_remembered {

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use super::activity;
 use super::assessment::Assessment;
+use super::brake::GrantBudget;
 use super::drift::Stall;
 use super::held::Held;
 use super::target::Target;
@@ -39,7 +40,13 @@ pub(super) enum Outcome {
     /// There is no telling which tenant is meant.
     Unresolved,
     /// Enforced; no target when nobody knows what Partner Center holds.
-    Enforced { target: Option<Target>, denial: Option<Denial>, stall: Option<Stall> },
+    Enforced {
+        target: Option<Target>,
+        denial: Option<Denial>,
+        stall: Option<Stall>,
+        /// What a first grant waits for, when nothing else is in its way.
+        brake: Option<GrantBudget>,
+    },
     /// Compared only.
     Observed { target: Option<Target> },
     /// Another permission owns the tenant, or nobody does.
@@ -82,6 +89,16 @@ impl Report {
         match &self.outcome {
             Outcome::Enforced { target, .. } | Outcome::Observed { target } => target.as_ref(),
             Outcome::Unresolved | Outcome::Conflict { .. } | Outcome::Stopped { .. } | Outcome::Suspended => None,
+        }
+    }
+}
+
+impl Report {
+    /// What a first grant waits for, when nothing else is in its way.
+    fn brake(&self) -> Option<GrantBudget> {
+        match self.outcome {
+            Outcome::Enforced { brake, .. } => brake,
+            _ => None,
         }
     }
 }

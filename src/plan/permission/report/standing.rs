@@ -1,5 +1,6 @@
 //! Where an object stands: `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
 
+use super::super::brake::GRANT_BUDGET_EXCEEDED;
 use super::super::{Attempt, Failure, Pass};
 use super::switches::wished;
 use super::{Assessment, Denial, Held, Outcome, Report, Target};
@@ -37,7 +38,7 @@ impl Pass<'_> {
                 Standing { synced: None, situation: Situation::Suspended, reason: "Suspended", message: String::new() }
             }
             Outcome::Observed { target } => self.observed(report, target.as_ref()),
-            Outcome::Enforced { target, denial, stall } => {
+            Outcome::Enforced { target, denial, stall, brake: _ } => {
                 let why = stall.as_ref().map(|stall| &stall.why).or(denial.as_ref());
                 self.enforced(report, target.as_ref(), why, drifted)
             }
@@ -86,7 +87,10 @@ impl Pass<'_> {
             };
         }
         let plan = self.words(report).join("; ");
-        let synced = if drifted.is_empty() {
+        let brake = report.brake().filter(|_| !target.is_due());
+        let synced = if let Some(brake) = brake.filter(|_| drifted.is_empty()) {
+            Verdict::no(GRANT_BUDGET_EXCEEDED, brake.message())
+        } else if drifted.is_empty() {
             let reason = if target.is_due() { "PendingWrite" } else { "PrerequisitesNotMet" };
             Verdict::no(reason, format!("due: {plan}"))
         } else {
@@ -107,6 +111,14 @@ impl Pass<'_> {
                 reason: "Drifted",
                 message: synced.message.clone(),
                 synced: Some(synced),
+            };
+        }
+        if let Some(brake) = brake {
+            return Standing {
+                synced: Some(synced),
+                situation: Situation::InProgress,
+                reason: GRANT_BUDGET_EXCEEDED,
+                message: brake.message(),
             };
         }
         // Only withheld grants are left: the first thing to put right is what Ready tells.
@@ -165,11 +177,12 @@ impl Pass<'_> {
             return self.before.plan.clone();
         }
         let Some(target) = report.target() else { return Vec::new() };
-        let waits_for = report
-            .assessment
-            .as_ref()
-            .and_then(|assessment| assessment.first_failing())
-            .map_or_else(String::new, |failing| format!(", once this is put right: {}", failing.message));
+        let failing = report.assessment.as_ref().and_then(|assessment| assessment.first_failing());
+        let waits_for = match (report.brake(), failing) {
+            (Some(_), _) => ", as soon as --max-grants-per-hour leaves room for it".to_owned(),
+            (None, Some(failing)) => format!(", once this is put right: {}", failing.message),
+            (None, None) => String::new(),
+        };
         let off = target.revokes.iter().map(|switch| format!("turn {switch} off"));
         let on = target.grants.iter().map(|switch| format!("turn {switch} on"));
         let later = target.withheld.iter().map(|switch| format!("turn {switch} on{waits_for}"));

@@ -17,8 +17,8 @@ use crate::model::{Origin, OtherPermission};
 use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, Record, SeenRecord,
-    SubscriptionFacts, Wishes, Write, plan,
+    Action, Attempt, Contender, Desired, Facts, Failure, GrantBudget, PermissionPlan, PrerequisiteFacts, Record,
+    SeenRecord, SubscriptionFacts, Wishes, Write, plan,
 };
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::schedule::{Intervals, latest_turn};
@@ -171,6 +171,7 @@ impl Case {
                 successor: None,
                 clock_ahead: None,
                 started: now - minutes(20),
+                grant_budget: GrantBudget { limit: 50, has_room: true },
                 attempt: Attempt::None,
             },
             before: CustomerPurchasePermissionStatus::default(),

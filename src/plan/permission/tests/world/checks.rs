@@ -101,6 +101,43 @@ impl World {
         }
     }
 
+    /// What a write turns on that its object has not reached before is a first grant, and needs room.
+    pub(super) fn check_brake(&self, index: usize, me: &Object, target: TenantId, write: &Write, is_first_grant: bool) {
+        let stored = &self.objects[index].as_ref().unwrap().desired;
+        if me.desired.identity.generation != stored.identity.generation {
+            return; // Such a grant is not sent: a fresh look comes before it.
+        }
+        let (read, next) = match write {
+            Write::Create { permissions } => (PermissionSet::default(), permissions),
+            Write::Update { read, permissions } => (read.permissions.clone(), permissions),
+            Write::Delete { .. } => return assert!(!is_first_grant),
+        };
+        let uid = &me.desired.identity.uid;
+        let is_new = |switch: &Switch| !self.reached.contains(&(uid.clone(), target, switch.to_string()));
+        let granted: Vec<_> = Switch::ALL.into_iter().filter(|it| next.allows(*it) && !read.allows(*it)).collect();
+        let is_first = granted.iter().any(is_new);
+        assert!(!is_first || is_first_grant, "a first grant is counted: {write:?}");
+        assert!(!is_first_grant || self.has_room, "nothing is granted for the first time without room: {write:?}");
+    }
+
+    /// After a pass has come to its end: what its object wishes, and Partner Center holds for all that is known.
+    pub(super) fn note_reached(&mut self, me: &Object) {
+        let Some(tenant) = Self::meant(me) else { return };
+        let permissions = self.customer(tenant).permissions();
+        let known = self.memory.policies.get(&tenant).cloned().unwrap_or(Fact::NOT_READ);
+        for switch in Switch::ALL {
+            let key = (me.desired.identity.uid.clone(), tenant, switch.to_string());
+            if me.desired.mode != Mode::Enforce {
+                continue;
+            }
+            if me.desired.wishes.of(switch) != Allow {
+                self.reached.remove(&key);
+            } else if permissions.allows(switch) || known.known().is_some_and(|known| known.allows(switch)) {
+                self.reached.insert(key);
+            }
+        }
+    }
+
     pub(super) fn check_grant(&self, me: &Object, target: TenantId, now: Timestamp) {
         let oldest = now - SignedDuration::from_mins(10);
         assert_eq!(me.customer, CustomerRef::Found(target), "granted to the tenant that the Customer names");
@@ -214,6 +251,7 @@ impl World {
         self.is_forbidden = false;
         self.is_reseller = false;
         self.lagging = self.objects.clone();
+        self.has_room = true;
         // As when the credentials change.
         self.memory.partner = PartnerFacts::UNKNOWN;
         if self.is_sweep_due {

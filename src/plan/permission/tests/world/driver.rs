@@ -82,9 +82,10 @@ impl World {
                             return Ok(());
                         }
                     }
-                    Action::Write { tenant, write, is_grant: _ } => {
+                    Action::Write { tenant, write, is_grant: _, is_first_grant } => {
                         if is_same(&self.objects[index]) {
                             self.check_write(index, &view, tenant, &write, now);
+                            self.check_brake(index, &object, tenant, &write, is_first_grant);
                         }
                         attempt = self.write(index, tenant, &write, faults.write);
                         lives(&mut self.now)?;
@@ -104,6 +105,7 @@ impl World {
             let stored = self.objects[index].as_mut().unwrap();
             stored.desired.record = Record::of(&before);
             stored.status = before;
+            self.note_reached(view[index].as_ref().unwrap());
         }
         Ok(())
     }

@@ -23,8 +23,8 @@ use crate::model::{
 use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, Failure, PermissionPlan, PrerequisiteFacts, Record, SeenRecord,
-    SubscriptionFacts, Successor, Wishes, Write, plan, successor,
+    Action, Attempt, Contender, Desired, Facts, Failure, GrantBudget, PermissionPlan, PrerequisiteFacts, Record,
+    SeenRecord, SubscriptionFacts, Successor, Wishes, Write, plan, successor,
 };
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::{CustomerRef, Identity, Need, ObjectName, to_second};
@@ -140,6 +140,7 @@ enum Step {
     Active(u8, bool),
     Owner(u8, bool),
     Forbid(bool),
+    Room(bool),
     Consent(bool),
     Resell(bool),
     Poll,
@@ -193,6 +194,10 @@ struct World {
     entitled: BTreeSet<(String, TenantId)>,
     /// Something has changed that no record tells of.
     is_sweep_due: bool,
+    /// Whether there is room for first grants.
+    has_room: bool,
+    /// What each object has reached by itself or found: UID, tenant and switch.
+    reached: BTreeSet<(String, TenantId, String)>,
 }
 
 /// The process has died.
@@ -216,6 +221,8 @@ impl World {
             writes: Vec::new(),
             entitled: BTreeSet::new(),
             is_sweep_due: false,
+            has_room: true,
+            reached: BTreeSet::new(),
         };
         for (index, number) in [(0, 1), (1, 1), (2, 2)] {
             world.step(Step::Edit(index, Edit::Apply(number)));
@@ -244,6 +251,7 @@ impl World {
             Step::Forbid(is_forbidden) => self.is_forbidden = is_forbidden,
             Step::Consent(has_consent) => self.has_consent = has_consent,
             Step::Resell(is_reseller) => self.is_reseller = is_reseller,
+            Step::Room(has_room) => self.has_room = has_room,
             Step::Poll => self.poll(),
             Step::Recheck => self.recheck(),
             Step::Crash => self.crash(),
@@ -455,6 +463,7 @@ impl World {
             successor,
             clock_ahead: None,
             started: memory.started,
+            grant_budget: GrantBudget { limit: 50, has_room: self.has_room },
             attempt: attempt.clone(),
         }
     }
@@ -498,6 +507,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Forbid),
         1 => any::<bool>().prop_map(Step::Consent),
         1 => proptest::bool::weighted(0.3).prop_map(Step::Resell),
+        1 => any::<bool>().prop_map(Step::Room),
         4 => Just(Step::Poll),
         1 => Just(Step::Recheck),
         2 => Just(Step::Crash),
