@@ -74,7 +74,7 @@ pub struct RunArgs {
     )]
     pub tokens_secret: String,
 
-    /// ConfigMap in which the operator remembers how far it has read the activity log.
+    /// ConfigMap in which the operator remembers how far it has read the activity log, and the first grants of this hour.
     #[arg(
         long,
         env = "CSP_STATE_CONFIGMAP",
