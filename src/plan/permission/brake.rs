@@ -5,6 +5,7 @@
 //! counts the hour is no matter of a plan; it hears whether there is room.
 
 use super::Pass;
+use super::assessment::Assessment;
 use super::held::{Held, state};
 use crate::api::{CustomerPurchasePermissionStatus, SwitchState};
 use crate::model::Switch;
@@ -48,15 +49,47 @@ impl Pass<'_> {
         self.desired.claim().is_some() && applied == Some(SwitchState::Allow)
     }
 
-    /// Whether one of these would be turned on for the first time, and there is no room for it.
-    pub(super) fn lacks_room(&self, wanted: &[Switch]) -> bool {
-        !self.facts.grant_budget.has_room && wanted.iter().any(|switch| !self.is_correction(*switch))
+    /// What of these may go out by the brake.
+    pub(super) fn room(&self, wanted: &[Switch], held: &Held) -> Room {
+        let corrections = wanted.iter().filter(|switch| self.is_correction(**switch)).count();
+        if self.facts.grant_budget.has_room || corrections == wanted.len() {
+            return Room::Enough;
+        }
+        if corrections > 0 {
+            return Room::ForCorrections;
+        }
+        let is_held_known = matches!(held, Held::Read { .. } | Held::Remembered { .. });
+        let has_waited = self.desired.claim().is_some() && self.is_current() && is_waiting_for_room(self.before);
+        if is_held_known && has_waited { Room::StillNone } else { Room::None }
+    }
+}
+
+/// What the brake lets out of that which an object would turn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// All of it.
+    Enough,
+    /// What restores the state of before.
+    ForCorrections,
+    /// Nothing.
+    None,
+    /// Nothing, and the status tells of this generation that all else is in order: that need not be read again before
+    /// there is room.
+    StillNone,
+}
+
+impl Room {
+    /// Whether nothing may go out.
+    pub(super) fn is_missing(self) -> bool {
+        matches!(self, Self::None | Self::StillNone)
     }
 
-    /// Whether the status tells of this generation that there is no room, and nothing else has happened since: what that
-    /// rests on need not be read again before there is.
-    pub(super) fn has_waited_for_room(&self, held: &Held) -> bool {
-        let is_held_known = matches!(held, Held::Read { .. } | Held::Remembered { .. });
-        is_held_known && self.desired.claim().is_some() && self.is_current() && is_waiting_for_room(self.before)
+    /// Whether a first grant waits for room, and for no prerequisite.
+    pub(super) fn is_all_that_lacks(self, assessment: &Assessment) -> bool {
+        match self {
+            Self::Enough => false,
+            Self::ForCorrections | Self::None => assessment.holds(),
+            Self::StillNone => !assessment.is_known_to_fail(),
+        }
     }
 }

@@ -47,6 +47,7 @@ pub use urgency::urgency;
 
 use assessment::{Assessment, assess};
 pub(super) use brake::GRANT_BUDGET_EXCEEDED;
+use brake::Room;
 use held::Held;
 use latch::Latches;
 use report::{Outcome, Report};
@@ -301,21 +302,15 @@ impl Pass<'_> {
         let held = self.held();
         let is_tenant_changed =
             matches!(self.facts.prerequisites.customer, CustomerRef::Found(current) if current != tenant);
-        let is_wanted = |switch: &Switch| {
-            self.latches.wishes.of(*switch) == PurchaseSwitch::Allow
-                && held.allows(*switch) != Some(true)
-                && !self.is_left(*switch, &held)
-        };
-        let wanted: Vec<_> = Switch::ALL.into_iter().filter(is_wanted).collect();
+        let wanted = self.wanted(&held);
         let wants_grant = !wanted.is_empty();
-        let lacks_room = self.lacks_room(&wanted);
-        // What nothing can be granted on is not read for a grant.
-        let is_braked = lacks_room && !wanted.iter().any(|switch| self.is_correction(*switch));
-        let only_waits = is_braked && self.has_waited_for_room(&held);
-        let mut assessment = if !wants_grant || is_tenant_changed || only_waits {
+        let room = self.room(&wanted, &held);
+        let mut assessment = if !wants_grant || is_tenant_changed || room == Room::StillNone {
             self.assess_for_display(self.earliest_for_display())
         } else {
-            let since = if is_braked { self.earliest_for_display() } else { self.earliest_for_a_grant() };
+            // What nothing can be granted on is not read for a grant.
+            let is_for_a_grant = matches!(room, Room::Enough | Room::ForCorrections);
+            let since = if is_for_a_grant { self.earliest_for_a_grant() } else { self.earliest_for_display() };
             assess(self.desired, &self.facts.prerequisites, since)
         };
         if matches!(held, Held::Read { state: PolicyState::CustomerNotOurs, .. }) {
@@ -330,14 +325,14 @@ impl Pass<'_> {
         let is_grant_decided = wants_grant && !is_tenant_changed && assessment.holds();
         let stall = if wants_grant { self.stall(&held) } else { None };
         let may_grant = is_grant_decided && partner.denial().is_none() && stall.is_none();
-        let may_grant = |switch| may_grant && (!lacks_room || self.is_correction(switch));
+        let may_grant = |switch| may_grant && (room == Room::Enough || self.is_correction(switch));
 
         let mut needs = assessment.needs.clone();
         if wants_grant {
             needs.extend(self.facts.partner.needs_to_explain(self.now, self.is_asked_anew()));
         }
         let may_role_explain = wants_grant && !is_tenant_changed && assessment.misses_only_unreadable_owners();
-        if (is_grant_decided && !is_braked) || may_role_explain {
+        if (is_grant_decided && !room.is_missing()) || may_role_explain {
             // Last of all, and only here: the partner is asked about when nothing else stands in the way of a grant, or
             // what does may be the role of the signed-in user, which Azure goes by too.
             needs.extend(self.facts.partner.needs(self.now, self.is_asked_anew()));
@@ -392,7 +387,7 @@ impl Pass<'_> {
         if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
             actions.clear();
         }
-        let (assessment_holds, is_unsound) = (assessment.holds(), assessment.is_known_to_fail());
+        let is_all_else_in_order = partner.denial().is_none() && stall.is_none() && room.is_all_that_lacks(&assessment);
         let mut report = Report::new(assessment);
         report.outcome = if is_tenant_changed {
             Outcome::Stopped {
@@ -403,9 +398,7 @@ impl Pass<'_> {
                 ),
             }
         } else {
-            let is_all_else_in_order = assessment_holds || (only_waits && !is_unsound);
-            let is_free = partner.denial().is_none() && stall.is_none();
-            let brake = (lacks_room && is_all_else_in_order && is_free).then_some(self.facts.grant_budget);
+            let brake = is_all_else_in_order.then_some(self.facts.grant_budget);
             Outcome::Enforced { target, denial: partner.denial().cloned(), stall, brake }
         };
         report.held = held;
@@ -445,6 +438,16 @@ impl Pass<'_> {
         }
         report.needs = needs;
         self.report(report)
+    }
+
+    /// What is to be turned on, unless something stands in its way.
+    fn wanted(&self, held: &Held) -> Vec<Switch> {
+        let is_wanted = |switch: &Switch| {
+            self.latches.wishes.of(*switch) == PurchaseSwitch::Allow
+                && held.allows(*switch) != Some(true)
+                && !self.is_left(*switch, held)
+        };
+        Switch::ALL.into_iter().filter(is_wanted).collect()
     }
 
     /// What follows for the switches from what Partner Center holds.

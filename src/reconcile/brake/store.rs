@@ -39,20 +39,17 @@ impl Store {
     /// Replaces what was found. Whether it was still there; if not, somebody has written meanwhile.
     pub(super) async fn put(&self, found: &Found, text: &str) -> Result<bool, kube::Error> {
         let data = json!({ FIRST_GRANTS: text });
-        let written = match &found.version {
-            Some(version) => {
-                let patch = Patch::Merge(json!({ "metadata": { "resourceVersion": version }, "data": data }));
-                self.api.patch(&self.name, &PatchParams::default(), &patch).await
-            }
-            None => {
-                let map = ConfigMap {
-                    metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
-                    data: Some([(FIRST_GRANTS.to_owned(), text.to_owned())].into()),
-                    ..ConfigMap::default()
-                };
-                let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-                self.api.create(&params, &map).await
-            }
+        let written = if let Some(version) = &found.version {
+            let patch = Patch::Merge(json!({ "metadata": { "resourceVersion": version }, "data": data }));
+            self.api.patch(&self.name, &PatchParams::default(), &patch).await
+        } else {
+            let map = ConfigMap {
+                metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+                data: Some([(FIRST_GRANTS.to_owned(), text.to_owned())].into()),
+                ..ConfigMap::default()
+            };
+            let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+            self.api.create(&params, &map).await
         };
         match written {
             Ok(_) => Ok(true),
