@@ -76,7 +76,7 @@ pub async fn run(
     remote: Remote,
     settings: Settings,
     is_complete: watch::Sender<bool>,
-    mut sign_in_changes: watch::Receiver<u64>,
+    sign_in_changes: watch::Receiver<u64>,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), SetupError> {
     let memory = Memory::new(client.clone(), &settings.namespace, &settings.state_config_map);
@@ -143,12 +143,8 @@ pub async fn run(
         )),
     ];
     // A permission that is looked at before all Customers are known would find that its own is missing.
-    for mut complete in [customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
-        let mut shutdown = shutdown.clone();
-        tokio::select! {
-            _ = complete.wait_for(|is_complete| *is_complete) => {}
-            _ = shutdown.wait_for(|is_down| *is_down) => {}
-        }
+    for complete in [customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
+        first_list(complete, shutdown.clone()).await;
     }
     is_complete.send_replace(true);
     // Only now is it known whom they concern.
@@ -166,15 +162,7 @@ pub async fn run(
         tokio::spawn(purchases::follow_orders(Arc::clone(&context), settings.activity_interval)),
         tokio::spawn(outage::follow(Arc::clone(&context), Arc::clone(&operator))),
         tokio::spawn(brake::follow(Arc::clone(&context), operator)),
-        tokio::spawn({
-            let context = Arc::clone(&context);
-            async move {
-                while sign_in_changes.changed().await.is_ok() {
-                    context.inventory.sign_in_changed();
-                    context.wake_everybody();
-                }
-            }
-        }),
+        tokio::spawn(follow_sign_in(Arc::clone(&context), sign_in_changes)),
         tokio::spawn(stop_waiting(Arc::clone(&context), shutdown.clone())),
     ];
 
@@ -187,6 +175,22 @@ pub async fn run(
         task.abort();
     }
     Ok(())
+}
+
+/// Waits until the first list of a kind is in, or no work shall be begun any more.
+async fn first_list(mut complete: watch::Receiver<bool>, mut shutdown: watch::Receiver<bool>) {
+    tokio::select! {
+        _ = complete.wait_for(|is_complete| *is_complete) => {}
+        _ = shutdown.wait_for(|is_down| *is_down) => {}
+    }
+}
+
+/// Forgets what was read in the name of whoever signed in before.
+async fn follow_sign_in(context: Arc<Context>, mut sign_in_changes: watch::Receiver<u64>) {
+    while sign_in_changes.changed().await.is_ok() {
+        context.inventory.sign_in_changed();
+        context.wake_everybody();
+    }
 }
 
 /// Ends all waits when no new work shall be begun.
