@@ -130,8 +130,12 @@ impl World {
             if me.desired.mode != Mode::Enforce {
                 continue;
             }
+            let is_known_off = known.known().is_some_and(|known| !known.allows(switch));
             if me.desired.wishes.of(switch) != Allow {
-                self.reached.remove(&key);
+                // Until it has been seen off, it is on for all that the object knows.
+                if is_known_off {
+                    self.reached.remove(&key);
+                }
             } else if permissions.allows(switch) || known.known().is_some_and(|known| known.allows(switch)) {
                 self.reached.insert(key);
             }
