@@ -102,12 +102,17 @@ impl World {
         assert!(is_settled, "a pass ends after {ROUNDS_MAX} rounds");
         lives(&mut self.now)?;
         if is_same(&self.objects[index]) {
-            let stored = self.objects[index].as_mut().unwrap();
-            stored.desired.record = Record::of(&before);
-            stored.status = before;
-            self.note_reached(view[index].as_ref().unwrap());
+            self.store_status(index, before, view[index].as_ref().unwrap());
         }
         Ok(())
+    }
+
+    /// A pass over the object as `seen` has come to its end.
+    fn store_status(&mut self, index: usize, status: Status, seen: &Object) {
+        let stored = self.objects[index].as_mut().unwrap();
+        stored.desired.record = Record::of(&status);
+        stored.status = status;
+        self.note_reached(seen);
     }
 
     /// What nobody has looked at yet may be what a crash has left, and nothing tells whose write it was.
