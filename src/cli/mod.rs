@@ -8,11 +8,14 @@
 
 mod activity;
 mod args;
+mod borrowed;
 mod cluster;
+mod export;
 mod login;
 mod microsoft;
 mod objects;
 mod request;
+mod secret_file;
 mod table;
 mod terminal;
 
@@ -25,6 +28,7 @@ pub async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         Command::Login(args) => login::run(*args).await?,
         Command::Activity(args) => activity::run(&args).await?,
+        Command::Export(args) => export::run(&args).await?,
     }
     Ok(())
 }

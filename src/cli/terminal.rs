@@ -16,3 +16,10 @@ pub(super) fn say(text: &str) {
 pub(super) fn report(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
+
+/// Has what the clients warn of shown too: an entry of a list that had to be skipped, for example.
+pub(super) fn show_warnings() {
+    let shown = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);
+    // Where somebody else shows them already, that will do.
+    let _ = shown.with_target(false).without_time().try_init();
+}

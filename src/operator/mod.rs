@@ -29,7 +29,8 @@ pub use call::{Call, CallError};
 pub use cluster::ClusterError;
 pub use controllers::controllers;
 pub(crate) use credentials::{
-    Defect as CredentialsDefect, keys as sign_in_keys, out_of_date as proof_out_of_date, stored_proof,
+    Defect as CredentialsDefect, borrow as borrow_sign_in, keys as sign_in_keys, out_of_date as proof_out_of_date,
+    stored_proof,
 };
 pub use health::{Check, HealthError, Readiness, Standing};
 pub use lease::LostLease;

@@ -30,6 +30,7 @@ mod deletion;
 mod drift;
 mod ending;
 mod examples;
+mod export;
 mod login;
 mod main_path;
 mod outside;

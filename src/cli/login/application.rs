@@ -1,19 +1,14 @@
 //! As which application a person signs in, from the options and from what the Secret has.
 
-use std::io::{self, IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
-
 use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::secret::Stored;
 use crate::cli::args::LoginArgs;
+use crate::cli::secret_file::{SecretFileError, read_secret};
 use crate::model::TenantId;
 use crate::operator::{CredentialsDefect, proof_out_of_date};
 use crate::remote::Proof;
-
-/// Longest client secret that is read. Entra's have some 40 characters.
-const CLIENT_SECRET_BYTES_MAX: u64 = 4096;
 
 /// The application, and where it is registered.
 #[derive(Debug)]
@@ -59,12 +54,8 @@ pub(in crate::cli) enum ApplicationError {
     /// The operator leaves that to Entra's clock; here the statement is dated by the same clock, and would be refused.
     #[error("{0}; or set this machine's clock, if it is wrong")]
     OutOfDate(String),
-    #[error("cannot read the application's secret from {}", .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error("--client-secret-file - reads standard input, which is a terminal and would show it: pipe it in")]
-    Terminal,
-    #[error("{} holds no application's secret: expected one line of text", .0.display())]
-    NotASecret(PathBuf),
+    #[error(transparent)]
+    File(#[from] SecretFileError),
 }
 
 impl Application {
@@ -123,28 +114,10 @@ fn is_domain(text: &str) -> bool {
     text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
 }
 
-fn read_secret(path: &Path) -> Result<SecretString, ApplicationError> {
-    let unreadable = |source| ApplicationError::Unreadable { path: path.to_owned(), source };
-    let mut text = String::new();
-    if path == Path::new("-") {
-        if io::stdin().is_terminal() {
-            return Err(ApplicationError::Terminal);
-        }
-        io::stdin().take(CLIENT_SECRET_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-    } else {
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(CLIENT_SECRET_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-    }
-    // A newline at the end comes with many a way to make a file.
-    let secret = text.trim();
-    if secret.is_empty() || secret.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(ApplicationError::NotASecret(path.to_owned()));
-    }
-    Ok(secret.into())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use clap::Parser as _;
     use k8s_openapi::ByteString;
     use k8s_openapi::api::core::v1::Secret;

@@ -16,6 +16,7 @@
 //!
 //! Only the replica that acts reads or writes the second Secret. Values are never shown, in no log and no error.
 
+mod borrow;
 pub(crate) mod keys;
 mod outlook;
 mod sign_in;
@@ -24,6 +25,7 @@ mod tie;
 mod timeout;
 mod tokens;
 
+pub(crate) use borrow::borrow;
 pub(crate) use sign_in::{Defect, out_of_date, stored_proof};
 pub(super) use store::SecretStore;
 pub(super) use tie::Tied;

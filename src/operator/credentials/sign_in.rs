@@ -152,13 +152,26 @@ impl SignIn {
     /// Reads the Secret called `name`, absent when there is none. `federated` is the file with the application's proof,
     /// if it is not in the Secret.
     pub(super) fn read(found: Option<&Secret>, name: &str, federated: Option<&Path>) -> Result<Self, Defect> {
+        Self::proven_by(found, name, |reading| reading.proof(federated))
+    }
+
+    /// The same with this proof, if there is one, whatever the Secret has.
+    pub(super) fn read_with(found: Option<&Secret>, name: &str, proof: Option<Proof>) -> Result<Self, Defect> {
+        Self::proven_by(found, name, |reading| proof.map_or_else(|| reading.proof(None), Ok))
+    }
+
+    fn proven_by(
+        found: Option<&Secret>,
+        name: &str,
+        proof: impl FnOnce(&Reading<'_>) -> Result<Proof, Defect>,
+    ) -> Result<Self, Defect> {
         let secret = found.ok_or_else(|| Defect::Missing { secret: name.to_owned() })?;
         let reading = Reading { secret, name };
         Ok(Self {
             partner_tenant: reading.guid(TENANT)?,
             // Any GUID will do, and that is what this type checks.
             client_id: reading.guid(CLIENT)?.to_string(),
-            proof: reading.proof(federated)?,
+            proof: proof(&reading)?,
             refresh_token: reading.line(REFRESH_TOKEN)?.into(),
         })
     }

@@ -1,0 +1,176 @@
+//! `kubectl csp export`: manifests for the customers that a partner has already, saying what Partner Center has of them.
+//!
+//! In this order: the operator's sign-in is borrowed; the customers are listed by the page and named ([`names`]); each one
+//! is read ([`read`]), several at a time; and its manifests ([`manifest`]) go to where they are wanted ([`destination`]) as a
+//! whole, or not at all. A customer that cannot be read holds up no other.
+
+mod destination;
+mod manifest;
+mod names;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use tokio::time::Instant;
+
+use super::args::ExportArgs;
+use super::borrowed::{BorrowError, Borrowed};
+use super::microsoft::{self, MicrosoftError};
+use super::terminal::{printable, say, show_warnings};
+use crate::operator::Chain;
+use crate::remote::{Advice, Allowance, Calls, Error, Limits, PartnerCenter, Remote, SetupError, Unfenced};
+use destination::{Destination, DestinationError};
+use read::{Wanted, patiently};
+
+/// Customers that are read at the same time: enough for the calls to flow as fast as they may.
+const AT_A_TIME: usize = 8;
+
+/// So many failures in a row, with none between them that worked, are no matter of single customers.
+const FAILURES_MAX: usize = 20;
+
+/// Between two lines of progress.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// Why not everything was exported. What was written is whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExportError {
+    #[error(transparent)]
+    Microsoft(#[from] MicrosoftError),
+    #[error("cannot set up the connection to Microsoft")]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Borrow(#[from] BorrowError),
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    #[error("{}", why(.0))]
+    Customers(Error),
+    #[error("Partner Center lists no customer \"{0}\": name it by its tenant id or its primary domain")]
+    NoSuchCustomer(String),
+    #[error("{failed} of {wanted} customers could not be exported, for the reasons above; {written} were")]
+    Incomplete { failed: usize, wanted: usize, written: usize },
+    #[error("stopped after {FAILURES_MAX} customers in a row could not be exported; {written} of {wanted} were")]
+    Stopped { wanted: usize, written: usize },
+}
+
+/// Reads, and writes manifests.
+pub(super) async fn run(args: &ExportArgs) -> Result<(), ExportError> {
+    // Another part of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    show_warnings();
+    let destination = Destination::open(args.output_dir.as_deref(), args.force)?;
+    let endpoints = microsoft::endpoints(&args.microsoft)?;
+    let sign_in = Borrowed::from_secrets(&args.sign_in, &args.cluster).await?;
+    let limits = Limits { partner_center_calls: Allowance::per_minute(args.calls_per_minute), ..Limits::default() };
+    let remote = Remote::new(&endpoints, limits, Arc::new(sign_in), Arc::new(Unfenced), Calls::default())?;
+    export(&remote.partner_center, args, &destination, &|text| say(text)).await
+}
+
+/// What has come of it so far.
+#[derive(Debug, Default)]
+struct Tally {
+    written: usize,
+    without_policy: usize,
+    failed: usize,
+    failed_in_a_row: usize,
+}
+
+async fn export(
+    partner_center: &PartnerCenter,
+    args: &ExportArgs,
+    destination: &Destination,
+    tell: &(dyn Fn(&str) + Sync),
+) -> Result<(), ExportError> {
+    let customers = patiently(|| partner_center.customers()).await.map_err(ExportError::Customers)?;
+    let mut names = names::of_customers(&customers);
+    let listed: Vec<_> = customers
+        .into_iter()
+        .map(|(tenant, profile)| Wanted { name: names.remove(&tenant).unwrap_or_default(), tenant, profile })
+        .collect();
+    let mut wanted = choose(listed, &args.customers)?;
+    wanted.sort_by(|a, b| a.name.cmp(&b.name));
+    let all = wanted.len();
+    wanted.retain(Wanted::is_resold);
+    if wanted.len() < all {
+        tell(&format!(
+            "{} customers are left out: the partner has another relationship to them than reseller",
+            all - wanted.len()
+        ));
+    }
+    let total = wanted.len();
+    tell(&format!("reading {total} customers, with at most {} requests a minute", args.calls_per_minute));
+
+    let mut tally = Tally::default();
+    let mut told_at = Instant::now();
+    let read = |wanted: Wanted| async move {
+        let found = read::customer(partner_center, &wanted, args.only_with_policy).await;
+        (wanted, found)
+    };
+    let mut readings = stream::iter(wanted).map(read).buffered(AT_A_TIME);
+    while let Some((wanted, found)) = readings.next().await {
+        let written = match found {
+            Ok(None) => {
+                tally.without_policy += 1;
+                Ok(())
+            }
+            Ok(Some(found)) => {
+                let manifests = manifest::manifests(&found, &wanted.name, args.namespace.as_deref());
+                let written = destination.write(&wanted.name, &manifests);
+                tally.written += usize::from(written.is_ok());
+                match written {
+                    // Nobody reads any more.
+                    Err(error @ DestinationError::Stdout(_)) => return Err(error.into()),
+                    written => written.map_err(|error| Chain(&error).to_string()),
+                }
+            }
+            Err(error) => Err(why(&error)),
+        };
+        match written {
+            Ok(()) => tally.failed_in_a_row = 0,
+            Err(why) => {
+                tally.failed += 1;
+                tally.failed_in_a_row += 1;
+                tell(&printable(&format!("{} is left out: {why}", wanted.name)));
+            }
+        }
+        if tally.failed_in_a_row >= FAILURES_MAX {
+            return Err(ExportError::Stopped { wanted: total, written: tally.written });
+        }
+        if told_at.elapsed() >= PROGRESS_EVERY {
+            told_at = Instant::now();
+            tell(&format!("{} of {total} customers", tally.written + tally.without_policy + tally.failed));
+        }
+    }
+    if tally.failed > 0 {
+        return Err(ExportError::Incomplete { failed: tally.failed, wanted: total, written: tally.written });
+    }
+    let without = match tally.without_policy {
+        0 => String::new(),
+        count => format!("; {count} have no purchase permissions"),
+    };
+    tell(&format!("{} customers exported{without}", tally.written));
+    Ok(())
+}
+
+/// What is wrong, and what to do where a person can do anything. The operator's sentences about what passes promise that it
+/// is tried again, which is over here.
+fn why(error: &Error) -> String {
+    match error.advice() {
+        Advice::AwaitChange | Advice::StopOperator => error.message().trim_end_matches('.').to_owned(),
+        Advice::RetrySoon | Advice::RetryAfter(_) => Chain(error).to_string(),
+    }
+}
+
+/// Those that a person means; all of them when nobody is named.
+fn choose(listed: Vec<Wanted>, named: &[String]) -> Result<Vec<Wanted>, ExportError> {
+    if named.is_empty() {
+        return Ok(listed);
+    }
+    if let Some(nobody) = named.iter().find(|text| listed.iter().all(|one| !one.is(text))) {
+        return Err(ExportError::NoSuchCustomer(printable(nobody)));
+    }
+    Ok(listed.into_iter().filter(|one| named.iter().any(|text| one.is(text))).collect())
+}
