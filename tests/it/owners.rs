@@ -4,7 +4,7 @@ use csp_operator::api::{AzureSubscription, OwnerPath, OwnerState};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::scene::{Scene, is_ready, message, verdict};
+use crate::scene::{ALLOW_RESERVATIONS, PERMISSION, Scene, is_ready, message, permission, verdict};
 use crate::stages::{Exclusive, eventually, run, shared};
 
 const ALLOWED: &[&str] = &["--allow-owner-assignment"];
@@ -198,4 +198,18 @@ fn a_user_that_azure_does_not_know_yet_becomes_an_owner_as_soon_as_it_does() {
     set(&scene, "principalReplicationMs", 0);
     until(&scene, "True OwnerHeld");
     assert_eq!(creations(&scene).1, 1);
+}
+
+#[test]
+fn where_the_partner_vouches_for_owner_nobody_looks() {
+    let scene = Scene::new(shared().1);
+    let nobody = json!({ "subscription": scene.subscription_id(), "principalId": scene.owner_id(), "holds": false });
+    run(scene.view.simulator.post("owners", nobody)).unwrap();
+    scene.apply(&(subscription(&scene, "ownerRole: Skip") + &permission(PERMISSION, ALLOW_RESERVATIONS)));
+    let found = scene.until_verdict("Ready", "True InSync");
+    assert_eq!(verdict(&found, "OwnerRoleVerified"), "True Skipped");
+    until(&scene, "True Skipped");
+    assert_eq!(scene.attempts(), ["create"]);
+    let requests = scene.requests();
+    assert!(requests.iter().all(|request| request["operation"] != "list_role_assignments"), "{requests:?}");
 }
