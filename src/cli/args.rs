@@ -59,6 +59,14 @@ pub enum Command {
     /// is told on standard error. A customer that cannot be read is told there and left out, and the exit code is then 1.
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
+
+    /// Show which reservations and savings plans customers have bought, and when they end.
+    ///
+    /// Newest first, with who bought them as far as there is evidence. Read from the statuses of the Customers, each of which
+    /// keeps the newest 20; needs no sign-in to Partner Center. The operator looks for them every six hours while a purchase
+    /// permission is on. It is said where there may be more than can be seen.
+    #[command(after_help = PURCHASES_EXAMPLES)]
+    Purchases(PurchasesArgs),
 }
 
 const EXPORT_EXAMPLES: &str = "\
@@ -72,6 +80,12 @@ Examples:
   kubectl csp activity -A                      everything that is known, of all customers
   kubectl csp activity fabrikam --since 24h    what happened to one customer since yesterday
   kubectl csp activity -A -o json              the same for programs";
+
+const PURCHASES_EXAMPLES: &str = "\
+Examples:
+  kubectl csp purchases -A                     everything that is known, of all customers
+  kubectl csp purchases fabrikam               of one customer
+  kubectl csp purchases -A -o json             for programs, with ids, evidence and scopes";
 
 /// Which cluster, as kubectl's own options say it.
 #[derive(Debug, Args)]
@@ -201,6 +215,22 @@ fn namespace(text: &str) -> Result<String, &'static str> {
         && text.ends_with(is_letter)
         && text.chars().all(|letter| is_letter(letter) || letter == '-');
     is_label.then(|| text.to_owned()).ok_or("use lower-case letters, digits and hyphens")
+}
+
+/// Options of `kubectl csp purchases`.
+#[derive(Debug, Args)]
+pub struct PurchasesArgs {
+    /// Only this customer: the name of its Customer, or its tenant id.
+    #[arg(value_name = "CUSTOMER")]
+    pub customer: Option<String>,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+
+    /// Which objects.
+    #[command(flatten)]
+    pub objects: ObjectsArgs,
 }
 
 /// A time before now. Days count 24 hours.

@@ -14,6 +14,7 @@ mod export;
 mod login;
 mod microsoft;
 mod objects;
+mod purchases;
 mod request;
 mod secret_file;
 mod table;
@@ -29,6 +30,7 @@ pub async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         Command::Login(args) => login::run(*args).await?,
         Command::Activity(args) => activity::run(&args).await?,
         Command::Export(args) => export::run(&args).await?,
+        Command::Purchases(args) => purchases::run(&args).await?,
     }
     Ok(())
 }

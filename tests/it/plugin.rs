@@ -38,7 +38,7 @@ pub(crate) fn printed(stage: &Stage, arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_every_command_fits_a_terminal() {
-    for command in ["login", "activity", "export"] {
+    for command in ["login", "activity", "export", "purchases"] {
         let output = Command::new(env!("CARGO_BIN_EXE_kubectl-csp")).env_clear().args([command, "--help"]).output();
         let help = String::from_utf8(output.unwrap().stdout).unwrap();
         assert!(help.contains(&format!("Usage: kubectl csp {command} [OPTIONS]")), "{help}");

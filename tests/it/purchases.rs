@@ -7,7 +7,8 @@ use kube::api::{Patch, PatchParams};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::scene::{ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, Scene, message, verdict};
+use crate::plugin::kubectl_csp;
+use crate::scene::{ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, Scene, is_ready, message, verdict};
 use crate::stages::{Exclusive, QUICK, run, shared};
 
 const CUSTOMER: &str = "contoso";
@@ -176,6 +177,54 @@ fn a_savings_plan_shows_only_in_azure_and_who_bought_it_stays_open() {
 }
 
 #[test]
+fn all_of_it_is_printed_with_what_cannot_be_seen() {
+    let (stage, view) = shared();
+    let scene = Scene::new(view);
+    let in_namespace = |rest: &[&str]| {
+        let arguments = [&["purchases", "-n", &scene.namespace], rest].concat();
+        kubectl_csp(stage, &arguments)
+    };
+    scene.converge(ALLOW_BOTH);
+    let none = in_namespace(&[]);
+    let sentence = format!("No purchases known in namespace {}.", scene.namespace);
+    assert!(none.success && none.stdout.is_empty() && none.stderr.trim() == sentence, "{none:?}");
+    assert!(in_namespace(&[CUSTOMER]).stderr.contains("for the first time within the hour"));
+
+    buy(&scene, json!({ "kind": "reservation", "buyer": "customer", "quantity": 2, "name": "Web servers" }));
+    buy(&scene, json!({ "kind": "savingsPlan", "buyer": "customer" }));
+    let found = read_anew(&scene);
+    let printed = in_namespace(&[]).stdout;
+    let lines: Vec<Vec<_>> = printed
+        .lines()
+        .map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect();
+    assert_eq!((lines.len(), lines[0][0]), (3, "CUSTOMER"), "{printed}");
+    let line = |name: &str| lines.iter().find(|line| line.contains(&name)).unwrap().clone();
+    let company = found.status.as_ref().unwrap().company_name.clone().unwrap();
+    let web = line("Web servers");
+    assert_eq!(web[..6], [company.as_str(), "Reservation", "Web servers", "2", "P1Y", "Shared"]);
+    assert_eq!(web[8..], ["no", "100%", "Customer", "Succeeded"]);
+    assert_eq!(line("0.5 USD Hourly")[10], "Unknown");
+    // Another namespace shows the same, which is printed once.
+    let other = scene.elsewhere();
+    other.apply(&other.customer());
+    let all: Vec<Value> =
+        serde_json::from_str(&kubectl_csp(stage, &["purchases", "-A", &scene.tenant(), "-o", "json"]).stdout).unwrap();
+    let ids: Vec<_> = all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, purchases(&found).into_iter().map(|one| one.id).collect::<Vec<_>>());
+    assert_eq!(all[0]["customer"]["tenantId"], scene.tenant());
+
+    access(&scene, false);
+    read_anew(&scene);
+    let hidden = in_namespace(&[]);
+    assert_eq!(hidden.stdout, printed, "what is known stays");
+    assert!(hidden.stderr.contains(&format!("{}/contoso: AccessMissing:", scene.namespace)), "{}", hidden.stderr);
+    let nobody = in_namespace(&["fabrikam"]);
+    assert!(!nobody.success && nobody.stderr.contains("has no Customer \"fabrikam\""), "{}", nobody.stderr);
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
 fn what_nobody_permitted_costs_no_call_and_what_was_there_before_is_no_news() {
     let denied = Scene::new(shared().1);
     buy(&denied, json!({ "kind": "reservation", "buyer": "partner", "audit": false }));
@@ -188,8 +237,7 @@ fn what_nobody_permitted_costs_no_call_and_what_was_there_before_is_no_news() {
     // Bought before anybody looked: recorded without an event, once it may buy itself.
     denied
         .change(&serde_json::from_str(r#"{"azureReservations":"Allow","acceptBillingResponsibility":true}"#).unwrap());
-    denied.until_verdict("Ready", "True InSync");
-    denied.until("reservations are on", |_| !denied.permitted().is_empty());
+    denied.until("reservations are on", |found| is_ready(found) && !denied.permitted().is_empty());
     let found = read_anew(&denied);
     let before: Timestamp = found.metadata.creation_timestamp.clone().unwrap().0;
     let first = purchases(&found).remove(0);
