@@ -16,6 +16,7 @@ use super::inventory::Inventory;
 use super::metrics::Metrics;
 use super::objects::Objects;
 use super::orders::OrderLog;
+use super::purchases::Woken;
 use super::slots::Slots;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::model::{Installation, TenantId, Urgency};
@@ -31,6 +32,8 @@ pub(super) struct Context {
     pub(super) feed: Feed,
     pub(super) orders: OrderLog,
     pub(super) brake: Brake,
+    /// Whose Customers know that purchases are to be followed.
+    pub(super) woken: Woken,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) installation: Installation,

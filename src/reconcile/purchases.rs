@@ -1,7 +1,7 @@
 //! Purchases in the shell: what a Customer's pass knows of them, and how orders are followed.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -75,9 +75,30 @@ pub(super) async fn tell_permissions(pass: &Pass<'_, Customer>, event: &Event) {
     }
 }
 
+/// Permissions that are on and whose Customer has been looked at for it: once is enough for it to know its turn.
+#[derive(Debug, Default)]
+pub(super) struct Woken(Mutex<HashSet<String>>);
+
+impl Woken {
+    /// Notes whether the permission with this UID is on; says whether its Customer is to be looked at.
+    fn note(&self, uid: &str, is_on: bool) -> bool {
+        let mut woken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_on {
+            return woken.insert(uid.to_owned());
+        }
+        woken.remove(uid);
+        false
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.note(uid, false);
+    }
+}
+
 /// Has the Customer looked at whose purchases are not followed yet though one of its permissions is on.
 pub(super) fn permission_reported(context: &Context, desired: &Desired, status: &CustomerPurchasePermissionStatus) {
-    if !is_on(status) {
+    if !context.woken.note(&desired.identity.uid, is_on(status)) {
         return;
     }
     let name = ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() };
@@ -126,5 +147,19 @@ async fn look(context: &Context) {
         for name in &names {
             context.customers.wake(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_is_woken_once_for_each_time_that_a_permission_goes_on() {
+        let woken = Woken::default();
+        let noted = [true, true, false, true, true].map(|is_on| woken.note("uid", is_on));
+        assert_eq!(noted, [true, false, false, true, false]);
+        woken.forget("uid");
+        assert!(woken.note("uid", true));
     }
 }

@@ -94,6 +94,7 @@ pub async fn run(
         brake,
         feed: Feed::new(settings.installation.clone(), remembered, started),
         orders: OrderLog::default(),
+        woken: purchases::Woken::default(),
         inventory: Inventory::default(),
         installation: settings.installation,
         intervals: settings.intervals,

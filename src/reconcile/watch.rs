@@ -198,6 +198,7 @@ pub(super) async fn follow<K: Watched>(
                 K::objects(&context).forget(&uid);
                 context.backoff.forget(&uid);
                 context.metrics.forget_purchases(&uid);
+                context.woken.forget(&uid);
                 known.remove(&name);
                 K::wake_others(&context, &name);
                 K::note(&context, &name, None);

@@ -10,6 +10,7 @@ pub(crate) mod keys;
 mod kinds;
 mod owners;
 mod proving;
+mod purchases;
 mod reading;
 mod resending;
 mod signing_in;

@@ -417,6 +417,9 @@ fn roles_suggest_the_customer_and_never_the_partner() {
         assert_eq!(settled.contains(&id('a', 1)), by == PurchasedBy::Customer, "asked again while it is open");
         let Need::Purchases(_, settled) = need(tenant(), &case.before, case.now + HOURS_6 * 40) else { panic!() };
         assert!(settled.contains(&id('a', 1)), "but not for ever");
+        // What was found stays found, though it is not asked again.
+        case.sees(vec![right(1, "2026-03-02")], vec![reservation(1, "2026-03-02")]);
+        assert_eq!(case.buyer().0, by);
         // A record tells more than a role.
         case.record("order1V1", "ada@contoso.example");
         case.pass();
