@@ -1,6 +1,6 @@
 //! `kubectl csp activity`: Partner Center's activity log of purchase permissions, from what the statuses keep of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -10,7 +10,7 @@ use super::args::ActivityArgs;
 use super::objects::{Objects, ObjectsError};
 use super::table::{FormatError, structured, table};
 use super::terminal::{printable, report, say};
-use crate::api::{Activity, ActivityOrigin, Customer, CustomerPurchasePermission, TENANT_ANNOTATION};
+use crate::api::{Activity, ActivityOrigin, Customer, CustomerPurchasePermission};
 
 /// Partner Center's word for a record of something that has not ended.
 const IN_PROGRESS: &str = "progress";
@@ -82,9 +82,10 @@ pub(super) async fn run(args: &ActivityArgs) -> Result<(), ActivityError> {
 
 /// All that the statuses keep, each record once, newest first.
 fn log(permissions: &[CustomerPurchasePermission], customers: &[Customer]) -> Vec<Entry> {
+    let customers = by_name(customers);
     let mut records: BTreeMap<String, Entry> = BTreeMap::new();
     for permission in permissions {
-        let affected = Affected::of(permission, customers);
+        let affected = Affected::of(permission, &customers);
         for activity in permission.status.iter().flat_map(|status| &status.recent_activity) {
             let entry = Entry::new(activity, affected.clone());
             // Two objects for one tenant show the same record; one of them may not have heard of its end.
@@ -99,11 +100,23 @@ fn log(permissions: &[CustomerPurchasePermission], customers: &[Customer]) -> Ve
     log
 }
 
-fn is_known(customer: &str, permissions: &[CustomerPurchasePermission], customers: &[Customer]) -> bool {
-    let declared = customers
+/// Customers by namespace and name: of ten thousand, each is looked for once.
+type ByName<'a> = HashMap<(&'a str, &'a str), &'a Customer>;
+
+fn by_name(customers: &[Customer]) -> ByName<'_> {
+    customers
         .iter()
-        .any(|known| known.name_any() == customer || known.spec.tenant_id.eq_ignore_ascii_case(customer));
-    declared || permissions.iter().any(|permission| Affected::of(permission, customers).is(customer))
+        .filter_map(|customer| {
+            let metadata = &customer.metadata;
+            Some(((metadata.namespace.as_deref()?, metadata.name.as_deref()?), customer))
+        })
+        .collect()
+}
+
+fn is_known(customer: &str, permissions: &[CustomerPurchasePermission], customers: &[Customer]) -> bool {
+    let is_it = |known: &Customer| known.name_any() == customer || known.spec.tenant_id.eq_ignore_ascii_case(customer);
+    let by_name = by_name(customers);
+    customers.iter().any(is_it) || permissions.iter().any(|permission| Affected::of(permission, &by_name).is(customer))
 }
 
 impl Entry {
@@ -128,20 +141,16 @@ impl Entry {
 }
 
 impl Affected {
-    fn of(permission: &CustomerPurchasePermission, customers: &[Customer]) -> Self {
+    fn of(permission: &CustomerPurchasePermission, customers: &ByName<'_>) -> Self {
         let namespace = permission.namespace().unwrap_or_default();
-        let name = &permission.spec.customer_ref.name;
-        let is_it =
-            |customer: &&Customer| customer.namespace().as_ref() == Some(&namespace) && customer.name_any() == *name;
-        let customer = customers.iter().find(is_it);
-        // What the object acts on, also when its Customer is gone.
-        let remembered = permission.annotations().get(TENANT_ANNOTATION).cloned();
-        Self {
-            tenant_id: remembered.or_else(|| customer.map(|customer| customer.spec.tenant_id.clone())),
-            company_name: customer.and_then(|customer| customer.status.as_ref()?.company_name.clone()),
-            name: name.clone(),
-            namespace,
-        }
+        let name = permission.spec.customer_ref.name.clone();
+        let customer = customers.get(&(namespace.as_str(), name.as_str()));
+        // Whom the status is about, also when its Customer is gone, or has been made anew for somebody else.
+        let shown = permission.status.as_ref().and_then(|status| status.tenant_id.clone());
+        let tenant_id = shown.or_else(|| customer.map(|customer| customer.spec.tenant_id.clone()));
+        let named = customer.filter(|customer| tenant_id.as_ref() == Some(&customer.spec.tenant_id));
+        let company_name = named.and_then(|customer| customer.status.as_ref()?.company_name.clone());
+        Self { namespace, name, tenant_id, company_name }
     }
 
     /// Whether a person means it by this name or tenant id.
@@ -252,7 +261,7 @@ DATE                   ACTION                                 USER              
     #[test]
     fn a_customer_is_meant_by_its_name_or_its_tenant() {
         let mut orphan = permission("a", "gone", Vec::new());
-        orphan.annotations_mut().insert(TENANT_ANNOTATION.into(), TENANT.into());
+        orphan.status.get_or_insert_default().tenant_id = Some(TENANT.into());
         let declared = [customer("a", "fabrikam")];
         for (name, permissions, customers, is_one) in [
             ("fabrikam", &[][..], &declared[..], true),
@@ -264,6 +273,18 @@ DATE                   ACTION                                 USER              
         ] {
             assert_eq!(is_known(name, permissions, customers), is_one, "{name}");
         }
+    }
+
+    #[test]
+    fn a_customer_made_anew_for_another_tenant_does_not_lend_its_name_to_the_records_of_the_first() {
+        let of_somebody = activity("one", "2026-03-01T08:00:00Z", "Create Customer Purchase Permissions", "succeeded");
+        let mut object = permission("a", "fabrikam", vec![of_somebody]);
+        object.status.as_mut().unwrap().tenant_id = Some("c1a0c1a0-1111-4a11-8a11-000000000002".into());
+        let told = log(&[object], &[customer("a", "fabrikam")]).remove(0).customer;
+        assert_eq!(
+            (told.tenant_id.as_deref(), told.company_name),
+            (Some("c1a0c1a0-1111-4a11-8a11-000000000002"), None)
+        );
     }
 
     #[test]

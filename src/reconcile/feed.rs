@@ -375,6 +375,35 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_half_an_hour_late_twice_or_out_of_order_is_read_and_is_news_once() {
+        let now = at("2026-03-01T08:00:00Z");
+        let feed = feed(Some("2026-03-01T07:59:00Z"), true, "2026-03-01T08:00:00Z");
+        let newest = || record("newest", "2026-03-01T07:59:30Z", None);
+        assert_eq!(feed.polled(vec![newest()], now).len(), 1);
+        let saved = feed.to_save(now, |_| true).unwrap();
+        assert_eq!(saved.watermark, Some(at("2026-03-01T07:59:30Z")));
+        // Late, out of order, on two pages, of an operation that is newer than this program.
+        let strange = ActivityRecord {
+            operation: ActivityOperation::Other("approve_self_serve_policy".into()),
+            ..record("late", "2026-03-01T07:30:00Z", None)
+        };
+        let (from, to) = feed.window(now);
+        let day = strange.at.to_zoned(TimeZone::UTC).date();
+        assert!((from..=to).contains(&day), "not asked for any more");
+        let again = vec![strange.clone(), newest(), strange.clone()];
+        assert_eq!(feed.polled(again.clone(), now).len(), 1);
+        assert_eq!(feed.polled(again, now).len(), 0);
+        let ids: Vec<_> = feed.of(tenant(), now).records.into_iter().map(|seen| seen.record.id).collect();
+        assert_eq!(ids, ["newest", "late"]);
+        // It holds the watermark up like any other until it is shown, and does not take it back.
+        feed.woke(tenant(), [(name(), vec![shown("newest", "2026-03-01T07:59:30Z")])]);
+        assert_eq!(feed.to_save(now, |_| true), Some(saved), "what is not saved yet");
+        feed.saved(saved);
+        feed.reported(&name(), &[shown("newest", "2026-03-01T07:59:30Z"), shown("late", "2026-03-01T07:30:00Z")]);
+        assert_eq!(feed.to_save(now, |_| true), None);
+    }
+
+    #[test]
     fn the_watermark_waits_until_the_record_is_shown() {
         let now = at("2026-03-01T08:00:00Z");
         let feed = feed(Some("2026-03-01T06:00:00Z"), true, "2026-03-01T08:00:00Z");
