@@ -56,8 +56,12 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
     scene.change(&json!({ "azureReservations": "Deny", "acceptBillingResponsibility": false }));
     until_records(&scene, 4);
     scene.portal(SAVINGS_PLANS, false);
-    let found = until_records(&scene, 5);
-    assert_eq!(scene.attempts(), ["create", "update"]);
+    until_records(&scene, 5);
+    scene.change(&json!({ "azureReservations": "Allow", "acceptBillingResponsibility": true }));
+    until_records(&scene, 6);
+    scene.change(&json!({ "azureReservations": "Deny", "acceptBillingResponsibility": false }));
+    let found = until_records(&scene, 7);
+    assert_eq!(scene.attempts(), ["create", "update", "create", "delete"]);
     scene.until_named::<Customer>("contoso", "it is ready", is_ready);
     let company = scene.get::<Customer>("contoso").unwrap().status.unwrap().company_name.unwrap();
 
@@ -68,8 +72,15 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
         .collect();
     assert_eq!(lines[0], ["DATE", "ACTION", "USER", "CUSTOMER", "RESULT", "CORRELATION ID"]);
     let own = format!("{OPERATOR} (this operator)");
-    let expected =
-        [("Delete", PORTAL_USER), ("Update", &own), ("Update", PORTAL_USER), ("Create", &own), ("Create", PORTAL_USER)];
+    let expected = [
+        ("Delete", own.as_str()),
+        ("Create", &own),
+        ("Delete", PORTAL_USER),
+        ("Update", &own),
+        ("Update", PORTAL_USER),
+        ("Create", &own),
+        ("Create", PORTAL_USER),
+    ];
     let log = found.status.unwrap().recent_activity;
     assert_eq!(lines.len(), 1 + expected.len());
     for ((line, (word, user)), one) in lines[1..].iter().zip(expected).zip(&log) {
@@ -81,13 +92,13 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
     // Another namespace shows the same records, which are printed once.
     let other = scene.elsewhere();
     other.declare("mode: Observe");
-    until_records(&other, 5);
+    until_records(&other, 7);
     let all: Vec<Value> =
         serde_json::from_str(&printed(stage, &["activity", "-A", &scene.tenant(), "-o", "json"])).unwrap();
     let ids: Vec<_> = all.iter().map(|entry| entry["recordId"].as_str().unwrap()).collect();
     assert_eq!(ids, log.iter().map(|one| one.record_id.as_str()).collect::<Vec<_>>());
     let recent = printed(stage, &["activity", "contoso", "-n", &scene.namespace, "--since", "1h", "-o", "yaml"]);
-    assert_eq!(serde_yaml::from_str::<Vec<Value>>(&recent).unwrap().len(), 4);
+    assert_eq!(serde_yaml::from_str::<Vec<Value>>(&recent).unwrap().len(), 6);
 
     let nobody = kubectl_csp(stage, &["activity", "fabrikam", "-n", &scene.namespace]);
     let sentence = format!(
