@@ -241,6 +241,11 @@ pub struct CustomerPurchasePermissionStatus {
     #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["reason".into()]))]
     pub latched: Vec<Latch>,
+    /// Since when readings of Partner Center and Azure have said that a prerequisite does not hold; only with
+    /// `onPrerequisiteLost: Revoke`. A second reading that says so, a minute later, turns everything off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub prerequisite_lost_since: Option<Time>,
     /// The writes that are due, in words; in mode `Observe`, those that `Enforce` would make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
@@ -274,6 +279,7 @@ impl Default for CustomerPurchasePermissionStatus {
             drift: Vec::new(),
             corrections: Vec::new(),
             latched: Vec::new(),
+            prerequisite_lost_since: None,
             plan: Vec::new(),
             recent_activity: Vec::new(),
             last_handled_reconcile_at: None,

@@ -4,7 +4,7 @@ use csp_operator::api::{AzureSubscription, CustomerPurchasePermission};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::scene::{PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, message, verdict};
+use crate::scene::{PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, is_ready, message, verdict};
 use crate::stages::{Exclusive, QUICK, run, shared};
 
 /// Reservations, until so many seconds from now.
@@ -35,23 +35,69 @@ fn what_is_valid_until_a_moment_is_revoked_then_whatever_the_drift_policy() {
 }
 
 #[test]
-fn what_has_ended_while_nobody_ran_is_revoked_by_the_next_process() {
+fn what_has_ended_while_nobody_ran_is_revoked_by_the_next_process_whatever_the_drift_policy() {
     let mut exclusive = Exclusive::take();
     exclusive.start(&QUICK);
-    let scene = Scene::new(&exclusive.view);
-    scene.converge(&for_seconds(6, ""));
+    let scenes = ["Correct", "CorrectDown", "Report"].map(|policy| {
+        let scene = Scene::new(&exclusive.view);
+        scene.converge(&for_seconds(6, &format!(", driftPolicy: {policy}")));
+        scene
+    });
     exclusive.stage.operator.kill().unwrap();
-    let end: Timestamp = scene.permission().spec.valid_until.unwrap().0;
+    let last: Timestamp = scenes[2].permission().spec.valid_until.unwrap().0;
+    while Timestamp::now() <= last {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(scenes.iter().all(|scene| scene.permitted() == [RESERVATIONS]), "nobody was there");
+    exclusive.kill_and_start(&QUICK);
+    for scene in &scenes {
+        scene.until_verdict("Ready", "True Expired");
+        assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+    }
+    let later = Timestamp::from_second(Timestamp::now().as_second() + 3600).unwrap();
+    scenes[0].change(&json!({ "validUntil": later.to_string() }));
+    scenes[0].until_verdict("Ready", "True InSync");
+    assert_eq!((scenes[0].attempts().len(), scenes[0].permitted()), (3, vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
+fn what_ends_while_it_is_suspended_is_revoked_as_soon_as_it_is_suspended_no_more() {
+    let scene = Scene::new(shared().1);
+    scene.converge(&for_seconds(4, ""));
+    scene.change(&json!({ "mode": "Suspend" }));
+    scene.until_verdict("Ready", "True Suspended");
+    let end = scene.permission().spec.valid_until.unwrap().0;
     while Timestamp::now() <= end {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    exclusive.kill_and_start(&QUICK);
+    scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+    scene.stays("suspended", 1.0, |found| verdict(found, "Ready") == "True Suspended");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+    scene.change(&json!({ "mode": "Enforce" }));
     scene.until_verdict("Ready", "True Expired");
     assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
-    let later = Timestamp::from_second(Timestamp::now().as_second() + 3600).unwrap();
-    scene.change(&json!({ "validUntil": later.to_string() }));
-    scene.until_verdict("Ready", "True InSync");
-    assert_eq!((scene.attempts().len(), scene.permitted()), (3, vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
+fn a_mode_that_goes_to_and_fro_changes_nothing_that_is_as_declared() {
+    let scene = Scene::new(shared().1);
+    let first = scene.converge("azureReservations: Allow, acceptBillingResponsibility: true");
+    for mode in ["Observe", "Suspend", "Observe", "Enforce", "Suspend"] {
+        scene.change(&json!({ "mode": mode }));
+        scene.until(&format!("{mode} is shown"), |found| {
+            let status = found.status.as_ref().unwrap();
+            let owns = found.metadata.finalizers.as_ref().is_some_and(|all| !all.is_empty());
+            // Who observes owns nothing; who is suspended keeps what it had.
+            Some(status.observed_generation) == found.metadata.generation && (mode != "Observe" || !owns)
+        });
+    }
+    // Off while nobody looks: what is declared comes back, once.
+    scene.portal(RESERVATIONS, false);
+    scene.change(&json!({ "mode": "Enforce" }));
+    let last = scene.until("it is on again", |found| is_ready(found) && scene.permitted() == [RESERVATIONS]);
+    assert_eq!(scene.attempts(), ["create", "create"]);
+    assert_eq!(last.metadata.finalizers, first.metadata.finalizers);
+    assert_eq!(last.metadata.annotations, first.metadata.annotations);
 }
 
 #[test]

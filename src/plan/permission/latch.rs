@@ -8,16 +8,16 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::assessment::{Assessment, assess};
+use super::assessment::{Assessment, assess, is_reference_error};
 use super::desired::{Desired, Wishes};
-use super::report::get;
-use super::{Facts, GRANT_FACTS_AGE_MAX, Pass};
+use super::report::{Outcome, Report, get};
+use super::{Facts, GRANT_FACTS_AGE_MAX, Pass, PrerequisiteFacts};
 use crate::api::{
     CustomerPurchasePermissionStatus, Latch, LatchReason, Mode, OnPrerequisiteLost, PurchaseSwitch, SwitchState,
 };
 use crate::model::Switch;
-use crate::plan::conditions::{ConditionType, Truth, Verdict, find};
-use crate::plan::{CustomerRef, Event, Need, Severity, to_second};
+use crate::plan::conditions::{Truth, Verdict};
+use crate::plan::{CustomerRef, Event, Need, Severity, Wait, to_second};
 
 /// How long after the first reading that says a prerequisite is lost it is read once more.
 const SECOND_LOOK_AFTER: SignedDuration = SignedDuration::from_mins(1);
@@ -95,36 +95,24 @@ impl Latches {
             self.latched.push(known.clone());
             return;
         }
-        let Some(first_seen) = shown_lost_since(before) else { return };
+        let Some(first_seen) = before.prerequisite_lost_since.as_ref().map(|since| since.0) else { return };
         // Only what was on before: what was found on although a prerequisite was missing is a matter of its own.
         let is_granted = |switch| {
             let applied = before.last_applied.as_ref().and_then(|applied| get(applied, switch));
             desired.wishes.of(switch) == PurchaseSwitch::Allow
                 && applied.is_some_and(|applied| applied.state == SwitchState::Allow && applied.since.0 <= first_seen)
         };
-        if desired.mode != Mode::Enforce
-            || desired.on_prerequisite_lost != OnPrerequisiteLost::Revoke
-            || !Switch::ALL.into_iter().any(is_granted)
-        {
-            return;
-        }
-        // A reference to nothing is a matter of manifests, and says nothing of Azure.
-        let is_about_manifests = !matches!(facts.prerequisites.customer, CustomerRef::Found(tenant) if desired.claim() == Some(tenant))
-            || facts.prerequisites.subscriptions.iter().any(|one| super::assessment::is_reference_error(desired, one));
-        if is_about_manifests {
+        let is_granted = Switch::ALL.into_iter().any(is_granted);
+        if !is_granted || !revokes_when_lost(desired) || is_about_manifests(desired, &facts.prerequisites) {
             return;
         }
         let is_asked_anew = desired.identity.is_asked_anew(before.last_handled_reconcile_at.as_deref());
-        let second_look = if is_asked_anew && first_seen < now {
-            now
-        } else {
-            first_seen.saturating_add(SECOND_LOOK_AFTER).unwrap_or(Timestamp::MAX)
-        };
+        let second_look = if is_asked_anew && first_seen < now { now } else { second_look(first_seen) };
         if now < second_look {
             self.next = Some(self.next.map_or(second_look, |next| next.min(second_look)));
             return;
         }
-        // Only readings after the one that the condition tells of, and recent ones.
+        // Only readings after the first one, and recent ones.
         let recent = now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(Timestamp::MIN);
         let assessment = assess(desired, &facts.prerequisites, second_look.max(recent));
         match lost(&assessment) {
@@ -141,6 +129,35 @@ impl Latches {
 }
 
 impl Pass<'_> {
+    /// Since when readings say that a prerequisite does not hold. What cannot be read now, and what is a matter of
+    /// manifests, changes nothing about that.
+    pub(super) fn lost_since(&self, report: &Report) -> Option<Time> {
+        let assessment = match (&report.outcome, &report.assessment) {
+            (Outcome::Enforced { .. }, Some(assessment)) => assessment,
+            _ => return None,
+        };
+        if !revokes_when_lost(self.desired) || !self.latches.wishes.allow_anything() {
+            return None;
+        }
+        let known = self.before.prerequisite_lost_since.clone();
+        if is_about_manifests(self.desired, &self.facts.prerequisites) {
+            return known;
+        }
+        match (lost(assessment), assessment.first_failing()) {
+            (Some(_), _) => known.or_else(|| Some(to_second(self.now))),
+            (None, Some(_)) => known,
+            (None, None) => None,
+        }
+    }
+
+    /// When to look for the second time, if the first time was now.
+    pub(super) fn next_look(&self, status: &CustomerPurchasePermissionStatus) -> Wait {
+        match &status.prerequisite_lost_since {
+            Some(first) if self.before.prerequisite_lost_since.is_none() => Wait::Until(second_look(first.0)),
+            Some(_) | None => Wait::ForChange,
+        }
+    }
+
     /// Events of what has just latched.
     pub(super) fn latch_events(&self) -> Vec<Event> {
         let is_new = |latch: &&Latch| {
@@ -171,13 +188,18 @@ impl Pass<'_> {
     }
 }
 
-/// Since when the status shows that a prerequisite does not hold.
-fn shown_lost_since(before: &CustomerPurchasePermissionStatus) -> Option<Timestamp> {
-    [ConditionType::CustomerResolved, ConditionType::AzureSubscriptionVerified, ConditionType::OwnerRoleVerified]
-        .into_iter()
-        .filter_map(|type_| find(&before.conditions, type_))
-        .find(|condition| condition.status == "False")
-        .map(|condition| condition.last_transition_time.0)
+fn revokes_when_lost(desired: &Desired) -> bool {
+    desired.mode == Mode::Enforce && desired.on_prerequisite_lost == OnPrerequisiteLost::Revoke
+}
+
+/// Whether the manifests do not fit together: a reference to nothing says nothing of Partner Center or Azure.
+fn is_about_manifests(desired: &Desired, facts: &PrerequisiteFacts) -> bool {
+    !matches!(facts.customer, CustomerRef::Found(tenant) if desired.claim() == Some(tenant))
+        || facts.subscriptions.iter().any(|one| is_reference_error(desired, one))
+}
+
+fn second_look(first: Timestamp) -> Timestamp {
+    first.saturating_add(SECOND_LOOK_AFTER).unwrap_or(Timestamp::MAX)
 }
 
 fn lost(assessment: &Assessment) -> Option<&Verdict> {

@@ -119,6 +119,7 @@ impl Pass<'_> {
         let drifted = self.drifted(&report);
         self.show_drift(&report, &drifted, &mut status);
         status.latched.clone_from(&self.latches.latched);
+        status.prerequisite_lost_since = self.lost_since(&report);
         self.adopt(&report, &mut status);
         let standing = self.standing(&report, &drifted);
         let mut conditions = Conditions::new(&self.before.conditions, self.desired.identity.generation, self.now);
@@ -135,7 +136,7 @@ impl Pass<'_> {
         if matches!(report.outcome, Outcome::Enforced { .. }) {
             events.extend(self.latch_events());
         }
-        let next = self.next(&report);
+        let next = self.next(&report).or(self.next_look(&status));
         Plan { needs: report.needs, actions: report.actions, status, events, next }
     }
 

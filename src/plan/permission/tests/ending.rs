@@ -3,9 +3,10 @@
 use super::support::*;
 use crate::api::{LatchReason, Mode, OnPrerequisiteLost};
 use crate::model::{Fact, OwnerHolders};
-use crate::plan::Wait;
 use crate::plan::permission::Desired;
+use crate::plan::{CustomerRef, Wait, to_second};
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 
 /// Converged with reservations on, to end an hour after it began.
 fn ending() -> (Case, Timestamp) {
@@ -186,6 +187,100 @@ fn keep_leaves_on_what_is_on() {
 fn a_manifest_that_is_gone_loses_nothing() {
     let gone = lost_once().later(minutes(2)).with(|case| case.facts.prerequisites.subscriptions[0].wish = None);
     assert_eq!(now_reading(&gone, &[Reservations]).0, "");
+}
+
+#[test]
+fn a_manifest_that_was_missing_is_no_first_reading() {
+    let converged = Case::new(Allow, Deny)
+        .with(|case| case.desired.on_prerequisite_lost = OnPrerequisiteLost::Revoke)
+        .settled(policy(&[Reservations]));
+    for is_customer in [false, true] {
+        let missing = converged.clone().later(minutes(1)).with(|case| {
+            if is_customer {
+                case.facts.prerequisites.customer = CustomerRef::Missing;
+            } else {
+                case.facts.prerequisites.subscriptions[0].wish = None;
+            }
+        });
+        let now = missing.now;
+        let missing = passed(missing, now, &[Reservations]);
+        let shown = if is_customer { "CustomerResolved" } else { "AzureSubscriptionVerified" };
+        assert!(missing.shows(shown).starts_with("False/"));
+        // It is back ten minutes later, and now nobody holds Owner: that is the first reading.
+        let back = without_owners(missing.later(minutes(10))).holding(policy(&[Reservations]));
+        assert_eq!((back.does(), back.shows("OwnerRoleVerified")), (String::new(), "False/OwnerMissing".into()));
+        assert_eq!(back.plan().next, Wait::Until(to_second(back.now).0 + minutes(1)), "and there will be a second");
+        let now = back.now;
+        let once = passed(back, now, &[Reservations]);
+        assert_eq!(
+            now_reading(&without_owners(once.clone().later(SignedDuration::from_secs(50))), &[Reservations]).0,
+            ""
+        );
+        assert_eq!(now_reading(&without_owners(once.later(minutes(2))), &[Reservations]).0, "delete");
+    }
+}
+
+#[test]
+fn where_nothing_is_allowed_nothing_is_lost() {
+    let (case, end) = ending();
+    let case = case.with(|case| case.desired.on_prerequisite_lost = OnPrerequisiteLost::Revoke);
+    let ended = passed(passed(case, end, &[Reservations]), end + minutes(1), &[]).later(minutes(5));
+    // Who owns the subscription was read before, and is not read again for this.
+    let mut asked = without_owners(ended).later(minutes(1)).holding(policy(&[]));
+    asked.facts.prerequisites.profile = fresh(asked.now).facts.prerequisites.profile;
+    asked.desired.identity.reconcile_request = Some("now".into());
+    let status = asked.plan().status;
+    let again = asked.with(|case| case.before = status.clone());
+    assert_eq!((again.plan().status, status.prerequisite_lost_since.clone()), (status, None));
+}
+
+#[test]
+fn a_reading_in_between_that_says_otherwise_begins_the_count_anew() {
+    let once = lost_once();
+    let right = once.later(minutes(2)).with(|case| case.facts.prerequisites = fresh(case.now).facts.prerequisites);
+    let now = right.now;
+    let right = passed(right, now, &[Reservations]);
+    assert_eq!(right.before.prerequisite_lost_since, None);
+    let again = without_owners(right.later(minutes(2)));
+    assert_eq!(now_reading(&again, &[Reservations]).0, "", "the first of two");
+}
+
+/// A clock that jumps: how far it is ahead of the services', and how long it has gone on since the last look.
+fn jumps() -> impl Strategy<Value = Vec<(i64, i64)>> {
+    let offset = prop_oneof![3 => Just(0_i64), 1 => -5_i64..=5, 2 => -3000_i64..3000];
+    proptest::collection::vec((offset, 1_i64..200), 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The clock is known to be wrong once it is more than five minutes off.
+    #[test]
+    fn whichever_way_the_clock_jumps_nothing_ends_early_and_nothing_that_has_ended_begins_again(jumps in jumps()) {
+        let (mut case, end) = ending();
+        let (mut time, mut allowed, mut has_ended) = (case.now, vec![Reservations], false);
+        for (offset, passed) in jumps {
+            time += minutes(passed);
+            let known = (offset.abs() > 5).then(|| minutes(offset));
+            let now = time + minutes(offset);
+            let mut pass = Case { before: case.before.clone(), ..fresh(now) }.holding(policy(&allowed));
+            pass.desired = case.desired.clone();
+            pass.facts.clock_ahead = known;
+            pass.facts.partner.is_clock_off = known.is_some();
+            pass.facts.started = pass.facts.started.min(time - minutes(5000));
+            let done = pass.does();
+            prop_assert!(["", "delete"].contains(&done.as_str()), "{done}");
+            if done == "delete" {
+                prop_assert!(time + minutes(5) >= end, "revoked early at {time}, which ends at {end}");
+                allowed.clear();
+                has_ended = true;
+            }
+            prop_assert!(has_ended || time < end + minutes(5), "not revoked at {time}, which ended at {end}");
+            pass.before = pass.plan().status;
+            case.before = pass.holding(policy(&allowed)).plan().status;
+            prop_assert_eq!(case.before.latched.is_empty(), !has_ended);
+        }
+    }
 }
 
 #[test]

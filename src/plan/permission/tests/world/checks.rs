@@ -72,6 +72,10 @@ impl World {
             );
             let may_end = me.desired.is_deleting || has_ended || may_be_lost;
             assert!(!revoked(&switch) || wish == Deny || (wish == Allow && may_end));
+            if revoked(&switch) && wish == Allow && !me.desired.is_deleting && !has_ended && !Self::has_latched(me) {
+                let first = me.status.prerequisite_lost_since.as_ref().map(|since| since.0);
+                assert!(first.is_some_and(|first| first < now), "lost only by a second reading");
+            }
             // What was drift from another wish says nothing of this one.
             let expected = if wish == Allow { SwitchState::Allow } else { SwitchState::Deny };
             let drifts = me.status.drift.iter().any(|it| it.switch == switch.to_string() && it.expected == expected);
