@@ -47,4 +47,5 @@ mod secrets;
 mod sign_in;
 mod sign_in_kills;
 mod stalls;
+mod uninstall;
 mod who_may;
