@@ -132,10 +132,7 @@ impl Pass<'_> {
     /// Since when readings say that a prerequisite does not hold. What cannot be read now, and what is a matter of
     /// manifests, changes nothing about that.
     pub(super) fn lost_since(&self, report: &Report) -> Option<Time> {
-        let assessment = match (&report.outcome, &report.assessment) {
-            (Outcome::Enforced { .. }, Some(assessment)) => assessment,
-            _ => return None,
-        };
+        let (Outcome::Enforced { .. }, Some(assessment)) = (&report.outcome, &report.assessment) else { return None };
         if !revokes_when_lost(self.desired) || !self.latches.wishes.allow_anything() {
             return None;
         }
