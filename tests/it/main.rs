@@ -36,6 +36,7 @@ mod main_path;
 mod outside;
 mod owners;
 mod ownership;
+mod people;
 mod plugin;
 mod proofs;
 mod purchases;
