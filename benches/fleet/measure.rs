@@ -168,7 +168,7 @@ impl Bench {
     fn start_operator(&mut self) -> Result<(), Failure> {
         let concurrency = self.concurrency.map(|concurrency| concurrency.to_string());
         // What the customers buy is looked for at the same pace whatever else happens, and would only blur the counts.
-        let mut arguments = vec!["--purchase-interval", "720h"];
+        let mut arguments = vec!["--purchase-interval", "720h", "--allow-all-namespaces"];
         // Else the limits would be measured, and not the machine.
         arguments.extend(["--partner-center-calls-per-minute", "60000", "--max-grants-per-hour", "100000"]);
         arguments.extend(concurrency.iter().flat_map(|count| ["--concurrency", count]));

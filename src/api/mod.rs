@@ -50,5 +50,9 @@ pub const TENANT_ANNOTATION: &str = "csp-operator.dev/customer-tenant-id";
 /// Annotation a person sets to `"true"` to have a deleted permission released without revoking anything.
 pub const ABANDON_ANNOTATION: &str = "csp-operator.dev/abandon";
 
+/// Annotation on a Namespace: the tenant ids of the customers that it may act for, with commas in between, or `*` for all.
+/// Only cluster admins should be able to write it.
+pub const ALLOWED_CUSTOMERS_ANNOTATION: &str = "csp-operator.dev/allowed-customers";
+
 /// Annotation whose every new value asks for all facts of the object to be read again now.
 pub const RECONCILE_ANNOTATION: &str = "csp-operator.dev/reconcile";

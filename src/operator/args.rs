@@ -288,6 +288,11 @@ pub struct RunArgs {
     )]
     pub max_grants_per_hour: u32,
 
+    /// Let every namespace act for every customer. Without it, a namespace acts only for the tenants that its annotation
+    /// csp-operator.dev/allowed-customers lists, so whoever may create objects in some namespace may not permit any customer.
+    #[arg(long, env = "CSP_ALLOW_ALL_NAMESPACES", help_heading = "Reconciling")]
+    pub allow_all_namespaces: bool,
+
     /// Allow AzureSubscriptions with ownerRole Assign to have Owner assigned to the users and groups they name. Whoever may
     /// write AzureSubscriptions can then make any user or group of a customer Owner of its Azure subscriptions.
     #[arg(long, env = "CSP_ALLOW_OWNER_ASSIGNMENT", help_heading = "Reconciling")]

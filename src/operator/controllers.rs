@@ -51,6 +51,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
                 purchases: signed(settings.purchase_interval),
             },
             grants_per_hour_max: settings.max_grants_per_hour,
+            allow_all_namespaces: settings.allow_all_namespaces,
             may_assign_owners: settings.allow_owner_assignment,
             activity_interval: settings.activity_interval,
             concurrency: settings.concurrency,

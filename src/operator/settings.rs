@@ -49,6 +49,8 @@ pub struct Settings {
     pub reconcile_timeout: Duration,
     /// First grants within an hour, at most.
     pub max_grants_per_hour: u32,
+    /// Whether every namespace may act for every customer, whatever is said on it.
+    pub allow_all_namespaces: bool,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub allow_owner_assignment: bool,
     /// Where health and metrics are served.
@@ -224,6 +226,7 @@ impl Settings {
             concurrency: args.concurrency,
             reconcile_timeout: args.reconcile_timeout,
             max_grants_per_hour: args.max_grants_per_hour,
+            allow_all_namespaces: args.allow_all_namespaces,
             allow_owner_assignment: args.allow_owner_assignment,
             health_address: args.health_address,
             log_format: args.log_format,

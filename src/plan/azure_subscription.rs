@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::conditions::{ConditionType, Conditions, Truth, customer_verdict, is_true};
+use super::namespace::NAMESPACE_NOT_ALLOWED;
 use super::owners::{self, OwnerFacts};
 use super::permission::Attempt;
 use super::prerequisites::{self, SubscriptionWish};
@@ -134,7 +135,9 @@ pub fn plan(
     // The first that does not hold is the one to put right first.
     let verdicts = [&customer, &found.verdict, &owners];
     let (situation, decisive) = match verdicts.into_iter().find(|verdict| !verdict.holds()) {
-        Some(verdict) if needs_person => (Situation::PersonMustAct, verdict.clone()),
+        Some(verdict) if needs_person || verdict.reason == NAMESPACE_NOT_ALLOWED => {
+            (Situation::PersonMustAct, verdict.clone())
+        }
         Some(verdict) => (Situation::InProgress, verdict.clone()),
         None => (Situation::Holds, found.verdict.clone()),
     };
@@ -152,7 +155,7 @@ pub fn plan(
     let next = match facts.customer {
         CustomerRef::Found(_) => recheck.next(situation == Situation::Holds),
         // Its Customer is watched.
-        CustomerRef::Missing | CustomerRef::Malformed(_) => Wait::ForChange,
+        CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => Wait::ForChange,
     };
     let actions = match facts.customer {
         CustomerRef::Found(tenant) if !assignees.is_empty() && needs.is_empty() => {

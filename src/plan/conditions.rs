@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::{CustomerRef, to_second};
+use super::{CustomerRef, namespace, to_second};
 use crate::model::{CustomerProfile, Fact, Ignorance, Relationship};
 
 /// The types of conditions, in the order in which `kubectl describe` shows them.
@@ -128,6 +128,7 @@ pub(super) fn customer_verdict(
             );
         }
         CustomerRef::Malformed(why) => return Verdict::no("TenantUnknown", why.clone()),
+        CustomerRef::NotAllowed { why, is_certain } => return namespace::verdict(why, *is_certain),
         CustomerRef::Found(tenant) => tenant,
     };
     match profile {

@@ -108,7 +108,7 @@ fn declared(
     let (recheck, resync) = (recheck(intervals.prerequisites), recheck(intervals.resync));
     let tenant = match reference {
         CustomerRef::Found(tenant) => Some(*tenant),
-        CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+        CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => None,
     };
     let verdict = customer_verdict(reference, &identity.name.name, &facts.profile);
     let scope = Scope {
@@ -141,7 +141,7 @@ fn declared(
     {
         needs.insert(Need::Customer(tenant));
     }
-    if recheck.is_remembered(&facts.profile) {
+    if tenant.is_some() && recheck.is_remembered(&facts.profile) {
         return Plan { needs, actions: Vec::new(), status: before.clone(), events: Vec::new(), next };
     }
 
@@ -157,8 +157,10 @@ fn declared(
     status.cost_management = cost_status;
     let situation = match reference {
         _ if verdict.holds() => Situation::Holds,
-        CustomerRef::Malformed(_) => Situation::PersonMustAct,
-        CustomerRef::Found(_) | CustomerRef::Missing => Situation::InProgress,
+        CustomerRef::Malformed(_) | CustomerRef::NotAllowed { is_certain: true, .. } => Situation::PersonMustAct,
+        CustomerRef::Found(_) | CustomerRef::Missing | CustomerRef::NotAllowed { is_certain: false, .. } => {
+            Situation::InProgress
+        }
     };
     // The first that does not hold is the one to put right first.
     let (situation, decisive) = [(situation, &verdict)]

@@ -14,6 +14,7 @@
 pub mod azure_subscription;
 pub mod conditions;
 pub mod customer;
+pub mod namespace;
 pub mod owners;
 pub mod partner;
 pub mod permission;
@@ -196,4 +197,11 @@ pub enum CustomerRef {
     Found(TenantId),
     /// There is, but its tenant id is no GUID: only possible with an older CRD than this program's.
     Malformed(String),
+    /// There is, but its namespace may not act for its tenant, or nobody knows whether it may.
+    NotAllowed {
+        /// What is wrong and what to do.
+        why: String,
+        /// Whether that is known.
+        is_certain: bool,
+    },
 }

@@ -14,6 +14,7 @@ use super::feed::Feed;
 use super::index::Index;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
+use super::namespaces::Namespaces;
 use super::objects::Objects;
 use super::orders::OrderLog;
 use super::purchases::Woken;
@@ -52,6 +53,8 @@ pub(super) struct Context {
     pub(super) customer_slots: Slots,
     pub(super) subscription_slots: Slots,
     pub(super) permission_slots: Slots,
+    /// For which customers each namespace may act.
+    pub(super) namespaces: Namespaces,
     pub(super) index: Mutex<Index>,
     pub(super) tenants: TenantLocks,
 }

@@ -62,7 +62,7 @@ impl Kind for Customer {
 
     fn plan(pass: &Pass<'_, Self>, before: &CustomerStatus) -> Result<CustomerPlan, Error> {
         let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
-        let reference = reference(Some(&pass.object));
+        let reference = reference(pass.context, Some(&pass.object));
         let wish = wish(&pass.object);
         let inventory = &pass.context.inventory;
         let (profile, estate, cost) = match &reference {
@@ -71,7 +71,9 @@ impl Kind for Customer {
                 pass.fact(&Need::Estate(*tenant), || inventory.estate(*tenant)),
                 cost(pass, &identity, *tenant, before),
             ),
-            CustomerRef::Missing | CustomerRef::Malformed(_) => (Fact::NOT_READ, Fact::NOT_READ, CostFacts::UNKNOWN),
+            CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => {
+                (Fact::NOT_READ, Fact::NOT_READ, CostFacts::UNKNOWN)
+            }
         };
         let purchases = purchases::facts(pass, &identity.name, &reference, before);
         let facts = Facts {
@@ -99,7 +101,7 @@ impl Kind for Customer {
     }
 
     fn reported(context: &Context, object: &Self::Object, status: &CustomerStatus) {
-        if let CustomerRef::Found(tenant) = reference(Some(object)) {
+        if let Some(tenant) = named_tenant(object) {
             let shown = status.cost_management.as_ref().and_then(|cost| cost.change.as_deref());
             context.inventory.change_shown(tenant, shown);
         }
@@ -148,6 +150,8 @@ fn rivals(context: &Context, identity: &Identity, tenant: TenantId) -> Vec<Conte
         .filter(|name| **name != identity.name)
         .filter_map(|name| context.customers.get(name))
         .filter(|object| object.metadata.deletion_timestamp.is_none())
+        // What its namespace may not act for stands in nobody's way.
+        .filter(|object| reference(context, Some(object)) == CustomerRef::Found(tenant))
         .filter_map(|object| {
             let Identity { name, uid, created, .. } = Identity::of(&object.metadata)?;
             Some(Contender { name, uid, created, wish: wish(&object) })
@@ -179,14 +183,18 @@ async fn show_charges(
 }
 
 /// What a Customer says to those who refer to it.
-pub(super) fn reference(customer: Option<&api::Customer>) -> CustomerRef {
-    match customer {
-        None => CustomerRef::Missing,
-        Some(customer) => match customer.spec.tenant_id.parse() {
-            Ok(tenant) => CustomerRef::Found(tenant),
-            Err(error) => CustomerRef::Malformed(format!("spec.tenantId: {error}")),
-        },
+pub(super) fn reference(context: &Context, customer: Option<&api::Customer>) -> CustomerRef {
+    let Some(customer) = customer else { return CustomerRef::Missing };
+    let namespace = customer.metadata.namespace.as_deref().unwrap_or_default();
+    match customer.spec.tenant_id.parse() {
+        Ok(tenant) => context.namespaces.rule(namespace).refer(namespace, tenant),
+        Err(error) => CustomerRef::Malformed(format!("spec.tenantId: {error}")),
     }
+}
+
+/// The tenant that a Customer names, whether its namespace may act for it or not.
+pub(super) fn named_tenant(customer: &api::Customer) -> Option<TenantId> {
+    customer.spec.tenant_id.parse().ok()
 }
 
 impl<K: Kind + ?Sized> Pass<'_, K> {

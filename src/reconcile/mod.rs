@@ -18,6 +18,7 @@ mod grant;
 mod index;
 mod inventory;
 mod metrics;
+mod namespaces;
 mod objects;
 mod orders;
 mod outage;

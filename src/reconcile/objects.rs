@@ -100,6 +100,19 @@ where
         }
     }
 
+    /// Has all objects of a namespace looked at soon; gives their names.
+    pub(super) fn wake_in(&self, namespace: &str) -> Vec<ObjectName> {
+        let all = self.store.state();
+        let there = all.iter().filter(|object| object.meta().namespace.as_deref() == Some(namespace));
+        there
+            .map(|object| {
+                let name = ObjectName { namespace: namespace.to_owned(), name: object.name_any() };
+                self.wake(&name);
+                name
+            })
+            .collect()
+    }
+
     fn written(&self) -> MutexGuard<'_, HashMap<String, Arc<K>>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }

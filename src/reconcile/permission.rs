@@ -171,7 +171,7 @@ fn tenant(context: &Context, desired: &Desired) -> Option<TenantId> {
 
 fn customer_of(context: &Context, desired: &Desired) -> CustomerRef {
     let name = ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() };
-    reference(context.customers.get(&name).as_deref())
+    reference(context, context.customers.get(&name).as_deref())
 }
 
 fn prerequisites(pass: &Pass<'_, Permission>, desired: &Desired) -> PrerequisiteFacts {
@@ -179,7 +179,7 @@ fn prerequisites(pass: &Pass<'_, Permission>, desired: &Desired) -> Prerequisite
     let customer = customer_of(context, desired);
     let tenant = match customer {
         CustomerRef::Found(tenant) => Some(tenant),
-        CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+        CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => None,
     };
     let subscriptions = desired
         .subscriptions

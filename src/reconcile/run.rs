@@ -23,6 +23,7 @@ use super::events::Events;
 use super::feed::Feed;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
+use super::namespaces::{self, Namespaces};
 use super::objects::Objects;
 use super::orders::OrderLog;
 use super::outage::{self, Operator, Polls};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub intervals: Intervals,
     /// First grants within an hour, at most.
     pub grants_per_hour_max: u32,
+    /// Whether every namespace may act for every customer, whatever is said on it.
+    pub allow_all_namespaces: bool,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub may_assign_owners: bool,
     /// Between two polls of the activity feed.
@@ -108,6 +111,7 @@ pub async fn run(
         customer_slots: Slots::new(settings.concurrency),
         subscription_slots: Slots::new(settings.concurrency),
         permission_slots: Slots::new(settings.concurrency),
+        namespaces: Namespaces::new(settings.allow_all_namespaces),
         index: std::sync::Mutex::default(),
         tenants: TenantLocks::default(),
         remote,
@@ -121,9 +125,10 @@ pub async fn run(
     let first = poll(&context, &operator, &mut polls);
     let touched = tokio::time::timeout(FIRST_POLL_MAX, first).await.unwrap_or_default();
 
-    let watches = [watch::channel(false), watch::channel(false), watch::channel(false)];
-    let [customers_complete, subscriptions_complete, permissions_complete] = watches;
+    let watches = [watch::channel(false), watch::channel(false), watch::channel(false), watch::channel(false)];
+    let [namespaces_complete, customers_complete, subscriptions_complete, permissions_complete] = watches;
     let followers = [
+        tokio::spawn(namespaces::follow(client.clone(), Arc::clone(&context), namespaces_complete.0)),
         tokio::spawn(follow::<Customer>(
             Api::all(client.clone()),
             customers.writer,
@@ -144,7 +149,7 @@ pub async fn run(
         )),
     ];
     // A permission that is looked at before all Customers are known would find that its own is missing.
-    for complete in [customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
+    for complete in [namespaces_complete.1, customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
         first_list(complete, shutdown.clone()).await;
     }
     is_complete.send_replace(true);

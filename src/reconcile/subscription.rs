@@ -65,7 +65,7 @@ impl Kind for Subscription {
         let wish = wish(&pass.object);
         let customer =
             ObjectName { namespace: identity.name.namespace.clone(), name: pass.object.spec.customer_ref.name.clone() };
-        let customer = reference(pass.context.customers.get(&customer).as_deref());
+        let customer = reference(pass.context, pass.context.customers.get(&customer).as_deref());
         let inventory = &pass.context.inventory;
         let (profile, estate, owners) = match (&customer, &wish) {
             (CustomerRef::Found(tenant), Ok(wish)) => (

@@ -15,15 +15,15 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::context::Context;
-use super::customer::{Customer, reference};
+use super::customer::{Customer, named_tenant};
 use super::driver::Kind;
 use super::index::PermissionLinks;
 use super::permission::Permission;
 use super::subscription::Subscription;
 use crate::api::{AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTATION, TENANT_ANNOTATION};
+use crate::plan::ObjectName;
 use crate::plan::conditions::{ConditionType, find};
 use crate::plan::permission::Desired;
-use crate::plan::{CustomerRef, ObjectName};
 
 /// Objects of one page of a list. A page lies in memory twice, as text and decoded with all its managed fields, and the
 /// allocator keeps what it once needed: with pages of 500, a restart over 1,000 permissions ends at 64 MB instead of 48.
@@ -67,11 +67,7 @@ pub(super) trait Watched: Kind {
 
 impl Watched for Customer {
     fn note(context: &Context, name: &ObjectName, object: Option<&Self::Object>) {
-        let tenant = match reference(object) {
-            CustomerRef::Found(tenant) => Some(tenant),
-            CustomerRef::Missing | CustomerRef::Malformed(_) => None,
-        };
-        context.index().put_customer(name, tenant);
+        context.index().put_customer(name, object.and_then(named_tenant));
     }
 
     fn wake_others(context: &Context, name: &ObjectName) {

@@ -33,6 +33,7 @@ mod examples;
 mod export;
 mod login;
 mod main_path;
+mod namespaces;
 mod outside;
 mod owners;
 mod ownership;

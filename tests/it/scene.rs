@@ -90,7 +90,10 @@ impl Scene {
         let customer = NEXT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("scene-{customer}");
         let audit_start = audit::read(&view.audit_log, 0).unwrap().end;
-        let body: Namespace = serde_json::from_value(json!({ "metadata": { "name": namespace } })).unwrap();
+        let body: Namespace = serde_json::from_value(json!({ "metadata": {
+            "name": namespace, "annotations": { "csp-operator.dev/allowed-customers": "*" },
+        } }))
+        .unwrap();
         run(Api::all(view.client.clone()).create(&PostParams::default(), &body)).unwrap();
         Self { view: view.clone(), namespace, customer, audit_start }
     }

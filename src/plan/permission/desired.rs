@@ -114,7 +114,7 @@ impl Desired {
     pub fn tenant(&self, customer: &CustomerRef) -> Option<TenantId> {
         self.claim().or(match customer {
             CustomerRef::Found(tenant) => Some(*tenant),
-            CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+            CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => None,
         })
     }
 

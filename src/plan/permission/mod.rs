@@ -272,6 +272,10 @@ impl Pass<'_> {
             };
         }
         if let Some(claimed) = self.unproven {
+            let is_barred = matches!(self.facts.prerequisites.customer, CustomerRef::NotAllowed { .. });
+            if is_barred && self.desired.mode != Mode::Observe {
+                return self.report(Report::new(self.assess_for_display(Timestamp::MIN)));
+            }
             return self.disbelieve(claimed);
         }
         let Some(tenant) = self.tenant else {

@@ -49,6 +49,10 @@ impl Contender {
         if desired.unproven_claim(customer, activity).is_some() {
             return None;
         }
+        if matches!(customer, CustomerRef::NotAllowed { .. }) && desired.claim() != Some(tenant) {
+            // What its namespace may not act for stands in nobody's way.
+            return None;
+        }
         let has_claimed = desired.answers_for(tenant);
         if desired.claim().is_some_and(|claimed| claimed != tenant) {
             // It acts on another tenant, whatever its Customer has become.

@@ -7,6 +7,7 @@ use super::{Assessment, Denial, Held, Outcome, Report, Target};
 use crate::api::LatchReason;
 use crate::model::Switch;
 use crate::plan::conditions::{Truth, Verdict};
+use crate::plan::namespace::NAMESPACE_NOT_ALLOWED;
 use crate::plan::partner::{PartnerAuthorization, denied};
 use crate::plan::summary::Situation;
 
@@ -24,7 +25,7 @@ impl Pass<'_> {
             Outcome::Unresolved => match report.assessment.as_ref().and_then(Assessment::first_failing) {
                 Some(failing) => Standing {
                     synced: Some(Verdict::unknown("CustomerNotResolved", "looked at once CustomerResolved is True")),
-                    situation: Situation::InProgress,
+                    situation: waits_for(failing),
                     reason: failing.reason,
                     message: failing.message.clone(),
                 },
@@ -133,7 +134,7 @@ impl Pass<'_> {
             },
             (Some(failing), _) => Standing {
                 synced: Some(synced),
-                situation: Situation::InProgress,
+                situation: waits_for(failing),
                 reason: failing.reason,
                 message: failing.message.clone(),
             },
@@ -218,7 +219,7 @@ impl Pass<'_> {
         });
         let (situation, cause) = match (denial, failing, failure) {
             (Some(denial), _, _) => (Situation::PersonMustAct, denied(denial)),
-            (None, Some(failing), _) if failing.truth == Truth::False => (Situation::InProgress, failing.clone()),
+            (None, Some(failing), _) if failing.truth == Truth::False => (waits_for(failing), failing.clone()),
             // What was tried and failed says more than what nobody has tried.
             (None, _, Some(failure)) => (Situation::InProgress, failure),
             (None, Some(failing), None) => (Situation::InProgress, failing.clone()),
@@ -244,6 +245,11 @@ impl Pass<'_> {
 
 /// Added to a refusal for a wrong role while nothing suggests that the role is wrong.
 const OTHERS_ARE_ACCEPTED: &str = " Partner Center has accepted a write of this sign-in, so this may be about the customer alone: look in Partner Center whether it is still a reseller customer of yours with an active Azure plan.";
+
+/// Whether a prerequisite may come by itself, or a person must act.
+fn waits_for(failing: &Verdict) -> Situation {
+    if failing.reason == NAMESPACE_NOT_ALLOWED { Situation::PersonMustAct } else { Situation::InProgress }
+}
 
 fn in_progress(synced: Verdict) -> Standing {
     Standing {

@@ -309,14 +309,19 @@ impl World {
             if desired.mode == Mode::Suspend {
                 continue;
             }
-            if ready == "False/ClaimUnproven" {
-                let claimed = desired.claim();
+            let claimed = desired.claim();
+            let is_barred = matches!(object.customer, CustomerRef::NotAllowed { .. });
+            let is_barred_and_unproven = is_barred
+                && ready == "False/NamespaceNotAllowed"
+                && claimed.is_some_and(|it| object.status.tenant_id != Some(it.to_string()));
+            if ready == "False/ClaimUnproven" || is_barred_and_unproven {
                 assert!(claimed.is_some_and(|claimed| object.customer != CustomerRef::Found(claimed)), "{context}");
                 assert_ne!(object.status.tenant_id, claimed.map(|claimed| claimed.to_string()), "{context}");
                 continue;
             }
             let Some(meant) = Self::meant(&object) else {
-                assert_eq!(ready, "False/CustomerNotFound", "{context}");
+                let expected = if is_barred { "False/NamespaceNotAllowed" } else { "False/CustomerNotFound" };
+                assert_eq!(ready, expected, "{context}");
                 continue;
             };
             if ready == "False/Conflict" {

@@ -168,6 +168,8 @@ enum Edit {
     CopyAnnotation(u8),
     /// Finalizer and annotation, written by hand.
     ForgeClaim(u8),
+    /// Its namespace may not act for its tenant any more, until it refers to another.
+    Bar,
     Refer(Option<u8>),
 }
 
@@ -295,6 +297,9 @@ impl World {
                 desired.remembered = Some(tenant(*number));
             }
             Edit::Apply(_) | Edit::CopyAnnotation(_) | Edit::ForgeClaim(_) => {}
+            Edit::Bar => {
+                object.customer = CustomerRef::NotAllowed { why: "not allowed".into(), is_certain: true };
+            }
             Edit::Refer(number) => {
                 object.customer = number.map_or(CustomerRef::Missing, |it| CustomerRef::Found(tenant(it)));
             }
@@ -397,7 +402,7 @@ impl World {
     fn prerequisites(&self, object: &Object) -> PrerequisiteFacts {
         let found = match &object.customer {
             CustomerRef::Found(tenant) => Some(*tenant),
-            CustomerRef::Missing | CustomerRef::Malformed(_) => None,
+            CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => None,
         };
         let memory = &self.memory;
         let id = Self::subscription_of(object);
@@ -489,6 +494,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Edit::Delete),
         2 => number.clone().prop_map(Edit::Apply),
         1 => Just(Edit::Abandon),
+        1 => Just(Edit::Bar),
         1 => Just(Edit::AskAnew),
         1 => Just(Edit::LoseStatus),
         1 => Just(Edit::LoseAnnotation),
