@@ -46,6 +46,7 @@ pub struct CrdsArgs {
 }
 
 /// Options of `csp-operator run`, as given. [`super::Settings`] is what they come to.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Namespace of the operator's own objects: the lease, the two Secrets and the ConfigMap.

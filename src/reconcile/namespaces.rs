@@ -42,13 +42,13 @@ impl Namespaces {
     }
 
     /// Notes the rule of a namespace, or that it is gone. Says whether that is a change.
-    fn note(&self, namespace: &str, rule: Option<NamespaceRule>) -> bool {
+    fn note(&self, namespace: &str, rule: Option<&NamespaceRule>) -> bool {
         let mut rules = self.rules();
-        let before = match rule.clone() {
-            Some(rule) => rules.insert(namespace.to_owned(), rule),
+        let before = match rule {
+            Some(rule) => rules.insert(namespace.to_owned(), rule.clone()),
             None => rules.remove(namespace),
         };
-        before != rule
+        before.as_ref() != rule
     }
 
     fn rules(&self) -> MutexGuard<'_, HashMap<String, NamespaceRule>> {
@@ -78,11 +78,11 @@ pub(super) async fn follow(client: Client, context: Arc<Context>, is_complete: w
                     put(&context, gone, None);
                 }
                 for (name, rule) in listed.drain() {
-                    put(&context, &name, Some(rule));
+                    put(&context, &name, Some(&rule));
                 }
                 is_complete.send_replace(true);
             }
-            Ok(watcher::Event::Apply(namespace)) => put(&context, &namespace.name_any(), Some(rule(&namespace))),
+            Ok(watcher::Event::Apply(namespace)) => put(&context, &namespace.name_any(), Some(&rule(&namespace))),
             Ok(watcher::Event::Delete(namespace)) => put(&context, &namespace.name_any(), None),
             Err(error) => {
                 tracing::warn!(kind = "Namespace", "the watch was interrupted and is taken up again: {error}");
@@ -96,7 +96,7 @@ fn rule(namespace: &PartialObjectMeta<Namespace>) -> NamespaceRule {
 }
 
 /// Has everything looked at in a namespace whose rule has changed, and whoever contends with it.
-fn put(context: &Context, namespace: &str, rule: Option<NamespaceRule>) {
+fn put(context: &Context, namespace: &str, rule: Option<&NamespaceRule>) {
     if !context.namespaces.note(namespace, rule) {
         return;
     }

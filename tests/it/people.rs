@@ -1,4 +1,4 @@
-//! What people may do: the three ClusterRoles that are named after Partner Center's, as Kubernetes enforces them.
+//! What people may do: the three `ClusterRole`s that are named after Partner Center's, as Kubernetes enforces them.
 
 use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use k8s_openapi::api::rbac::v1::{ClusterRole, RoleBinding};
@@ -12,7 +12,7 @@ use crate::stages::{eventually, run, shared};
 const KINDS: [&str; 3] = ["customers", "azuresubscriptions", "customerpurchasepermissions"];
 const CHANGES: [&str; 4] = ["create", "update", "patch", "delete"];
 
-/// A member of a group to which a ClusterRole is bound in a scene's namespace, and nothing else.
+/// A member of a group to which a `ClusterRole` is bound in a scene's namespace, and nothing else.
 struct Person<'a> {
     scene: &'a Scene,
     group: String,
