@@ -9,6 +9,8 @@ pub struct CustomerProfile {
     pub company_name: Option<String>,
     /// Primary domain of the tenant.
     pub domain: Option<String>,
+    /// The domains that it has added to its tenant, in lower case.
+    pub custom_domains: Vec<String>,
     /// Relationship to the partner.
     pub relationship: Relationship,
 }

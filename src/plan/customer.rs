@@ -81,7 +81,9 @@ pub fn plan(
     let mut plan = declared(identity, reference, wish, facts, before, intervals, now);
     if let CustomerRef::Found(tenant) = reference {
         let pass = purchases::Pass { identity, before, intervals, started: facts.started, now };
-        purchases::follow(&mut plan, *tenant, &facts.purchases, pass);
+        let profile = facts.profile.known().and_then(Option::as_ref);
+        let custom_domains = profile.map(|profile| profile.custom_domains.as_slice()).unwrap_or_default();
+        purchases::follow(&mut plan, *tenant, &facts.purchases, custom_domains, pass);
     }
     plan
 }

@@ -56,6 +56,8 @@ struct State {
     had_watermark: bool,
     failures: u32,
     has_polled: bool,
+    /// Of the actors of all records.
+    partner_domains: BTreeSet<String>,
 }
 
 /// A write of ours whose record has not appeared.
@@ -92,6 +94,7 @@ impl Feed {
             had_watermark,
             failures: 0,
             has_polled: false,
+            partner_domains: BTreeSet::new(),
         };
         Self { installation, started: now, state: Mutex::new(state) }
     }
@@ -126,6 +129,7 @@ impl Feed {
             let is_confirmed = expected.is_some_and(|expected| expected.is_confirmed);
             // Also a late one, or one from before a restart: the feed shows what we write.
             state.remembered.is_proven |= origin == Origin::Own;
+            state.partner_domains.extend(record.actor.as_deref().and_then(domain_of));
             let customer = record.customer;
             let records = state.records.entry(customer).or_default();
             // One that was in progress may come again with its end.
@@ -267,12 +271,9 @@ impl Feed {
         }
     }
 
-    /// The domains of those who have made our own writes: users of the partner, without a doubt.
-    pub(super) fn own_domains(&self) -> BTreeSet<String> {
-        let state = self.state();
-        let own = state.records.values().flatten().filter(|seen| seen.origin == Origin::Own);
-        let domain = |actor: &String| actor.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
-        own.filter_map(|seen| seen.record.actor.as_ref().and_then(domain)).collect()
+    /// The domains of those who have turned purchase permissions, by portal or API: only the partner's Admin agents may.
+    pub(super) fn partner_domains(&self) -> BTreeSet<String> {
+        self.state().partner_domains.clone()
     }
 
     /// Whether the feed is trusted now.
@@ -290,6 +291,12 @@ impl Feed {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The domain of a sign-in name, in lower case. A guest signs in from elsewhere.
+fn domain_of(actor: &str) -> Option<String> {
+    let (user, domain) = actor.rsplit_once('@')?;
+    (!user.to_ascii_lowercase().contains("#ext#")).then(|| domain.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -349,6 +356,21 @@ mod tests {
         assert_eq!(feed.to_save(at(now), |_| true), None);
         feed.will_not_report(&name());
         assert_eq!(feed.to_save(at(now), |_| true).unwrap().watermark, Some(at("2026-03-02T07:59:00Z")));
+    }
+
+    #[test]
+    fn whoever_turns_permissions_is_the_partners() {
+        let now = "2026-03-31T12:00:00Z";
+        let feed = feed(None, false, now);
+        let by = |id: &str, actor: &str| ActivityRecord { actor: Some(actor.into()), ..record(id, now, None) };
+        let records = vec![
+            by("a", "ada@Contoso.example"),
+            by("b", "FulfillmentService"),
+            by("c", "eve_evil.example#EXT#@fabrikam.example"),
+            record("d", now, None),
+        ];
+        feed.polled(records, at(now));
+        assert_eq!(feed.partner_domains(), BTreeSet::from(["contoso.example".to_owned()]));
     }
 
     fn window(watermark: Option<&str>) -> (String, String) {

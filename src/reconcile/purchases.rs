@@ -38,7 +38,7 @@ pub(super) fn facts(
     PurchaseFacts {
         permitted: permitted(context, name),
         seen: pass.fact(&need(*tenant, before, pass.now), || context.inventory.purchases(*tenant)),
-        partner_domains: if orders.is_empty() { BTreeSet::new() } else { context.feed.own_domains() },
+        partner_domains: if orders.is_empty() { BTreeSet::new() } else { context.feed.partner_domains() },
         orders,
     }
 }

@@ -135,6 +135,7 @@ mod tests {
             profile: CustomerProfile {
                 company_name: Some("Fabrikam".into()),
                 domain: Some("fabrikam.onmicrosoft.com".into()),
+                custom_domains: Vec::new(),
                 relationship: Relationship::Reseller,
             },
             permissions: PermissionSet::new(allowed.iter().copied(), Vec::new()),

@@ -114,7 +114,12 @@ mod tests {
 
     fn profile(company: &str, domain: &str) -> CustomerProfile {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        CustomerProfile { company_name: text(company), domain: text(domain), relationship: Relationship::Reseller }
+        CustomerProfile {
+            company_name: text(company),
+            domain: text(domain),
+            custom_domains: Vec::new(),
+            relationship: Relationship::Reseller,
+        }
     }
 
     fn tenant(number: usize) -> TenantId {

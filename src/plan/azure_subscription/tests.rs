@@ -41,7 +41,7 @@ fn failed<T>(last_read: Option<Timestamp>) -> Fact<T> {
 
 #[expect(clippy::unnecessary_wraps, reason = "as the fact has it")]
 fn profile(relationship: Relationship) -> Option<CustomerProfile> {
-    Some(CustomerProfile { company_name: None, domain: None, relationship })
+    Some(CustomerProfile { company_name: None, domain: None, custom_domains: Vec::new(), relationship })
 }
 
 fn estate(status: &str) -> AzureEstate {

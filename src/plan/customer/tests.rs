@@ -73,6 +73,7 @@ impl Case {
         let value = relationship.map(|relationship| CustomerProfile {
             company_name: Some("Fabrikam".into()),
             domain: Some("fabrikam.example".into()),
+            custom_domains: Vec::new(),
             relationship,
         });
         self.facts.profile = Fact::Known { value, at: self.now };

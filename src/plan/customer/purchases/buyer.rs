@@ -12,7 +12,8 @@ use crate::model::{OrderHolder, PrincipalKind, SeenPurchases};
 pub(super) struct Evidence<'a> {
     pub(super) orders: &'a [SeenOrder],
     pub(super) partner_domains: &'a BTreeSet<String>,
-    pub(super) customer_domain: Option<&'a str>,
+    /// In lower case.
+    pub(super) customer_domains: BTreeSet<String>,
     /// `None`: the lists have not been read in this process.
     pub(super) seen: Option<&'a SeenPurchases>,
 }
@@ -43,7 +44,7 @@ fn by_record(purchase: &Purchase, evidence: &Evidence<'_>) -> Option<(PurchasedB
     let domain = actor.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase()).unwrap_or_default();
     // A guest signs in from elsewhere, under a name in this tenant's domain.
     let is_guest = actor.to_ascii_lowercase().contains("#ext#");
-    let is_customer = evidence.customer_domain.is_some_and(|known| known.eq_ignore_ascii_case(&domain));
+    let is_customer = evidence.customer_domains.contains(&domain);
     let (by, whose) = match () {
         () if is_guest || domain.is_empty() => (PurchasedBy::Unknown, "it is not known whose user that is"),
         () if evidence.partner_domains.contains(&domain) => (PurchasedBy::Partner, "a user of the partner"),

@@ -63,7 +63,7 @@ pub struct PurchaseFacts {
     pub seen: Fact<SeenPurchases>,
     /// What the activity log tells of its orders.
     pub orders: Vec<SeenOrder>,
-    /// Domains of sign-in names that are the partner's own for certain.
+    /// Domains, in lower case, of sign-in names that are the partner's for certain.
     pub partner_domains: BTreeSet<String>,
 }
 
@@ -88,8 +88,15 @@ pub fn need(tenant: TenantId, before: &CustomerStatus, now: Timestamp) -> Need {
     Need::Purchases(tenant, settled.filter_map(|purchase| Uuid::try_parse(&purchase.azure_order_id).ok()).collect())
 }
 
-/// Adds to a plan what the customer's purchases ask for.
-pub(super) fn follow(plan: &mut CustomerPlan, tenant: TenantId, facts: &PurchaseFacts, pass: Pass<'_>) {
+/// Adds to a plan what the customer's purchases ask for. Its users sign in under one of `custom_domains`, or under the
+/// primary domain.
+pub(super) fn follow(
+    plan: &mut CustomerPlan,
+    tenant: TenantId,
+    facts: &PurchaseFacts,
+    custom_domains: &[String],
+    pass: Pass<'_>,
+) {
     let Pass { identity, before, now, .. } = pass;
     if !is_followed(before, facts.permitted, now) {
         if before.purchases.is_empty() {
@@ -103,10 +110,12 @@ pub(super) fn follow(plan: &mut CustomerPlan, tenant: TenantId, facts: &Purchase
         return;
     }
     let mut purchases = known::merged(&before.purchases, facts.seen.known(), now);
+    let primary = plan.status.domain.iter().map(|domain| domain.to_ascii_lowercase());
+    let customer_domains = primary.chain(custom_domains.iter().cloned()).collect();
     let evidence = buyer::Evidence {
         orders: &facts.orders,
         partner_domains: &facts.partner_domains,
-        customer_domain: plan.status.domain.as_deref(),
+        customer_domains,
         seen: facts.seen.known(),
     };
     for purchase in &mut purchases {

@@ -105,6 +105,7 @@ impl Case {
         let profile = CustomerProfile {
             company_name: Some("Fabrikam".into()),
             domain: Some("fabrikam.example".into()),
+            custom_domains: vec!["fabrikam.com".into()],
             relationship: Relationship::Reseller,
         };
         let mut case = Self {
@@ -374,6 +375,7 @@ fn an_activity_record_tells_the_buyer_however_late_it_comes() {
     for (actor, by) in [
         ("ada@contoso.example", PurchasedBy::Partner),
         ("Bob@Fabrikam.example", PurchasedBy::Customer),
+        ("bob@Fabrikam.com", PurchasedBy::Customer),
         ("eve@elsewhere.example", PurchasedBy::Unknown),
         ("ada_contoso.example#EXT#@fabrikam.example", PurchasedBy::Unknown),
         ("FulfillmentService", PurchasedBy::Unknown),

@@ -72,7 +72,12 @@ pub(super) fn marketplace() -> OtherPermission {
 
 #[expect(clippy::unnecessary_wraps, reason = "as the fact has it")]
 pub(super) fn profile(relationship: Relationship) -> Option<CustomerProfile> {
-    Some(CustomerProfile { company_name: Some("Fabrikam".into()), domain: None, relationship })
+    Some(CustomerProfile {
+        company_name: Some("Fabrikam".into()),
+        domain: None,
+        custom_domains: Vec::new(),
+        relationship,
+    })
 }
 
 pub(super) fn estate(status: &str) -> AzureEstate {
