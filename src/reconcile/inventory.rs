@@ -269,7 +269,9 @@ impl Inventory {
         let _waiting = matches!(need, Need::Customer(_)).then(|| Waiting::begin(&self.waiting_for_profiles));
         let turn = self.turn(need);
         let _turn = in_turn(remote, &turn).await;
-        let is_strict = matches!(need, Need::Policy(_) | Need::Charges(..) | Need::ChargesChange(..));
+        // What was bought, too: what the activity log tells of may have happened since it was read.
+        let is_strict =
+            matches!(need, Need::Policy(_) | Need::Charges(..) | Need::ChargesChange(..) | Need::Purchases(..));
         if self.is_read(need, if is_strict { since } else { earliest }) {
             return Ok(false);
         }

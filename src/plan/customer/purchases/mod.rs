@@ -31,6 +31,8 @@ const FOLLOWED_AFTER_OFF: SignedDuration = SignedDuration::from_hours(24);
 const FIRST_WITHIN: i32 = 6;
 /// What an activity record tells of can be read a quarter of an hour later at the latest, by Microsoft's word.
 const ORDER_SHOWS_AFTER: SignedDuration = SignedDuration::from_mins(20);
+/// When a reading that is due and has not been made is tried again.
+const RETRIED_AFTER: SignedDuration = SignedDuration::from_secs(15);
 /// For how long it is asked again who has a role on a reservation order when that has told nothing.
 const HOLDERS_ASKED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -105,8 +107,14 @@ pub(super) fn follow(
         }
         return;
     }
+    plan.next = plan.next.or(next(facts, pass));
     if is_due(facts, pass) {
         plan.needs.insert(need(tenant, before, now));
+        // Should it come to nothing, without a failure that says when to try again.
+        plan.next = plan.next.or(now.saturating_add(RETRIED_AFTER).map_or(Wait::ForChange, Wait::Until));
+    }
+    if !plan.needs.is_empty() {
+        // It is planned anew when they have been read; until then nothing is shown that has not been told.
         return;
     }
     let mut purchases = known::merged(&before.purchases, facts.seen.known(), now);
@@ -130,13 +138,11 @@ pub(super) fn follow(
         conditions.set(ConditionType::PurchasesRecorded, verdict);
         put(&mut plan.status.conditions, conditions.finish());
     }
-    plan.next = plan.next.or(next(facts, &purchases, pass));
+    plan.next = plan.next.or(soonest(news::moments(&purchases), now));
     plan.status.purchases = purchases;
-    if plan.needs.is_empty() {
-        // First: whatever becomes of the others, the status will say that this has been told.
-        plan.actions.splice(0..0, events.iter().cloned().map(Action::TellPermissions));
-        plan.events.extend(events);
-    }
+    // First: whatever becomes of the others, the status will say that this has been told.
+    plan.actions.splice(0..0, events.iter().cloned().map(Action::TellPermissions));
+    plan.events.extend(events);
 }
 
 /// Puts conditions in the place of those of the same types.
@@ -204,8 +210,8 @@ fn moments<'a>(facts: &'a PurchaseFacts, before: &'a CustomerStatus) -> impl Ite
     })
 }
 
-/// When to look at this customer's purchases again.
-fn next(facts: &PurchaseFacts, purchases: &[Purchase], pass: Pass<'_>) -> Wait {
+/// When to look for this customer's purchases again.
+fn next(facts: &PurchaseFacts, pass: Pass<'_>) -> Wait {
     let Pass { identity, before, intervals, now, .. } = pass;
     let is_first = facts.seen.is_unread() && !is_recorded(before);
     let interval = if is_first { intervals.purchases / FIRST_WITHIN } else { intervals.purchases };
@@ -213,9 +219,12 @@ fn next(facts: &PurchaseFacts, purchases: &[Purchase], pass: Pass<'_>) -> Wait {
         Permitted::Until(since) => since.saturating_add(FOLLOWED_AFTER_OFF).ok(),
         Permitted::Since(_) | Permitted::Never => None,
     };
-    let moments = moments(facts, before).chain(news::moments(purchases)).chain(off);
     let turn = Wait::Until(next_turn(&key(identity), interval, now));
-    moments.filter(|at| *at > now).fold(turn, |wait, at| wait.or(Wait::Until(at)))
+    turn.or(soonest(moments(facts, before).chain(off), now))
+}
+
+fn soonest(moments: impl Iterator<Item = Timestamp>, now: Timestamp) -> Wait {
+    moments.filter(|at| *at > now).min().map_or(Wait::ForChange, Wait::Until)
 }
 
 #[cfg(test)]

@@ -452,6 +452,7 @@ fn an_order_in_the_activity_log_calls_for_a_look_now_and_once_it_can_be_read_for
     case.now = seen_at;
     case.record("order1V1", "bob@fabrikam.example");
     assert!(case.is_due());
+    assert_eq!(case.plan().next, Wait::Until(seen_at + RETRIED_AFTER), "whatever comes of it");
     case.sees(Vec::new(), Vec::new());
     assert!(!case.is_due(), "it is not there yet");
     assert_eq!(case.plan().next, Wait::Until(seen_at + ORDER_SHOWS_AFTER));
