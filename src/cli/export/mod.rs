@@ -21,6 +21,7 @@ use super::args::ExportArgs;
 use super::borrowed::{BorrowError, Borrowed};
 use super::microsoft::{self, MicrosoftError};
 use super::terminal::{printable, say, show_warnings};
+use crate::api::ALLOWED_CUSTOMERS_ANNOTATION;
 use crate::operator::Chain;
 use crate::remote::{Advice, Allowance, Calls, Error, Limits, PartnerCenter, Remote, SetupError, Unfenced};
 use destination::{Destination, DestinationError};
@@ -31,6 +32,9 @@ const AT_A_TIME: usize = 8;
 
 /// So many failures in a row, with none between them that worked, are no matter of single customers.
 const FAILURES_MAX: usize = 20;
+
+/// So many tenants are listed in a command for people to copy; more are all.
+const LISTED_MAX: usize = 20;
 
 /// Between two lines of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
@@ -101,6 +105,7 @@ async fn export(
         ));
     }
     let total = wanted.len();
+    let permission = how_to_permit(&wanted, args);
     tell(&format!("reading {total} customers, with at most {} requests a minute", args.calls_per_minute));
 
     let mut tally = Tally::default();
@@ -152,7 +157,23 @@ async fn export(
         count => format!("; {count} have no purchase permissions"),
     };
     tell(&format!("{} customers exported{without}", tally.written));
+    if tally.written > 0 {
+        tell(&permission);
+    }
     Ok(())
+}
+
+/// What a cluster admin has to do before the namespace may act for these customers: an export permits nothing by itself.
+fn how_to_permit(wanted: &[Wanted], args: &ExportArgs) -> String {
+    let namespace = args.namespace.as_deref().unwrap_or("NAMESPACE");
+    let tenants: Vec<_> = wanted.iter().map(|one| one.tenant.to_string()).collect();
+    // Of many, a list would say less than what it is about.
+    // Without --overwrite, kubectl takes nothing away that is listed already.
+    let value = if tenants.len() <= LISTED_MAX { tenants.join(",") } else { "'*'".to_owned() };
+    format!(
+        "a namespace acts only for the customers that a cluster admin lists on it, here with: \
+         kubectl annotate namespace {namespace} {ALLOWED_CUSTOMERS_ANNOTATION}={value}"
+    )
 }
 
 /// What is wrong, and what to do where a person can do anything. The operator's sentences about what passes promise that it

@@ -174,6 +174,9 @@ async fn every_customer_is_written_as_partner_center_has_it() {
         .await
         .unwrap();
     assert_eq!(stage.names(), names);
+    let both = "c1a0c1a0-1111-4a11-8a11-000000000001,c1a0c1a0-1111-4a11-8a11-000000000003";
+    let command = format!("namespace customers csp-operator.dev/allowed-customers={both}");
+    assert!(stage.told().ends_with(&command), "{}", stage.told());
     let error = stage.export(&["contoso.com"]).await.unwrap_err().to_string();
     assert!(error.contains("Partner Center lists no customer \"contoso.com\""), "{error}");
 }
@@ -214,7 +217,10 @@ async fn customers_are_listed_by_the_page_and_those_without_a_policy_cost_one_re
     }
     stage.export(&["--only-with-policy"]).await.unwrap();
     assert_eq!(stage.names(), ["contoso-customer-1100.yaml", "contoso-customer-7.yaml"]);
-    assert!(stage.told().ends_with("2 customers exported; 1201 have no purchase permissions"), "{}", stage.told());
+    let told = stage.told();
+    assert!(told.contains("2 customers exported; 1201 have no purchase permissions"), "{told}");
+    let command = "kubectl annotate namespace NAMESPACE csp-operator.dev/allowed-customers='*'";
+    assert!(told.ends_with(command), "{told}");
     let expected = [
         ("list_azure_entitlements", 2),
         ("list_customers", 3),
