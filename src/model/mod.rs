@@ -14,6 +14,7 @@ mod fact;
 mod ids;
 mod installation;
 mod owner;
+mod plan_purchase;
 mod policy;
 mod purchase;
 mod urgency;
@@ -30,8 +31,10 @@ pub use owner::{
     Assignee, AssigneeKind, Assignment, AssignmentScope, DirectoryUser, Holding, OwnerHolders, OwnerName,
     PrincipalKind, UserPrincipalName, UserPrincipalNameError,
 };
+pub use plan_purchase::{CartId, CartIdError, CheckOut, PlanPurchase, PurchaseStage};
 pub use policy::{OtherPermission, PermissionSet, Policy, PolicyState, Switch};
 pub use purchase::{
     Benefit, Benefits, Entitlement, Order, OrderHolder, OrderRecord, PurchaseKind, SeenPurchases, Unseen,
 };
+
 pub use urgency::Urgency;

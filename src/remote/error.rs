@@ -211,6 +211,30 @@ impl Error {
         self.cause.fault() == Fault::OtherPrincipal
     }
 
+    /// Nothing of it has left: it was held back here, or the sign-in for it failed.
+    pub fn was_never_sent(&self) -> bool {
+        let is_held_back = match &*self.cause {
+            Cause::Fenced { .. }
+            | Cause::Paused { .. }
+            | Cause::Late
+            | Cause::Credentials(_)
+            | Cause::SignIn(_)
+            | Cause::Token(_)
+            | Cause::InvalidRequest(_) => true,
+            Cause::TimedOut(_)
+            | Cause::Unreachable(_)
+            | Cause::Refused(_)
+            | Cause::StaleAnswer
+            | Cause::UnexpectedAnswer(_) => false,
+        };
+        is_held_back && !self.may_have_arrived
+    }
+
+    /// Partner Center knows no such cart: it has expired, or has been checked out.
+    pub fn cart_missing(&self) -> bool {
+        matches!(self.operation, Operation::CheckOutCart(_)) && self.cause.fault() == Fault::NotFound
+    }
+
     /// The policy to be changed does not exist: read again.
     pub fn policy_missing(&self) -> bool {
         self.cause.fault() == Fault::PolicyNotFound

@@ -39,6 +39,14 @@ pub enum Operation {
     ReadOwnGroups,
     /// Look up a user in a customer's tenant.
     ReadUser(TenantId),
+    /// Read which agreements a customer has accepted.
+    ReadAgreements(TenantId),
+    /// Read what an Azure plan is called in the catalogue.
+    ReadCatalogue(TenantId),
+    /// Put an Azure plan into a cart.
+    CreateCart(TenantId),
+    /// Buy what is in a cart.
+    CheckOutCart(TenantId),
     /// List the partner's billing accounts.
     ReadBillingAccounts,
     /// Read whether a customer sees its charges.
@@ -101,6 +109,10 @@ impl Operation {
             Self::AssignOwner(_) => "assign_owner",
             Self::ReadOwnGroups => "read_own_groups",
             Self::ReadUser(_) => "read_user",
+            Self::ReadAgreements(_) => "read_agreements",
+            Self::ReadCatalogue(_) => "read_catalogue",
+            Self::CreateCart(_) => "create_cart",
+            Self::CheckOutCart(_) => "check_out_cart",
             Self::ReadBillingAccounts => "read_billing_accounts",
             Self::ReadCharges(_) => "read_charges",
             Self::ChangeCharges(_) => "change_charges",
@@ -123,6 +135,9 @@ impl Operation {
             Self::ReadActivity => "activity",
             Self::ReadOwners(_) | Self::AssignOwner(_) => "role_assignments",
             Self::ReadUser(_) => "users",
+            Self::ReadAgreements(_) => "agreements",
+            Self::ReadCatalogue(_) => "products",
+            Self::CreateCart(_) | Self::CheckOutCart(_) => "carts",
             Self::ReadBillingAccounts | Self::ReadCharges(_) | Self::ChangeCharges(_) | Self::ReadChargesChange(_) => {
                 "billing"
             }
@@ -149,6 +164,10 @@ impl Operation {
             | Self::UpdatePolicy(customer)
             | Self::DeletePolicy(customer)
             | Self::ReadUser(customer)
+            | Self::ReadAgreements(customer)
+            | Self::ReadCatalogue(customer)
+            | Self::CreateCart(customer)
+            | Self::CheckOutCart(customer)
             | Self::ReadCharges(customer)
             | Self::ChangeCharges(customer)
             | Self::ReadChargesChange(customer)
@@ -195,6 +214,10 @@ impl Operation {
                 | Self::ReadAzureEntitlements(_)
                 | Self::ReadEntitlements(_)
                 | Self::ReadOrders(_)
+                | Self::ReadAgreements(_)
+                | Self::ReadCatalogue(_)
+                | Self::CreateCart(_)
+                | Self::CheckOutCart(_)
         )
     }
 
@@ -237,6 +260,10 @@ impl fmt::Display for Operation {
             Self::AssignOwner(subscription) => write!(f, "assign Owner on Azure subscription {subscription}"),
             Self::ReadOwnGroups => f.write_str("read the groups of the signed-in user"),
             Self::ReadUser(tenant) => write!(f, "look up a user in tenant {tenant}"),
+            Self::ReadAgreements(customer) => write!(f, "read which agreements customer {customer} has accepted"),
+            Self::ReadCatalogue(customer) => write!(f, "read the catalogue for customer {customer}"),
+            Self::CreateCart(customer) => write!(f, "put an Azure plan into a cart for customer {customer}"),
+            Self::CheckOutCart(customer) => write!(f, "buy an Azure plan for customer {customer}"),
             Self::ReadBillingAccounts => f.write_str("read the partner's billing accounts"),
             Self::ReadCharges(customer) => write!(f, "read whether customer {customer} sees its charges"),
             Self::ChangeCharges(customer) => write!(f, "change whether customer {customer} sees its charges"),

@@ -1,5 +1,7 @@
 //! Partner Center.
 
+mod plan_purchase;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

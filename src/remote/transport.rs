@@ -100,6 +100,10 @@ impl Call {
     /// A write may be: it keeps its request id, by which Partner Center recognises it; a create is refused when the
     /// policy exists, a replacement carries the etag it replaces, and a deletion of nothing is done.
     fn may_be_repeated_after(&self, cause: &Cause) -> bool {
+        if matches!(self.operation, Operation::CheckOutCart(_)) {
+            // How Partner Center takes a purchase that is sent twice is not documented.
+            return false;
+        }
         match cause {
             Cause::TimedOut(_) | Cause::Unreachable(_) => true,
             Cause::Refused(refusal) => match refusal.fault() {

@@ -9,6 +9,7 @@ mod in_time;
 pub(crate) mod keys;
 mod kinds;
 mod owners;
+mod plans;
 mod proving;
 mod purchases;
 mod reading;

@@ -4,10 +4,8 @@ use serde::Deserialize;
 
 use crate::model::{AzurePlanKind, AzureUse, PlanSubscription};
 
-use super::{Defect, id, non_empty, text};
+use super::{AZURE_PLAN_PRODUCT, Defect, id, non_empty, text};
 
-/// Product of the Azure plan. An offer is `product:sku:availability`, and the last part differs by market.
-const AZURE_PLAN_PRODUCT: &str = "DZH318Z0BPS6";
 /// Offers of Azure Global: production, sandbox, US Government.
 const AZURE_GLOBAL_OFFERS: [&str; 3] = ["MS-AZR-0145P", "MS-AZR-0146P", "MS-AZR-USGOV-0146P"];
 
@@ -42,6 +40,7 @@ impl SubscriptionWire {
 }
 
 fn kind(offer: &str) -> Option<AzurePlanKind> {
+    // An offer is `product:sku:availability`, and the last part differs by market.
     let product = offer.split(':').next().unwrap_or_default();
     if product.eq_ignore_ascii_case(AZURE_PLAN_PRODUCT) {
         Some(AzurePlanKind::AzurePlan)

@@ -11,6 +11,7 @@ mod estate;
 mod graph;
 mod order;
 mod owner;
+mod plan_purchase;
 mod policy;
 mod relationship;
 
@@ -26,6 +27,9 @@ pub(super) use estate::{EntitlementWire, SubscriptionWire};
 pub(super) use graph::{GraphPage, GroupWire, UserWire};
 pub(super) use order::{OrderWire, RightWire};
 pub(super) use owner::{AssignmentWire, NewAssignment, NewPrincipal};
+pub(super) use plan_purchase::{
+    AZURE_PLAN_PRODUCT, AZURE_PLAN_SKU, AgreementWire, AvailabilityWire, CartWire, CheckOutWire, NewCart,
+};
 pub(super) use policy::{PolicyWire, Terms, is_policy_id};
 pub(super) use relationship::{PROVIDER_OF, RESELLER_OF, RelationshipWire};
 

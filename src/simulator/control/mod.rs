@@ -79,6 +79,7 @@ fn find(method: &Method, path: &str) -> Result<Call, Answer> {
         }
         (Method::POST, ["customers", tenant, "purchases"]) => about(tenant, purchases::buy)?,
         (Method::PUT, ["customers", tenant, "charges"]) => about(tenant, purchases::charges)?,
+        (Method::PUT, ["customers", tenant, "agreement"]) => about(tenant, purchases::agreement)?,
         (Method::PATCH, ["purchases", id]) => about(id, purchases::change)?,
         (Method::POST, ["purchases", id, "renew"]) => about(id, purchases::renew)?,
         (Method::PATCH, ["partner"]) => call(directory::partner),

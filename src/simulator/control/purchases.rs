@@ -177,3 +177,17 @@ pub(super) fn charges(state: &mut State, request: &Request, tenant: Uuid) -> Out
     customer.commerce.charges.set(view_charges);
     Ok(done())
 }
+
+/// Body of `PUT /simulator/customers/{tenant}/agreement`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewAgreement {
+    accepted: bool,
+}
+
+pub(super) fn agreement(state: &mut State, request: &Request, tenant: Uuid) -> Outcome {
+    let NewAgreement { accepted } = body(request)?;
+    let customer = state.customers.get_mut(&tenant).ok_or_else(|| unknown("customer", tenant))?;
+    customer.about.agreement_accepted = accepted;
+    Ok(done())
+}
