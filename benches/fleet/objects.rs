@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Instant;
 
 use csp_operator::api::{
-    AzureSubscription, AzureSubscriptionSpec, CostManagement, Customer, CustomerPurchasePermission,
+    AzurePlanPolicy, AzureSubscription, AzureSubscriptionSpec, CostManagement, Customer, CustomerPurchasePermission,
     CustomerPurchasePermissionSpec, CustomerSpec, DeletionPolicy, DriftPolicy, Mode, NameRef, OnPrerequisiteLost,
     OwnerRole, PurchaseSwitch,
 };
@@ -61,7 +61,12 @@ where
 fn customer(number: u32) -> Customer {
     Customer::new(
         &name(number),
-        CustomerSpec { tenant_id: id('c', number), cost_management: CostManagement::Unmanaged },
+        CustomerSpec {
+            tenant_id: id('c', number),
+            cost_management: CostManagement::Unmanaged,
+            azure_plan: AzurePlanPolicy::Verify,
+            indirect_reseller: None,
+        },
     )
 }
 

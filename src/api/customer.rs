@@ -53,6 +53,50 @@ pub struct CustomerSpec {
     /// Azure plan. It is kept so while this object is there, and left as it is when this object is deleted.
     #[serde(default)]
     pub cost_management: CostManagement,
+    /// `Verify` (default) shows in the condition AzurePlanVerified whether the customer has an Azure plan. `Purchase` buys
+    /// one when there is none, once and never again; the operator must run with --allow-plan-purchase. A plan costs
+    /// nothing by itself; the partner pays for what is used under it. Nothing is bought while the customer has not
+    /// accepted the Microsoft Customer Agreement, has a Microsoft Azure (MS-AZR-0145P) subscription, or has ever had a
+    /// plan that is not active; and not before it was seen twice, a quarter of an hour apart, that there is none.
+    #[serde(default)]
+    pub azure_plan: AzurePlanPolicy,
+    /// Partner id (MPN id) of the indirect reseller that the Azure plan is bought for. An indirect provider must give it
+    /// for `azurePlan: Purchase`; nobody else may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = 20))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[0-9]+$')")
+            .message("must be the partner id of an indirect reseller: digits only, like 1234567")
+    )]
+    pub indirect_reseller: Option<String>,
+}
+
+/// What to do about the customer's Azure plan.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AzurePlanPolicy {
+    /// Show whether there is one.
+    #[default]
+    Verify,
+    /// Buy one, once, when there is none.
+    Purchase,
+    /// A value newer than this program.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// What is remembered while an Azure plan is to be bought.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AzurePlanStatus {
+    /// Since when it is known that the customer has no Azure plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub none_since: Option<Time>,
+    /// The cart in Partner Center with which the plan was bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub cart: Option<String>,
 }
 
 /// Whether a customer sees its charges.
@@ -122,8 +166,12 @@ pub struct CustomerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "CostManagementStatus")]
     pub cost_management: Option<CostManagementStatus>,
-    /// CustomerResolved, CostManagementSynced where that is managed, PurchasesRecorded while purchases are
-    /// followed, and the summary Ready, Reconciling and Stalled.
+    /// What is remembered while an Azure plan is to be bought; absent while `azurePlan` is `Verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AzurePlanStatus")]
+    pub azure_plan: Option<AzurePlanStatus>,
+    /// CustomerResolved, AzurePlanVerified, CostManagementSynced where that is managed, PurchasesRecorded while purchases
+    /// are followed, and the summary Ready, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -138,6 +186,7 @@ impl Default for CustomerStatus {
             relationship: None,
             cost_management: None,
             purchases: Vec::new(),
+            azure_plan: None,
             last_handled_reconcile_at: None,
             conditions: Vec::new(),
         }

@@ -25,7 +25,9 @@ pub use azure_subscription::{
     OwnerAssignmentState, OwnerPath, OwnerResult, OwnerRole, OwnerState,
 };
 pub use crds::crds;
-pub use customer::{CostManagement, CostManagementStatus, Customer, CustomerSpec, CustomerStatus};
+pub use customer::{
+    AzurePlanPolicy, AzurePlanStatus, CostManagement, CostManagementStatus, Customer, CustomerSpec, CustomerStatus,
+};
 pub use customer_purchase_permission::{
     Activity, ActivityOrigin, Adopted, CustomerPurchasePermission, CustomerPurchasePermissionSpec,
     CustomerPurchasePermissionStatus, DeletionPolicy, Drift, DriftPolicy, Latch, LatchReason, Mode, OnPrerequisiteLost,

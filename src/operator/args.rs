@@ -299,6 +299,11 @@ pub struct RunArgs {
     #[arg(long, env = "CSP_ALLOW_OWNER_ASSIGNMENT", help_heading = "Reconciling")]
     pub allow_owner_assignment: bool,
 
+    /// Allow Customers with azurePlan Purchase to have an Azure plan bought, once, when they have none. Whoever may write
+    /// Customers can then have the partner pay for what is used under those plans.
+    #[arg(long, env = "CSP_ALLOW_PLAN_PURCHASE", help_heading = "Reconciling")]
+    pub allow_plan_purchase: bool,
+
     /// Where /livez, /readyz and /metrics are served.
     #[arg(
         long,

@@ -53,6 +53,7 @@ pub async fn controllers(leading: Leading) -> Result<(), ControllersError> {
             grants_per_hour_max: settings.max_grants_per_hour,
             allow_all_namespaces: settings.allow_all_namespaces,
             may_assign_owners: settings.allow_owner_assignment,
+            may_purchase_plans: settings.allow_plan_purchase,
             activity_interval: settings.activity_interval,
             concurrency: settings.concurrency,
             reconcile_timeout: settings.reconcile_timeout,

@@ -10,6 +10,7 @@ use super::args::{LogFormat, RunArgs};
 use crate::remote::{Allowance, EndpointError, Endpoints, ExtraRoots, Limits, PlainHttp, RootsError};
 
 /// Everything `csp-operator run` needs to know. There is no way to have one that makes no sense.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
@@ -53,6 +54,8 @@ pub struct Settings {
     pub allow_all_namespaces: bool,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub allow_owner_assignment: bool,
+    /// Whether Azure plans may be bought where a `Customer` asks for it.
+    pub allow_plan_purchase: bool,
     /// Where health and metrics are served.
     pub health_address: SocketAddr,
     /// How log lines are written.
@@ -228,6 +231,7 @@ impl Settings {
             max_grants_per_hour: args.max_grants_per_hour,
             allow_all_namespaces: args.allow_all_namespaces,
             allow_owner_assignment: args.allow_owner_assignment,
+            allow_plan_purchase: args.allow_plan_purchase,
             health_address: args.health_address,
             log_format: args.log_format,
             log_filter: args.log_filter,

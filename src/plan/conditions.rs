@@ -19,6 +19,8 @@ pub enum ConditionType {
     CustomerResolved,
     /// The partner's sign-in may change purchase permissions.
     PartnerAuthorized,
+    /// The customer has an active Azure plan.
+    AzurePlanVerified,
     /// The Azure subscriptions are active and the customer's.
     AzureSubscriptionVerified,
     /// The key users hold Owner.
@@ -42,6 +44,7 @@ impl ConditionType {
             Self::Stalled => "Stalled",
             Self::CustomerResolved => "CustomerResolved",
             Self::PartnerAuthorized => "PartnerAuthorized",
+            Self::AzurePlanVerified => "AzurePlanVerified",
             Self::AzureSubscriptionVerified => "AzureSubscriptionVerified",
             Self::OwnerRoleVerified => "OwnerRoleVerified",
             Self::CostManagementSynced => "CostManagementSynced",

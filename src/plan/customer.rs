@@ -1,6 +1,7 @@
-//! The plan of a `Customer`: is the tenant one of the partner's, does it see its charges as declared, and what has it
-//! bought?
+//! The plan of a `Customer`: is the tenant one of the partner's, does it have an Azure plan, does it see its charges as
+//! declared, and what has it bought?
 
+pub mod azure_plan;
 pub mod cost;
 pub mod ownership;
 pub mod purchases;
@@ -17,8 +18,9 @@ use super::schedule::Intervals;
 use super::summary::{Situation, summarize};
 use super::{CustomerRef, Event, Identity, Need, Plan};
 use crate::api::{CostManagement, CustomerStatus};
-use crate::model::{AzureEstate, BillingAccount, ChargeView, CustomerProfile, Fact, TenantId};
+use crate::model::{AzureEstate, BillingAccount, ChargeView, CustomerProfile, Fact, PlanPurchase, TenantId};
 
+use azure_plan::{PlanFacts, PlanWish};
 use cost::CostFacts;
 pub use purchases::{Permitted, PurchaseFacts, SeenOrder};
 use section::Scope;
@@ -40,6 +42,23 @@ pub enum Action {
     },
     /// Tell the permissions of this Customer what it is told itself.
     TellPermissions(Event),
+    /// Put an Azure plan into a cart, and remember the cart. Nothing is bought by that.
+    PreparePlan {
+        /// The customer.
+        tenant: TenantId,
+        /// For which indirect reseller.
+        reseller: Option<String>,
+        /// What must be remembered until then, and is no longer: nothing was bought with its cart.
+        replaced: Option<PlanPurchase>,
+    },
+    /// Check out the cart that is remembered. It is done only if the object is still as it was when it was planned with, and
+    /// only if just this is still remembered.
+    BuyPlan {
+        /// The customer.
+        tenant: TenantId,
+        /// What is remembered.
+        record: PlanPurchase,
+    },
 }
 
 /// What a `Customer` wishes beside being known.
@@ -47,6 +66,8 @@ pub enum Action {
 pub struct CustomerWish {
     /// What shall become of its charges.
     pub cost_management: CostManagement,
+    /// What shall become of its Azure plan.
+    pub plan: PlanWish,
 }
 
 /// What is known about a Customer.
@@ -58,6 +79,8 @@ pub struct Facts {
     pub estate: Fact<AzureEstate>,
     /// For its charges.
     pub cost: CostFacts,
+    /// For its Azure plan.
+    pub plan: PlanFacts,
     /// Whether the object is being deleted: nothing is done for it any more.
     pub is_deleting: bool,
     /// What has come of this pass so far.
@@ -129,7 +152,16 @@ fn declared(
     };
     let cost = cost::plan(&scope, wish.cost_management, &facts.cost, before.cost_management.as_ref());
     let (cost, cost_status) = cost.unzip();
-    let sections = [(ConditionType::CostManagementSynced, &cost)];
+    // One part's failure is not the other's; whoever comes second waits for the next pass.
+    let is_first_busy = cost.as_ref().is_some_and(|cost| cost.situation != Situation::Holds);
+    let attempt = match &facts.attempt {
+        attempt if !is_first_busy || *attempt == Attempt::None => attempt,
+        _ => &Attempt::Accepted,
+    };
+    let scope = Scope { attempt, ..scope };
+    let plan = azure_plan::plan(&scope, &wish.plan, &facts.plan, before.azure_plan.as_ref());
+    let (plan, plan_status) = plan.unzip();
+    let sections = [(ConditionType::CostManagementSynced, &cost), (ConditionType::AzurePlanVerified, &plan)];
 
     let parts = || sections.iter().filter_map(|(_, section)| section.as_ref());
     let mut needs: BTreeSet<_> = parts().flat_map(|section| section.needs.clone()).collect();
@@ -157,6 +189,7 @@ fn declared(
         status.relationship = profile.map(|profile| profile.relationship.to_string());
     }
     status.cost_management = cost_status;
+    status.azure_plan = plan_status.flatten();
     let situation = match reference {
         _ if verdict.holds() => Situation::Holds,
         CustomerRef::Malformed(_) | CustomerRef::NotAllowed { is_certain: true, .. } => Situation::PersonMustAct,

@@ -62,6 +62,10 @@ pub enum Need {
     User(TenantId, UserPrincipalName),
     /// The customer's policy.
     Policy(TenantId),
+    /// Whether the customer has accepted the Microsoft Customer Agreement.
+    Agreement(TenantId),
+    /// What the operator remembers of buying the customer an Azure plan.
+    PlanPurchase(TenantId),
     /// The partner's billing accounts.
     BillingAccounts,
     /// Whether a customer of this account sees its charges.

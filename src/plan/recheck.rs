@@ -26,12 +26,17 @@ pub(super) struct Recheck<'a> {
 }
 
 impl Recheck<'_> {
+    /// Whether a person asks for everything to be read anew.
+    pub(super) fn is_asked_anew(&self) -> bool {
+        self.identity.is_asked_anew(self.last_handled_reconcile_at)
+    }
+
     /// Whether `fact` must be read now. One whose reading has just failed is not asked for again in the same pass.
     pub(super) fn is_due<T>(&self, fact: &Fact<T>) -> bool {
         if fact.failure().is_some() {
             return false;
         }
-        if self.identity.is_asked_anew(self.last_handled_reconcile_at) {
+        if self.is_asked_anew() {
             return fact.known_since(self.now).is_none();
         }
         if !self.is_current() {

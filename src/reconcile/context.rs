@@ -13,6 +13,7 @@ use super::events::Events;
 use super::feed::Feed;
 use super::index::Index;
 use super::inventory::Inventory;
+use super::ledger::Ledger;
 use super::metrics::Metrics;
 use super::namespaces::Namespaces;
 use super::objects::Objects;
@@ -41,6 +42,10 @@ pub(super) struct Context {
     pub(super) intervals: Intervals,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub(super) may_assign_owners: bool,
+    /// Whether Azure plans may be bought where a `Customer` asks for it.
+    pub(super) may_purchase_plans: bool,
+    /// What is remembered of buying them.
+    pub(super) ledger: Ledger,
     /// Longest time for one pass.
     pub(super) reconcile_timeout: Duration,
     /// When this process began to remember.
@@ -78,12 +83,16 @@ impl Context {
         let (customers, subscriptions) = {
             let index = self.index();
             match need {
-                Need::Customer(tenant) => (index.customers_of_tenant(*tenant), index.subscriptions_of_tenant(*tenant)),
-                Need::Estate(tenant) | Need::Owners(tenant, ..) | Need::User(tenant, _) => {
+                Need::Customer(tenant) | Need::Estate(tenant) => {
+                    (index.customers_of_tenant(*tenant), index.subscriptions_of_tenant(*tenant))
+                }
+                Need::Owners(tenant, ..) | Need::User(tenant, _) => {
                     (BTreeSet::new(), index.subscriptions_of_tenant(*tenant))
                 }
                 Need::Purchases(tenant, _) => (index.customers_of_tenant(*tenant), BTreeSet::new()),
                 Need::Policy(_)
+                | Need::Agreement(_)
+                | Need::PlanPurchase(_)
                 | Need::BillingAccounts
                 | Need::Charges(..)
                 | Need::ChargesChange(..)

@@ -7,14 +7,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::context::Context;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
+use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::purchases;
 use super::slots::Slots;
-use crate::api::{self, CostManagement, CustomerStatus};
-use crate::model::{BillingAccount, ChargeView, Fact, TenantId, Urgency};
+use crate::api::{self, AzurePlanPolicy, CostManagement, CustomerStatus};
+use crate::model::{BillingAccount, ChargeView, CheckOut, Fact, PlanPurchase, PurchaseStage, TenantId, Urgency};
+use crate::plan::customer::azure_plan::{PlanFacts, PlanWish};
 use crate::plan::customer::cost::CostFacts;
 use crate::plan::customer::ownership::Contender;
 use crate::plan::customer::{Action, CustomerPlan, CustomerWish, Facts, plan};
+use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::Attempt;
 use crate::plan::urgency::urgency;
 use crate::plan::{CustomerRef, Identity, Need};
@@ -65,14 +68,15 @@ impl Kind for Customer {
         let reference = reference(pass.context, Some(&pass.object));
         let wish = wish(&pass.object);
         let inventory = &pass.context.inventory;
-        let (profile, estate, cost) = match &reference {
+        let (profile, estate, cost, azure_plan) = match &reference {
             CustomerRef::Found(tenant) => (
                 pass.fact(&Need::Customer(*tenant), || inventory.profile(*tenant)),
                 pass.fact(&Need::Estate(*tenant), || inventory.estate(*tenant)),
                 cost(pass, &identity, *tenant, before),
+                azure_plan(pass, &identity, *tenant),
             ),
             CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => {
-                (Fact::NOT_READ, Fact::NOT_READ, CostFacts::UNKNOWN)
+                (Fact::NOT_READ, Fact::NOT_READ, CostFacts::UNKNOWN, PlanFacts::UNKNOWN)
             }
         };
         let purchases = purchases::facts(pass, &identity.name, &reference, before);
@@ -80,6 +84,7 @@ impl Kind for Customer {
             profile,
             estate,
             cost,
+            plan: azure_plan,
             is_deleting: pass.object.metadata.deletion_timestamp.is_some(),
             attempt: pass.attempt.clone(),
             started: pass.context.started,
@@ -96,6 +101,10 @@ impl Kind for Customer {
                     purchases::tell_permissions(pass, event).await;
                     Ok(Progress::GoesOn)
                 }
+                Action::PreparePlan { tenant, reseller, replaced } => {
+                    prepare_plan(pass, *tenant, reseller.as_deref(), replaced.as_ref()).await
+                }
+                Action::BuyPlan { tenant, record } => buy_plan(pass, *tenant, record).await,
             }
         })
     }
@@ -112,7 +121,11 @@ impl Kind for Customer {
 }
 
 fn wish(customer: &api::Customer) -> CustomerWish {
-    CustomerWish { cost_management: customer.spec.cost_management }
+    let api::CustomerSpec { tenant_id: _, cost_management, azure_plan, indirect_reseller } = &customer.spec;
+    CustomerWish {
+        cost_management: *cost_management,
+        plan: PlanWish { policy: *azure_plan, reseller: indirect_reseller.clone() },
+    }
 }
 
 /// What is known of a customer's charges.
@@ -140,6 +153,29 @@ fn cost(pass: &Pass<'_, Customer>, identity: &Identity, tenant: TenantId, before
         .map(|Contender { name, uid, created, wish }| Contender { name, uid, created, wish: wish.cost_management })
         .collect();
     CostFacts { others, accounts, view, begun, progress }
+}
+
+/// What is known of a customer's Azure plan.
+fn azure_plan(pass: &Pass<'_, Customer>, identity: &Identity, tenant: TenantId) -> PlanFacts {
+    let (context, spec) = (pass.context, &pass.object.spec);
+    let is_estate_read_anyway = !context.index().subscriptions_of_tenant(tenant).is_empty();
+    if spec.azure_plan != AzurePlanPolicy::Purchase {
+        return PlanFacts { is_estate_read_anyway, ..PlanFacts::UNKNOWN };
+    }
+    let partner = context.inventory.partner.facts(pass.now, pass.is_asked_anew());
+    let others = rivals(context, identity, tenant)
+        .into_iter()
+        .filter(|one| one.wish.plan.policy == AzurePlanPolicy::Purchase)
+        .map(|Contender { name, uid, created, wish }| Contender { name, uid, created, wish: wish.plan })
+        .collect();
+    PlanFacts {
+        others,
+        is_estate_read_anyway,
+        may_purchase: context.may_purchase_plans,
+        agreement: pass.fact(&Need::Agreement(tenant), || context.inventory.agreement(tenant)),
+        partner: PartnerFacts { is_clock_off: context.remote.clock.is_off(), ..partner },
+        record: pass.fact(&Need::PlanPurchase(tenant), || context.ledger.record(tenant)),
+    }
 }
 
 /// Other Customers that mean the tenant and are to stay.
@@ -180,6 +216,66 @@ async fn show_charges(
         }
         Err(error) => Err(pass.ended_by(error.into())),
     }
+}
+
+/// Puts an Azure plan into a cart, and remembers the cart before anything is done with it.
+async fn prepare_plan(
+    pass: &mut Pass<'_, Customer>,
+    tenant: TenantId,
+    reseller: Option<&str>,
+    replaced: Option<&PlanPurchase>,
+) -> Result<Progress, Error> {
+    let cart = pass.remote.partner_center.plan_cart(tenant, reseller).await;
+    let cart = cart.map_err(|error| pass.ended_by(error.into()))?;
+    let (reseller, at) = (reseller.map(str::to_owned), now());
+    let record = PlanPurchase { cart, reseller, at, stage: PurchaseStage::Prepared };
+    pass.context.ledger.write(tenant, replaced, record).await?;
+    Ok(Progress::GoesOn)
+}
+
+/// Checks out the cart that is remembered. That it may have been is remembered first, and what came of it afterwards.
+async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &PlanPurchase) -> Result<Progress, Error> {
+    let planned = &*pass;
+    let ledger = &planned.context.ledger;
+    let sure = planned.remote.partner_center.once_sure_to_buy(tenant, GRANT_SENT_WITHIN, || planned.make_sure());
+    let client = match sure.await {
+        Ok(client) => client,
+        Err(error) => return Err(pass.ended_by(error)),
+    };
+    let sent = PlanPurchase { at: now(), stage: PurchaseStage::Sent, ..record.clone() };
+    ledger.write(tenant, Some(record), sent.clone()).await?;
+    // What the customer has of Azure is another thing from now on.
+    planned.context.inventory.estate_changed(tenant);
+    let result = client.check_out(tenant, &record.cart).await;
+    if let Ok(orders) = &result {
+        tracing::info!(%tenant, cart = %record.cart, ?orders, "bought an Azure plan");
+        planned.context.metrics.plan_purchased();
+    }
+    let end = match &result {
+        Ok(_) => CheckOut::Ordered,
+        Err(error) if error.may_have_arrived() => CheckOut::Unknown,
+        Err(error) if error.cart_missing() => CheckOut::NoSuchCart,
+        Err(_) => CheckOut::Refused,
+    };
+    let ended = match &result {
+        // What has never left leaves things as they were.
+        Err(error) if error.was_never_sent() => record.clone(),
+        _ => PlanPurchase { at: now(), stage: record.stage.after(end), ..sent.clone() },
+    };
+    ledger.write(tenant, Some(&sent), ended).await?;
+    match result {
+        Ok(_) => {
+            pass.has_acted = true;
+            pass.attempt = Attempt::Accepted;
+            Ok(Progress::LookAgain)
+        }
+        Err(error) => Err(pass.ended_by(error.into())),
+    }
+}
+
+/// To the second: it is written down and compared.
+fn now() -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// What a Customer says to those who refer to it.

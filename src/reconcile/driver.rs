@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::context::Context;
 use super::error::Error;
 use super::inventory::FailedReading;
+use super::ledger;
 use super::objects::Objects;
 use super::patches::apply_status;
 use super::slots::Slots;
@@ -292,6 +293,14 @@ impl<K: Kind> Pass<'_, K> {
         // Who asks for a new look does not want what somebody else has just read.
         let is_strict = self.asks_anew(handled_request);
         let (context, remote) = (self.context, &self.remote);
+        for need in needs {
+            if let Need::PlanPurchase(tenant) = need
+                && let Err(error) = context.ledger.read(*tenant).await
+            {
+                self.failures.insert(need.clone(), ledger::why(&error));
+                first_error.get_or_insert(error);
+            }
+        }
         let readings = needs.iter().map(|need| context.inventory.read(remote, need, self.now, is_strict));
         for (need, result) in needs.iter().zip(join_all(readings).await) {
             match result {

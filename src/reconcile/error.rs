@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::TenantId;
 use crate::plan::{Need, ObjectName};
 use crate::remote::Advice;
 
@@ -23,6 +24,14 @@ pub enum Error {
     /// The object that was to take over has gone; the next pass decides anew.
     #[error("{0} was to take over, and is gone")]
     SuccessorGone(ObjectName),
+    /// What is remembered of a purchase is not what it was, or cannot be understood, or cannot be added to.
+    #[error("what is remembered of the purchase of an Azure plan for {tenant} {why}; nothing was bought")]
+    Ledger {
+        /// The customer.
+        tenant: TenantId,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The object has changed since it was planned with.
     #[error("the object has changed since the watch showed it; nothing was granted")]
     Outdated,
@@ -65,6 +74,7 @@ impl Error {
             Self::Kubernetes { source, .. } if is_conflict(source) => "conflict",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Outdated => "conflict",
+            Self::Ledger { .. } => "ledger",
             Self::Late => "late",
             Self::Deferred(_) => "deferred",
             Self::SuccessorGone(_) => "successor_gone",
@@ -88,6 +98,7 @@ impl Error {
             Self::Anonymous => Advice::AwaitChange,
             Self::Kubernetes { .. }
             | Self::Outdated
+            | Self::Ledger { .. }
             | Self::Late
             | Self::SuccessorGone(_)
             | Self::TimedOut(_)

@@ -48,6 +48,7 @@ struct Facts {
     holders: HashMap<(TenantId, SubscriptionId), Reading<OwnerHolders>>,
     users: HashMap<(TenantId, UserPrincipalName), Reading<Option<DirectoryUser>>>,
     policies: HashMap<TenantId, Reading<PolicyState>>,
+    agreements: HashMap<TenantId, Reading<bool>>,
     accounts: Option<Reading<BTreeSet<BillingAccount>>>,
     charges: HashMap<TenantId, Reading<ChargeView>>,
     /// Changes of them that are under way, as far as no status shows them yet.
@@ -77,6 +78,8 @@ enum TurnKey {
     Holders(TenantId, SubscriptionId),
     User(TenantId, UserPrincipalName),
     Policy(TenantId),
+    Agreement(TenantId),
+    PlanPurchase(TenantId),
     BillingAccounts,
     Charges(TenantId),
     ChargesChange(TenantId),
@@ -111,6 +114,16 @@ impl Inventory {
     /// Who a user of a customer's tenant is.
     pub(super) fn user(&self, customer: TenantId, name: &UserPrincipalName) -> Fact<Option<DirectoryUser>> {
         fact(self.facts().users.get(&(customer, name.clone())))
+    }
+
+    /// Whether a customer has accepted the Microsoft Customer Agreement.
+    pub(super) fn agreement(&self, customer: TenantId) -> Fact<bool> {
+        fact(self.facts().agreements.get(&customer))
+    }
+
+    /// Forgets what a customer has of Azure: something has just been bought.
+    pub(super) fn estate_changed(&self, customer: TenantId) {
+        self.facts().estates.remove(&customer);
     }
 
     /// The partner's billing accounts.
@@ -246,6 +259,7 @@ impl Inventory {
         facts.policies.retain(|tenant, _| is_meant(*tenant));
         facts.purchases.retain(|tenant, _| is_meant(*tenant));
         facts.assigned.retain(|_, assigned| is_meant(assigned.customer));
+        facts.agreements.retain(|tenant, _| is_meant(*tenant));
         facts.charges.retain(|tenant, _| is_meant(*tenant));
         facts.begun.retain(|tenant, _| is_meant(*tenant));
         facts.progress.retain(|tenant, _| is_meant(*tenant));
@@ -285,6 +299,9 @@ impl Inventory {
             }
             Need::User(customer, name) => self.read_user(remote, *customer, name, at).await,
             Need::Policy(customer) => self.read_policy(remote, *customer, at).await,
+            Need::Agreement(customer) => self.read_agreement(remote, *customer, at).await,
+            // Not read from outside: the pass asks the ledger.
+            Need::PlanPurchase(_) => Ok(false),
             Need::BillingAccounts => self.read_billing_accounts(remote, at).await,
             Need::Charges(customer, account) => self.read_charges(remote, *customer, account, at).await,
             Need::ChargesChange(customer, operation) => {
@@ -310,6 +327,8 @@ impl Inventory {
                     // What Azure and Graph answer says nothing of a token for Partner Center.
                     Need::Owners(..)
                     | Need::User(..)
+                    | Need::Agreement(_)
+                    | Need::PlanPurchase(_)
                     | Need::BillingAccounts
                     | Need::Charges(..)
                     | Need::ChargesChange(..)
@@ -432,6 +451,11 @@ impl Inventory {
         Ok(put(&mut facts.policies, customer, value, at))
     }
 
+    async fn read_agreement(&self, remote: &Remote, customer: TenantId, at: Timestamp) -> Result<bool, RemoteError> {
+        let value = remote.partner_center.has_accepted_agreement(customer).await?;
+        Ok(put(&mut self.facts().agreements, customer, value, at))
+    }
+
     async fn read_billing_accounts(&self, remote: &Remote, at: Timestamp) -> Result<bool, RemoteError> {
         let value = remote.billing.accounts().await?;
         self.facts().accounts = Some(Reading::new(value, at));
@@ -487,6 +511,8 @@ impl Inventory {
             | Need::Estate(_)
             | Need::User(..)
             | Need::Policy(_)
+            | Need::Agreement(_)
+            | Need::PlanPurchase(_)
             | Need::BillingAccounts
             | Need::Charges(..)
             | Need::ChargesChange(..)
@@ -505,6 +531,8 @@ impl Inventory {
             Need::Owners(customer, subscription, _) => facts.holders.get(&(*customer, *subscription)).map(Reading::at),
             Need::User(customer, name) => facts.users.get(&(*customer, name.clone())).map(Reading::at),
             Need::Policy(customer) => facts.policies.get(customer).map(Reading::at),
+            Need::Agreement(customer) => facts.agreements.get(customer).map(Reading::at),
+            Need::PlanPurchase(_) => None,
             Need::BillingAccounts => facts.accounts.as_ref().map(Reading::at),
             Need::Charges(customer, _) => facts.charges.get(customer).map(Reading::at),
             Need::ChargesChange(customer, operation) => {
@@ -523,6 +551,8 @@ impl Inventory {
             Need::Owners(customer, subscription, _) => TurnKey::Holders(*customer, *subscription),
             Need::User(customer, name) => TurnKey::User(*customer, name.clone()),
             Need::Policy(customer) => TurnKey::Policy(*customer),
+            Need::Agreement(customer) => TurnKey::Agreement(*customer),
+            Need::PlanPurchase(customer) => TurnKey::PlanPurchase(*customer),
             Need::BillingAccounts => TurnKey::BillingAccounts,
             Need::Charges(customer, _) => TurnKey::Charges(*customer),
             Need::ChargesChange(customer, _) => TurnKey::ChargesChange(*customer),

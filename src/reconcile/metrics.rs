@@ -23,6 +23,7 @@ pub struct Metrics {
     seconds: Family<KindLabel, Histogram, fn() -> Histogram>,
     drifts: Counter,
     abandoned: Counter,
+    plans_purchased: Counter,
     events_lost: Counter,
     feed_trusted: Gauge,
     feed_failing: Gauge,
@@ -57,6 +58,7 @@ impl Default for Metrics {
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             drifts: Counter::default(),
             abandoned: Counter::default(),
+            plans_purchased: Counter::default(),
             events_lost: Counter::default(),
             feed_trusted: Gauge::default(),
             feed_failing: Gauge::default(),
@@ -92,6 +94,11 @@ impl Metrics {
             "permissions_abandoned",
             "Permissions released by annotation without a revoke. Look in Partner Center whether these customers may still buy",
             self.abandoned.clone(),
+        );
+        registry.register(
+            "azure_plans_purchased",
+            "Azure plans bought for customers without one. The events of the Customers say with which cart; a plan costs nothing by itself, what is used under it does",
+            self.plans_purchased.clone(),
         );
         registry.register(
             "events_lost",
@@ -148,6 +155,10 @@ impl Metrics {
 
     pub(super) fn drifted(&self) {
         self.drifts.inc();
+    }
+
+    pub(super) fn plan_purchased(&self) {
+        self.plans_purchased.inc();
     }
 
     pub(super) fn abandoned(&self) {

@@ -17,6 +17,7 @@ mod feed;
 mod grant;
 mod index;
 mod inventory;
+mod ledger;
 mod metrics;
 mod namespaces;
 mod objects;

@@ -136,12 +136,14 @@ mod tests {
     use kube::runtime::watcher::Event;
 
     use super::*;
-    use crate::api::{CostManagement, Customer, CustomerSpec};
+    use crate::api::{AzurePlanPolicy, CostManagement, Customer, CustomerSpec};
 
     fn customer(version: u32) -> Customer {
         let spec = CustomerSpec {
             tenant_id: "c1a0c1a0-1111-4a11-8a11-000000000001".into(),
             cost_management: CostManagement::Unmanaged,
+            azure_plan: AzurePlanPolicy::Verify,
+            indirect_reseller: None,
         };
         let mut customer = Customer::new("fabrikam", spec);
         customer.metadata.namespace = Some("ns".into());

@@ -100,6 +100,8 @@ impl Partner {
             | Need::Owners(..)
             | Need::User(..)
             | Need::Policy(_)
+            | Need::Agreement(_)
+            | Need::PlanPurchase(_)
             | Need::BillingAccounts
             | Need::Charges(..)
             | Need::ChargesChange(..)
@@ -119,6 +121,8 @@ impl Partner {
             | Need::Owners(..)
             | Need::User(..)
             | Need::Policy(_)
+            | Need::Agreement(_)
+            | Need::PlanPurchase(_)
             | Need::BillingAccounts
             | Need::Charges(..)
             | Need::ChargesChange(..)

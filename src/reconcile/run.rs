@@ -22,6 +22,7 @@ use super::error::SetupError;
 use super::events::Events;
 use super::feed::Feed;
 use super::inventory::Inventory;
+use super::ledger::Ledger;
 use super::metrics::Metrics;
 use super::namespaces::{self, Namespaces};
 use super::objects::Objects;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub allow_all_namespaces: bool,
     /// Whether Owner may be assigned where an `AzureSubscription` asks for it.
     pub may_assign_owners: bool,
+    /// Whether Azure plans may be bought where a `Customer` asks for it.
+    pub may_purchase_plans: bool,
     /// Between two polls of the activity feed.
     pub activity_interval: Duration,
     /// Passes that may run side by side, for each kind.
@@ -102,6 +105,8 @@ pub async fn run(
         installation: settings.installation,
         intervals: settings.intervals,
         may_assign_owners: settings.may_assign_owners,
+        may_purchase_plans: settings.may_purchase_plans,
+        ledger: Ledger::new(client.clone(), &settings.namespace, &settings.state_config_map),
         reconcile_timeout: settings.reconcile_timeout,
         started,
         backoff: super::backoff::Backoff::default(),
@@ -284,6 +289,7 @@ async fn follow_feed(
         context.inventory.prune(|tenant| context.index().knows_tenant(tenant));
         context.orders.prune(|tenant| context.index().knows_tenant(tenant));
         context.tenants.prune();
+        context.ledger.prune(|tenant| context.index().knows_tenant(tenant));
     }
 }
 

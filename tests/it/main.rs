@@ -38,6 +38,7 @@ mod outside;
 mod owners;
 mod ownership;
 mod people;
+mod plans;
 mod plugin;
 mod proofs;
 mod purchases;

@@ -166,7 +166,7 @@ fn what_is_left_out_is_set_to_what_the_platform_does_by_itself() {
     assert_eq!(spec["ownerRole"], "Verify");
     scene.apply(&scene.customer());
     let spec = serde_json::to_value(scene.get::<Customer>("contoso").unwrap().spec).unwrap();
-    assert_eq!(spec, json!({ "tenantId": scene.tenant(), "costManagement": "Unmanaged" }));
+    assert_eq!(spec, json!({ "tenantId": scene.tenant(), "costManagement": "Unmanaged", "azurePlan": "Verify" }));
 }
 
 /// kubectl in the namespace of a scene.

@@ -1,8 +1,11 @@
+mod buying;
 mod costs;
+mod plans;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
+use crate::api::AzurePlanPolicy;
 use crate::model::{Ignorance, Relationship, TenantId};
 use crate::plan::schedule::{latest_turn, next_turn};
 use crate::plan::{ObjectName, Wait};
@@ -22,6 +25,7 @@ fn nothing_read(started: Timestamp) -> Facts {
         profile: Fact::NOT_READ,
         estate: Fact::NOT_READ,
         cost: CostFacts::UNKNOWN,
+        plan: PlanFacts::UNKNOWN,
         is_deleting: false,
         attempt: Attempt::None,
         started,
@@ -61,7 +65,10 @@ fn fresh() -> Case {
             reconcile_request: None,
         },
         reference: CustomerRef::Found(tenant()),
-        wish: CustomerWish { cost_management: CostManagement::Unmanaged },
+        wish: CustomerWish {
+            cost_management: CostManagement::Unmanaged,
+            plan: PlanWish { policy: AzurePlanPolicy::Verify, reseller: None },
+        },
         facts: nothing_read(now),
         before: CustomerStatus::default(),
         now,
@@ -123,10 +130,10 @@ fn what_partner_center_says_decides() {
         .reads(Some(Relationship::Reseller))
         .check("Ready=True/Resolved Reconciling=False/Idle Stalled=False/NotStalled CustomerResolved=True/Resolved");
     fresh().reads(Some(Relationship::Other("advisor".into()))).check(
-        "Ready=False/NotReseller Reconciling=True/NotReseller Stalled=False/NotStalled CustomerResolved=False/NotReseller",
+        "Ready=False/NotReseller Reconciling=True/NotReseller Stalled=False/NotStalled CustomerResolved=False/NotReseller AzurePlanVerified=Unknown/NotReseller",
     );
     fresh().reads(None).check(
-        "Ready=False/TenantUnknown Reconciling=True/TenantUnknown Stalled=False/NotStalled CustomerResolved=False/TenantUnknown",
+        "Ready=False/TenantUnknown Reconciling=True/TenantUnknown Stalled=False/NotStalled CustomerResolved=False/TenantUnknown AzurePlanVerified=Unknown/TenantUnknown",
     );
     fresh().fails(None).check(
         "Ready=False/Throttled Reconciling=True/Throttled Stalled=False/NotStalled CustomerResolved=Unknown/Throttled",

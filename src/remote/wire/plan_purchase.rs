@@ -153,7 +153,7 @@ mod tests {
 
     const ITEM: &str = "DZH318Z0BPS6:0001:DZH318Z0BML6";
 
-    fn cart(lines: Value) -> Result<CartId, Defect> {
+    fn cart(lines: &Value) -> Result<CartId, Defect> {
         serde_json::from_value::<CartWire>(json!({ "id": "c-1", "lineItems": lines })).unwrap().holding(ITEM, None)
     }
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_cart_holds_what_was_asked_for_and_nothing_else() {
         let line = json!({ "catalogItemId": ITEM, "quantity": 1 });
-        assert_eq!(cart(json!([line])).unwrap().to_string(), "c-1");
+        assert_eq!(cart(&json!([line])).unwrap().to_string(), "c-1");
         let other = json!({ "catalogItemId": "DZH318Z0BPS6:0002:X", "quantity": 1 });
         let more = json!({ "catalogItemId": ITEM, "quantity": 2 });
         let broken = json!({ "catalogItemId": ITEM, "quantity": 1, "error": { "errorCode": 1 } });
@@ -180,7 +180,7 @@ mod tests {
         for wrong in
             [json!([]), json!([line, line]), json!([other]), json!([more]), json!([broken]), json!([somebodys])]
         {
-            assert!(cart(wrong.clone()).is_err(), "{wrong}");
+            assert!(cart(&wrong).is_err(), "{wrong}");
         }
         let sent = serde_json::to_value(NewCart::of(ITEM, Some("7"))).unwrap();
         assert_eq!(sent["lineItems"][0]["participants"], json!([{ "key": "transaction_reseller", "value": "7" }]));

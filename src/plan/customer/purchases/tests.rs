@@ -3,6 +3,7 @@ use crate::model::{
     Benefit, Benefits, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind, PurchaseKind,
     Relationship, Unseen,
 };
+use crate::plan::customer::azure_plan::{PlanFacts, PlanWish};
 use crate::plan::customer::cost::CostFacts;
 use crate::plan::customer::{CustomerWish, Facts, plan};
 use crate::plan::permission::Attempt;
@@ -119,6 +120,7 @@ impl Case {
             facts: Facts {
                 profile: Fact::Known { value: Some(profile), at: created },
                 estate: Fact::NOT_READ,
+                plan: PlanFacts::UNKNOWN,
                 cost: CostFacts::UNKNOWN,
                 is_deleting: false,
                 attempt: Attempt::None,
@@ -145,7 +147,10 @@ impl Case {
         if let Fact::Known { at, .. } = &mut facts.profile {
             *at = self.now;
         }
-        let wish = CustomerWish { cost_management: crate::api::CostManagement::Unmanaged };
+        let wish = CustomerWish {
+            cost_management: crate::api::CostManagement::Unmanaged,
+            plan: PlanWish { policy: crate::api::AzurePlanPolicy::Verify, reseller: None },
+        };
         plan(&self.identity, &CustomerRef::Found(tenant()), &wish, &facts, &self.before, INTERVALS, self.now)
     }
 
@@ -196,7 +201,7 @@ impl Case {
 fn told(action: &Action) -> crate::plan::Event {
     match action {
         Action::TellPermissions(event) => event.clone(),
-        Action::ShowCharges { .. } => panic!("nobody manages the charges"),
+        other => panic!("nobody asks for {other:?}"),
     }
 }
 

@@ -17,7 +17,7 @@ const OTHER: &str = "shop";
 const CLUSTER: &str = "";
 
 const EXPECTED: &[Row] = &[
-    ("csp-operator.dev/customers", OTHER, "", "list watch"),
+    ("csp-operator.dev/customers", OTHER, "", "get list watch"),
     ("csp-operator.dev/azuresubscriptions", OTHER, "", "get list watch"),
     ("csp-operator.dev/customerpurchasepermissions", OTHER, "", "get list watch patch"),
     ("csp-operator.dev/customers/status", OTHER, "", "patch"),
@@ -31,11 +31,13 @@ const EXPECTED: &[Row] = &[
     ("/secrets", OTHER, "", ""),
     ("/secrets", OTHER, "csp-operator-credentials", ""),
     ("/configmaps", OTHER, "csp-operator-state", ""),
+    ("/configmaps", OTHER, "csp-operator-state-plans", ""),
     ("coordination.k8s.io/leases", OTHER, "csp-operator", ""),
     ("coordination.k8s.io/leases", OWN, "csp-operator", "get create update"),
     ("coordination.k8s.io/leases", OWN, "other", "create"),
     ("coordination.k8s.io/leases", OWN, "", "create"),
     ("/configmaps", OWN, "csp-operator-state", "get create patch"),
+    ("/configmaps", OWN, "csp-operator-state-plans", "get create patch"),
     ("/configmaps", OWN, "other", "create"),
     ("/configmaps", OWN, "", "create"),
     ("/secrets", OWN, "csp-operator-credentials", "get list watch create"),

@@ -166,9 +166,12 @@ impl World {
                 self.memory.holders.insert(*id, result(now, faults.owners, found));
             }
             Need::User(..) => unreachable!("nobody is named in this world"),
-            Need::BillingAccounts | Need::Charges(..) | Need::ChargesChange(..) | Need::Purchases(..) => {
-                unreachable!("a Customer's")
-            }
+            Need::Agreement(_)
+            | Need::Purchases(..)
+            | Need::PlanPurchase(_)
+            | Need::BillingAccounts
+            | Need::Charges(..)
+            | Need::ChargesChange(..) => unreachable!("a Customer's"),
             Need::Policy(tenant) => {
                 let found = self.customer(*tenant).state();
                 self.memory.policies.insert(*tenant, result(now, faults.policy, found));

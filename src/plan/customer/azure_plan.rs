@@ -1,0 +1,445 @@
+//! `azurePlan`: does the customer have an Azure plan, and is it to be bought one?
+//!
+//! A plan is bought at most once per tenant, ever. What guards that is a record outside of every custom resource, which names
+//! the one cart that is checked out, is written before that, and is read from the API server before anything is done. What
+//! is not known buys nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Action;
+use super::ownership::{Contender, ownership};
+use super::section::{Scope, Section, is_stale};
+use crate::api::{AzurePlanPolicy, AzurePlanStatus};
+use crate::model::{AzureEstate, AzurePlanKind, Fact, PartnerKind, PlanPurchase, PurchaseStage, TenantId};
+use crate::plan::conditions::{ConditionType, Truth, Verdict, find, is_true};
+use crate::plan::partner::PartnerFacts;
+use crate::plan::permission::{Attempt, Ownership};
+use crate::plan::summary::Situation;
+use crate::plan::{Event, Need, Severity, Wait, to_second};
+
+/// Orders appear up to 15 minutes late (Partner Center, "Get all of a customer's orders").
+const ORDERS_APPEAR_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+/// After a refusal, the same cart is tried again.
+const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// A cart lives for a week; an older one is not worth trying.
+const CART_LIVES: SignedDuration = SignedDuration::from_hours(6 * 24);
+/// From then on a person should look for an order that does not appear.
+const ORDER_IS_MISSED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// How long it is believed what kind of partner it is.
+const KIND_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is wished of the Azure plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanWish {
+    /// Whether it is only looked at.
+    pub policy: AzurePlanPolicy,
+    /// For which indirect reseller it is bought.
+    pub reseller: Option<String>,
+}
+
+/// What is known for `azurePlan`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanFacts {
+    /// Others that mean the tenant and are to have a plan bought, with all that they wish of it.
+    pub others: Vec<Contender<PlanWish>>,
+    /// Whether what the customer has of Azure is read for its `AzureSubscription`s: then it is not read for this alone.
+    pub is_estate_read_anyway: bool,
+    /// Whether the operator may buy Azure plans at all.
+    pub may_purchase: bool,
+    /// Whether the customer has accepted the Microsoft Customer Agreement.
+    pub agreement: Fact<bool>,
+    /// Of the partner and its sign-in.
+    pub partner: PartnerFacts,
+    /// What is remembered of a purchase for this tenant.
+    pub record: Fact<Option<PlanPurchase>>,
+}
+
+impl PlanFacts {
+    /// Of a customer that nobody has looked at.
+    pub const UNKNOWN: Self = Self {
+        others: Vec::new(),
+        is_estate_read_anyway: true,
+        may_purchase: false,
+        agreement: Fact::NOT_READ,
+        partner: PartnerFacts::UNKNOWN,
+        record: Fact::NOT_READ,
+    };
+}
+
+/// Plans it. `None`: there is nothing to be said yet.
+pub(super) fn plan(
+    scope: &Scope<'_>,
+    wish: &PlanWish,
+    facts: &PlanFacts,
+    before: Option<&AzurePlanStatus>,
+) -> Option<(Section, Option<AzurePlanStatus>)> {
+    match wish.policy {
+        AzurePlanPolicy::Verify => verify(scope, facts).map(|section| (section, None)),
+        AzurePlanPolicy::Unknown => {
+            let text = "spec.azurePlan has a value that this version of csp-operator does not know: update it, or change the value";
+            Some((Section::stalled(Verdict::no("UnknownValue", text)), before.cloned()))
+        }
+        AzurePlanPolicy::Purchase => {
+            let mut status = before.cloned().unwrap_or_default();
+            let section = match scope.tenant {
+                Some(tenant) => Purchase { scope, wish, facts, tenant }.plan(&mut status),
+                None => Section::waiting(scope.customer.clone()),
+            };
+            Some((section, Some(status)))
+        }
+    }
+}
+
+/// What is only looked at holds nothing up.
+fn verify(scope: &Scope<'_>, facts: &PlanFacts) -> Option<Section> {
+    let tenant = scope.tenant?;
+    let has_condition = find(scope.before, ConditionType::AzurePlanVerified).is_some();
+    let is_known_to_be_nobodys = scope.customer.truth == Truth::False;
+    if scope.estate.is_unread()
+        && !facts.is_estate_read_anyway
+        && !is_known_to_be_nobodys
+        && let Some(end) = scope.identity.grace(scope.now)
+    {
+        // Its AzureSubscriptions may be on their way; what is read for them need not be read for this.
+        let mut section = Section::kept();
+        section.next = Wait::Until(end);
+        return Some(section);
+    }
+    let mut section = match scope.estate {
+        _ if is_known_to_be_nobodys => {
+            Section::holds(Verdict::unknown(scope.customer.reason, scope.customer.message.clone()))
+        }
+        Fact::Known { value, .. } => Section::holds(verdict(value)),
+        Fact::Unknown { .. }
+            if has_condition && (scope.estate.is_unread() || scope.recheck.is_remembered(scope.estate)) =>
+        {
+            Section::kept()
+        }
+        Fact::Unknown { .. } if scope.estate.is_unread() && facts.is_estate_read_anyway => return None,
+        Fact::Unknown { why } => Section::holds(Verdict::ignorance(why, "what the customer has of Azure")),
+    };
+    let is_due = scope.recheck.is_due(scope.estate) || scope.estate.is_unread() && !has_condition;
+    if !is_known_to_be_nobodys && !facts.is_estate_read_anyway && is_due {
+        section.needs.insert(Need::Estate(tenant));
+    }
+    Some(section)
+}
+
+/// Whether the customer can use Azure through the partner.
+fn verdict(estate: &AzureEstate) -> Verdict {
+    let active =
+        estate.plans.iter().filter(|plan| plan.is_active()).map(|plan| plan.kind).min_by_key(|kind| match kind {
+            AzurePlanKind::AzurePlan => 0,
+            AzurePlanKind::AzureGlobal => 1,
+        });
+    match (active, estate.plans.first()) {
+        (Some(AzurePlanKind::AzurePlan), _) => Verdict::yes("AzurePlan", "the customer has an active Azure plan"),
+        (Some(AzurePlanKind::AzureGlobal), _) => {
+            Verdict::yes("AzureGlobal", "the customer has an active Microsoft Azure (MS-AZR-0145P) subscription")
+        }
+        (None, Some(plan)) => not_active(&plan.status),
+        (None, None) => Verdict::no(
+            "NoAzureSubscription",
+            "the customer has no Azure plan; buy one in Partner Center, or set spec.azurePlan: Purchase",
+        ),
+    }
+}
+
+fn not_active(status: &str) -> Verdict {
+    let text = format!(
+        "the customer's Azure plan is {status} in Partner Center; have it made active again: no second one is bought"
+    );
+    Verdict::no("SubscriptionNotActive", text)
+}
+
+struct Purchase<'a> {
+    scope: &'a Scope<'a>,
+    wish: &'a PlanWish,
+    facts: &'a PlanFacts,
+    tenant: TenantId,
+}
+
+impl Purchase<'_> {
+    fn plan(&self, status: &mut AzurePlanStatus) -> Section {
+        let Scope { estate, recheck, customer, before, .. } = self.scope;
+        let mut estate_needs = BTreeSet::new();
+        if customer.truth != Truth::False && recheck.is_due(estate) {
+            estate_needs.insert(Need::Estate(self.tenant));
+        }
+        let mut section = match estate {
+            Fact::Known { value, .. } if has_plan(value) => {
+                status.none_since = None;
+                self.has_one(status)
+            }
+            _ if recheck.is_remembered(estate) && is_true(before, ConditionType::AzurePlanVerified) => Section::kept(),
+            Fact::Unknown { why } => Section::waiting(Verdict::ignorance(why, "what the customer has of Azure")),
+            Fact::Known { value, at } => {
+                let since = status.none_since.as_ref().map_or(*at, |since| since.0.min(*at));
+                // Whatever is in the list is not nothing.
+                status.none_since = standing_in_the_way(value).is_none().then(|| to_second(since));
+                let mut section = self.has_none(value, *at, since);
+                section.events.extend(self.bought(&[PurchaseStage::Bought], status));
+                section
+            }
+        };
+        if self.scope.customer.truth == Truth::False && section.situation != Situation::Holds {
+            section = Section::waiting((*customer).clone());
+        }
+        section.needs.extend(estate_needs);
+        if !section.needs.is_empty() || self.scope.is_deleting {
+            section.actions.clear();
+        }
+        section
+    }
+
+    /// There is an active plan. If it is the one that was bought, that is told once.
+    fn has_one(&self, status: &mut AzurePlanStatus) -> Section {
+        let mut section = Section::holds(Verdict::yes("AzurePlan", "the customer has an active Azure plan"));
+        let is_news = !is_true(self.scope.before, ConditionType::AzurePlanVerified);
+        if is_news && status.cart.is_none() && self.facts.record.is_unread() {
+            section.needs.insert(Need::PlanPurchase(self.tenant));
+        }
+        if is_news {
+            section.events.extend(self.bought(&[PurchaseStage::Bought, PurchaseStage::Sent], status));
+        }
+        section
+    }
+
+    /// One event for the one purchase, if it has come to one of these stages, and what remembers that it was told.
+    fn bought(&self, stages: &[PurchaseStage], status: &mut AzurePlanStatus) -> Option<Event> {
+        let record = self.facts.record.known()?.as_ref().filter(|record| stages.contains(&record.stage))?;
+        if status.cart.is_some() {
+            return None;
+        }
+        status.cart = Some(record.cart.to_string());
+        Some(Event {
+            severity: Severity::Normal,
+            reason: "AzurePlanPurchased".to_owned(),
+            note: format!("bought an Azure plan for tenant {} with cart {}", self.tenant, record.cart),
+            key: format!("plan/{}", record.cart),
+        })
+    }
+
+    /// There is no active plan: what stands in the way of buying one comes first that a person must see to.
+    fn has_none(&self, estate: &AzureEstate, read_at: Timestamp, since: Timestamp) -> Section {
+        if let Some(verdict) = standing_in_the_way(estate) {
+            return Section::stalled(verdict);
+        }
+        if let Some(section) = self.is_anothers() {
+            return section;
+        }
+        if !self.facts.may_purchase {
+            let text = "the customer has no Azure plan, and this operator may not buy one: start it with --allow-plan-purchase, or buy the plan in Partner Center";
+            return Section::stalled(Verdict::no("PlanPurchaseNotAllowed", text));
+        }
+        if !self.scope.customer.holds() {
+            return Section::waiting(self.scope.customer.clone());
+        }
+        let record = match &self.facts.record {
+            Fact::Known { value, at } if *at >= self.scope.now => value.as_ref(),
+            Fact::Unknown { why } if self.facts.record.failure().is_some() => {
+                return Section::waiting(Verdict::ignorance(why, "what is remembered of a purchase"));
+            }
+            Fact::Known { .. } | Fact::Unknown { .. } => {
+                return asking([Need::PlanPurchase(self.tenant)]);
+            }
+        };
+        if let Some(section) = record.and_then(|record| self.is_over(record)) {
+            return section;
+        }
+        if let Some(section) = self.partner_forbids().or_else(|| self.is_not_agreed()) {
+            return section;
+        }
+        self.buy(record, read_at, since)
+    }
+
+    fn is_anothers(&self) -> Option<Section> {
+        let me = self.scope.contender(self.wish.clone());
+        let text = match ownership(&me, &self.facts.others) {
+            Ownership::Mine => return None,
+            Ownership::Of(owner) => format!(
+                "{owner} means the same tenant, wishes the same and is older: it sees to the Azure plan; delete one of the two, or set azurePlan: Verify here"
+            ),
+            Ownership::Contested(others) => {
+                let names: Vec<_> = others.iter().map(ToString::to_string).collect();
+                format!(
+                    "these Customers mean the same tenant and would buy the Azure plan for another reseller, so none is bought: {}; have them agree",
+                    names.join(", ")
+                )
+            }
+        };
+        Some(Section::stalled(Verdict::no("Conflict", text)))
+    }
+
+    /// What is remembered ends it: the plan was bought, or may have been.
+    fn is_over(&self, record: &PlanPurchase) -> Option<Section> {
+        let now = self.scope.now;
+        let missed = after(record.at, ORDER_IS_MISSED_AFTER);
+        let cart = &record.cart;
+        let is_for_another = record.reseller != self.wish.reseller;
+        let unclear = || {
+            let text = format!(
+                "an Azure plan may have been bought with cart {cart}, and Partner Center shows none: look for an order of {} there. Only if there is none for certain, remove the entry {} from the operator's ConfigMap of purchases, and a new cart is made",
+                record.at, self.tenant
+            );
+            Some(Section::stalled(Verdict::no("PurchaseUnclear", text)))
+        };
+        match record.stage {
+            PurchaseStage::Bought if now > missed => {
+                let text = format!(
+                    "an Azure plan was bought with cart {cart} more than a day ago, and Partner Center shows none: no second one is bought. Look for the order there"
+                );
+                Some(Section::stalled(Verdict::no("PlanOrderedNotShown", text)))
+            }
+            PurchaseStage::Bought => {
+                let text = format!(
+                    "an Azure plan was bought with cart {cart}; Partner Center shows it within a quarter of an hour, as a rule"
+                );
+                let mut section = Section::waiting(Verdict::no("PlanOrdered", text));
+                section.next = Wait::Until(missed);
+                Some(section)
+            }
+            PurchaseStage::Unclear => unclear(),
+            PurchaseStage::Sent if is_for_another => unclear(),
+            PurchaseStage::Sent | PurchaseStage::Prepared | PurchaseStage::Refused | PurchaseStage::Expired => None,
+        }
+    }
+
+    /// The partner cannot buy it, or it is not known who it is.
+    fn partner_forbids(&self) -> Option<Section> {
+        let (partner, now) = (&self.facts.partner, self.scope.now);
+        let is_asked_anew = self.scope.recheck.is_asked_anew();
+        let mut needs = partner.needs(now, is_asked_anew);
+        if partner.kind.fresh(now, KIND_AGE_MAX).is_none() && partner.kind.failure().is_none() {
+            needs.insert(Need::PartnerKind);
+        }
+        if !needs.is_empty() {
+            return Some(asking(needs));
+        }
+        if let Some(denial) = partner.authorization(now).denial() {
+            return Some(Section::waiting(Verdict::no(denial.reason, denial.message.clone())));
+        }
+        let stalled = |reason, text: &str| Some(Section::stalled(Verdict::no(reason, text)));
+        match (&partner.kind, &self.wish.reseller) {
+            (Fact::Unknown { why }, _) => Some(Section::waiting(Verdict::ignorance(why, "what kind of partner it is"))),
+            (Fact::Known { value: PartnerKind::IndirectReseller, .. }, _) => stalled(
+                "IndirectReseller",
+                "an indirect reseller buys nothing in Partner Center: its indirect provider does",
+            ),
+            (Fact::Known { value: PartnerKind::IndirectProvider, .. }, None) => stalled(
+                "IndirectResellerMissing",
+                "an indirect provider buys an Azure plan for an indirect reseller: give its partner id as spec.indirectReseller",
+            ),
+            (Fact::Known { value: PartnerKind::DirectBill, .. }, Some(_)) => stalled(
+                "NotIndirectProvider",
+                "spec.indirectReseller is only for indirect providers, and Partner Center shows no relationship to any reseller: remove it",
+            ),
+            (Fact::Known { value: PartnerKind::IndirectProvider, .. }, Some(_))
+            | (Fact::Known { value: PartnerKind::DirectBill, .. }, None) => None,
+        }
+    }
+
+    fn is_not_agreed(&self) -> Option<Section> {
+        // One that is missing may come any time, and whoever has seen to it asks anew.
+        if self.scope.recheck.is_due(&self.facts.agreement) || is_stale(&self.facts.agreement, self.scope.now) {
+            return Some(asking([Need::Agreement(self.tenant)]));
+        }
+        match &self.facts.agreement {
+            Fact::Known { value: true, .. } => None,
+            Fact::Known { value: false, .. } => {
+                let text = "the customer has not accepted the Microsoft Customer Agreement: confirm its acceptance in Partner Center, or have the customer accept it in the Microsoft admin center";
+                Some(Section::waiting(Verdict::no("CustomerAgreementMissing", text)))
+            }
+            Fact::Unknown { why } => Some(Section::waiting(Verdict::ignorance(why, "the customer's agreement"))),
+        }
+    }
+
+    /// Nothing stands in the way: now it is a matter of time.
+    fn buy(&self, record: Option<&PlanPurchase>, read_at: Timestamp, since: Timestamp) -> Section {
+        let Scope { now, attempt, .. } = *self.scope;
+        // An order from before the first reading, or from what was sent, would show by then.
+        let certain_from = match record {
+            Some(PlanPurchase { stage: PurchaseStage::Sent | PurchaseStage::Expired, at, .. }) => {
+                after(since.max(*at), ORDERS_APPEAR_WITHIN)
+            }
+            Some(PlanPurchase { stage: PurchaseStage::Refused, at, .. }) => {
+                after(since, ORDERS_APPEAR_WITHIN).max(after(*at, TRIED_AGAIN_AFTER))
+            }
+            _ => after(since, ORDERS_APPEAR_WITHIN),
+        };
+        if let Attempt::Failed(failure) = attempt {
+            let verdict = Verdict::no(failure.reason, failure.message.clone());
+            return if failure.needs_person { Section::stalled(verdict) } else { Section::waiting(verdict) };
+        }
+        if now < certain_from {
+            let mut section = Section::waiting(Verdict::no(
+                "ConfirmingNoPlan",
+                format!(
+                    "the customer has no Azure plan, and one is bought if that is still so at {}: orders appear up to a quarter of an hour late",
+                    to_second(certain_from).0
+                ),
+            ));
+            section.next = Wait::Until(certain_from);
+            return section;
+        }
+        let mut section = Section::waiting(Verdict::no("PurchasingPlan", "an Azure plan is being bought"));
+        if read_at < certain_from || is_stale(self.scope.estate, now) {
+            section.needs.insert(Need::Estate(self.tenant));
+        }
+        if is_stale(self.scope.profile, now) {
+            section.needs.insert(Need::Customer(self.tenant));
+        }
+        if *attempt != Attempt::None {
+            return section;
+        }
+        let tenant = self.tenant;
+        section.actions.push(match record {
+            Some(record) if self.is_usable(record) => Action::BuyPlan { tenant, record: record.clone() },
+            replaced => {
+                Action::PreparePlan { tenant, reseller: self.wish.reseller.clone(), replaced: replaced.cloned() }
+            }
+        });
+        section
+    }
+
+    /// Whether the cart of the record is the one to check out. One of which it is certain that nothing was bought with it may
+    /// be left for another.
+    fn is_usable(&self, record: &PlanPurchase) -> bool {
+        let is_young = self.scope.now.duration_since(record.at) < CART_LIVES;
+        match record.stage {
+            PurchaseStage::Prepared | PurchaseStage::Refused => is_young && record.reseller == self.wish.reseller,
+            PurchaseStage::Sent | PurchaseStage::Unclear | PurchaseStage::Bought => true,
+            PurchaseStage::Expired => false,
+        }
+    }
+}
+
+/// What must be read first.
+fn asking(needs: impl IntoIterator<Item = Need>) -> Section {
+    let mut section = Section::waiting(Verdict::unknown("NotRead", "what a purchase needs has not been read yet"));
+    section.needs.extend(needs);
+    section
+}
+
+/// Whether there is an active Azure plan.
+fn has_plan(estate: &AzureEstate) -> bool {
+    estate.plans.iter().any(|plan| plan.kind == AzurePlanKind::AzurePlan && plan.is_active())
+}
+
+/// Why no plan can be bought where there is no active one.
+fn standing_in_the_way(estate: &AzureEstate) -> Option<Verdict> {
+    // A subscription of the old kind that is deleted stays in the list for ever.
+    let is_gone = |kind, status: &str| kind == AzurePlanKind::AzureGlobal && status.eq_ignore_ascii_case("deleted");
+    let plan = estate.plans.iter().find(|plan| !is_gone(plan.kind, &plan.status))?;
+    if plan.kind == AzurePlanKind::AzurePlan {
+        return Some(not_active(&plan.status));
+    }
+    let text = "the customer has a Microsoft Azure (MS-AZR-0145P) subscription, and no Azure plan can be bought beside it: move it to the Azure plan in Partner Center";
+    Some(Verdict::no("LegacySubscription", text))
+}
+
+fn after(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.saturating_add(span).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,292 @@
+//! The customer's Azure plan: seen, and bought once.
+
+use csp_operator::api::Customer;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use reqwest::Method;
+use serde_json::{Value, json};
+use stage::NAMESPACE;
+
+use crate::scene::{Scene, is_ready, message, verdict};
+use crate::stages::{Exclusive, View, eventually, run, shared};
+
+const ALLOWED: &[&str] = &["--allow-plan-purchase"];
+const AZURE_PLAN: &str = "DZH318Z0BPS6:0001:DZH318Z0BML6";
+const PURCHASES: &str = "csp-operator-state-plans";
+
+/// A customer that has nothing of Azure yet.
+fn fresh(view: &View) -> Scene {
+    let scene = Scene::new(view);
+    run(view.simulator.call(Method::DELETE, &format!("customers/{}", scene.tenant()), None)).unwrap();
+    let body = json!({ "tenantId": scene.tenant(), "name": "Fresh" });
+    run(view.simulator.post("customers", body)).unwrap();
+    scene
+}
+
+fn declare(scene: &Scene, spec: &str) {
+    let tenant = scene.tenant();
+    scene.apply(&format!("---\nkind: Customer\nmetadata: {{name: contoso}}\nspec: {{tenantId: {tenant}, {spec}}}\n"));
+}
+
+fn until(scene: &Scene, expected: &str) -> Customer {
+    scene.until_named("contoso", &format!("AzurePlanVerified is {expected}"), |found: &Customer| {
+        verdict(found, "AzurePlanVerified") == expected
+            && found.status.as_ref().is_some_and(|status| Some(status.observed_generation) == found.metadata.generation)
+    })
+}
+
+/// Everything that was sent to buy something, and whether it had an effect.
+fn attempts(scene: &Scene) -> Vec<String> {
+    let word = |request: &Value| {
+        let operation =
+            request["operation"].as_str().filter(|name| ["create_cart", "check_out_cart"].contains(name))?;
+        let is_effective = request["effective"].as_bool().unwrap_or_default();
+        Some(if is_effective { operation.to_owned() } else { format!("{operation}: no effect") })
+    };
+    scene.requests().iter().filter_map(word).collect()
+}
+
+/// What was ordered for the customer, whether it shows already or not.
+fn orders(scene: &Scene) -> Value {
+    run(scene.view.simulator.get(&format!("state/{}", scene.tenant()))).unwrap()["orders"].clone()
+}
+
+fn long_ago() -> String {
+    let at = Timestamp::now() - SignedDuration::from_mins(20);
+    Timestamp::from_second(at.as_second()).unwrap().to_string()
+}
+
+/// That there is no plan has been known for so long that no order from before can be missing.
+fn has_been_so_for_long(scene: &Scene) {
+    until(scene, "False ConfirmingNoPlan");
+    let status = json!({ "status": { "azurePlan": { "noneSince": long_ago() } } });
+    run(scene.api::<Customer>().patch_status("contoso", &PatchParams::default(), &Patch::Merge(status))).unwrap();
+}
+
+fn purchases(view: &View) -> Api<ConfigMap> {
+    Api::namespaced(view.client.clone(), NAMESPACE)
+}
+
+/// What is remembered of the purchase.
+fn record(scene: &Scene) -> Option<Value> {
+    let map = run(purchases(&scene.view).get_opt(PURCHASES)).unwrap()?;
+    serde_json::from_str(map.data?.get(&scene.tenant())?).ok()
+}
+
+/// The checkout was sent so long ago that its order would show.
+fn was_sent_long_ago(scene: &Scene) {
+    let mut record = record(scene).unwrap();
+    record["at"] = long_ago().into();
+    let data = json!({ "data": { scene.tenant(): record.to_string() } });
+    run(purchases(&scene.view).patch(PURCHASES, &PatchParams::default(), &Patch::Merge(data))).unwrap();
+    scene.ask_anew::<Customer>("contoso");
+}
+
+fn count(scene: &Scene, reason: &str) -> usize {
+    scene.event_reasons("contoso").iter().filter(|told| *told == reason).count()
+}
+
+#[test]
+fn whether_there_is_a_plan_is_shown_and_holds_nothing_up() {
+    let (with, alone, without) = (Scene::new(shared().1), Scene::new(shared().1), fresh(shared().1));
+    with.apply(&(with.customer() + &with.subscription()));
+    declare(&alone, "azurePlan: Verify");
+    declare(&without, "azurePlan: Verify");
+    assert!(is_ready(&until(&with, "True AzurePlan")));
+    assert!(is_ready(&until(&alone, "True AzurePlan")));
+    let found = until(&without, "False NoAzureSubscription");
+    assert!(is_ready(&found), "{}", message(&found, "Ready"));
+    assert_eq!(attempts(&without), Vec::<String>::new());
+}
+
+#[test]
+fn no_plan_is_bought_by_an_operator_that_may_not() {
+    let scene = fresh(shared().1);
+    declare(&scene, "azurePlan: Purchase");
+    let found = until(&scene, "False PlanPurchaseNotAllowed");
+    assert_eq!(verdict(&found, "Stalled"), "True PlanPurchaseNotAllowed");
+    assert!(message(&found, "Ready").contains("--allow-plan-purchase"));
+    assert_eq!((attempts(&scene), orders(&scene)), (vec![], json!([])));
+}
+
+#[test]
+fn a_plan_is_bought_once_and_remembered_whatever_is_deleted() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(ALLOWED);
+    let (scene, had_one) = (fresh(&exclusive.view), Scene::new(&exclusive.view));
+    declare(&had_one, "azurePlan: Purchase");
+    assert!(is_ready(&until(&had_one, "True AzurePlan")));
+    assert_eq!((attempts(&had_one), record(&had_one)), (vec![], None));
+
+    run(scene.view.simulator.set(json!({ "orderDelayMs": 900_000 }))).unwrap();
+    declare(&scene, "azurePlan: Purchase");
+    has_been_so_for_long(&scene);
+    let found = until(&scene, "False PlanOrdered");
+    assert_eq!(verdict(&found, "Ready"), "False PlanOrdered");
+    eventually("it is told", || (count(&scene, "AzurePlanPurchased") == 1).then_some(()));
+    let bought = || {
+        assert_eq!(attempts(&scene), ["create_cart", "check_out_cart"]);
+        assert_eq!(orders(&scene), json!([AZURE_PLAN]));
+    };
+    bought();
+    let served = exclusive.served("metrics");
+    assert!(served.contains("azure_plans_purchased_total 1"), "{served}");
+    // Object, process and status are new; the order does not show yet.
+    scene.delete::<Customer>("contoso");
+    scene.until_gone::<Customer>("contoso");
+    exclusive.kill_and_start(ALLOWED);
+    declare(&scene, "azurePlan: Purchase");
+    until(&scene, "False PlanOrdered");
+    bought();
+    run(scene.view.simulator.call(Method::PUT, "clock", Some(json!({ "advance": "16m" })))).unwrap();
+    scene.ask_anew::<Customer>("contoso");
+    assert!(is_ready(&until(&scene, "True AzurePlan")));
+    bought();
+    // And the plan is gone for good: no second one.
+    run(scene.view.simulator.call(Method::DELETE, &format!("customers/{}", scene.tenant()), None)).unwrap();
+    let body = json!({ "tenantId": scene.tenant(), "name": "Fresh" });
+    run(scene.view.simulator.post("customers", body)).unwrap();
+    was_sent_long_ago(&scene);
+    until(&scene, "False PlanOrdered");
+    assert_eq!(orders(&scene), json!([]));
+}
+
+#[test]
+fn killed_around_the_checkout_there_is_one_order_in_the_end() {
+    let mut exclusive = Exclusive::take();
+    // The answer never comes: to the cart, to the checkout that is done, to the checkout that is not.
+    let holds = [("create_cart", true), ("check_out_cart", true), ("check_out_cart", false)];
+    let scenes = holds.map(|(operation, applied)| {
+        let scene = fresh(&exclusive.view);
+        scene.fault(operation, 1000, &json!({ "kind": "delay", "delayMs": 20_000, "applied": applied }));
+        (scene, operation)
+    });
+    exclusive.start(ALLOWED);
+    for (scene, operation) in &scenes {
+        declare(scene, "azurePlan: Purchase");
+        has_been_so_for_long(scene);
+        eventually("it is on its way", || {
+            let sent = scene.requests().iter().any(|request| request["operation"] == *operation);
+            sent.then_some(())
+        });
+    }
+    exclusive.stage.operator.kill().unwrap();
+    run(exclusive.view.simulator.call(Method::DELETE, "faults", None)).unwrap();
+    let [(cart, _), (done, _), (lost, _)] = &scenes;
+    assert_eq!(record(cart), None, "a cart that is not remembered is not checked out");
+    for scene in [done, lost] {
+        assert_eq!(record(scene).unwrap()["stage"], "sent", "remembered before it was sent");
+    }
+    assert_eq!((orders(cart), orders(done), orders(lost)), (json!([]), json!([AZURE_PLAN]), json!([])));
+
+    exclusive.kill_and_start(ALLOWED);
+    for scene in [cart, done] {
+        assert!(is_ready(&until(scene, "True AzurePlan")));
+    }
+    until(lost, "False ConfirmingNoPlan");
+    assert_eq!(orders(lost), json!([]), "not before an order would show");
+    was_sent_long_ago(lost);
+    assert!(is_ready(&until(lost, "True AzurePlan")));
+    for (scene, _) in &scenes {
+        assert_eq!(orders(scene), json!([AZURE_PLAN]));
+        eventually("it is told", || (count(scene, "AzurePlanPurchased") == 1).then_some(()));
+    }
+    // The cart that nobody remembered was left, and the one that was remembered was taken.
+    assert_eq!(attempts(cart), ["create_cart", "create_cart", "check_out_cart"]);
+    assert_eq!(attempts(done), ["create_cart", "check_out_cart"]);
+    assert_eq!(attempts(lost), ["create_cart", "check_out_cart: no effect", "check_out_cart"]);
+}
+
+#[test]
+fn killed_at_random_moments_each_customer_has_one_order() {
+    let mut exclusive = Exclusive::take();
+    let scenes: Vec<_> = (0..4).map(|_| fresh(&exclusive.view)).collect();
+    exclusive.start(ALLOWED);
+    for scene in &scenes {
+        declare(scene, "azurePlan: Purchase");
+        until(scene, "False ConfirmingNoPlan");
+    }
+    exclusive.stage.operator.kill().unwrap();
+    for scene in &scenes {
+        has_been_so_for_long(scene);
+    }
+    run(exclusive.view.simulator.set(json!({ "latencyMs": 40 }))).unwrap();
+    for round in 0..5_u64 {
+        exclusive.kill_and_start(ALLOWED);
+        std::thread::sleep(std::time::Duration::from_millis(60 + 60 * round + fastrand::u64(0..60)));
+    }
+    run(exclusive.view.simulator.set(json!({ "latencyMs": 0 }))).unwrap();
+    exclusive.kill_and_start(ALLOWED);
+    for scene in &scenes {
+        let is_bought = eventually("it is bought, or it is left open whether it is", || {
+            let found = scene.get::<Customer>("contoso")?;
+            let quiet = (Timestamp::now() - SignedDuration::from_secs(5)).to_string();
+            let is_open = |record: Value| record["stage"] == "sent" && record["at"].as_str() < Some(quiet.as_str());
+            is_ready(&found).then_some(true).or_else(|| record(scene).is_some_and(is_open).then_some(false))
+        });
+        if !is_bought {
+            was_sent_long_ago(scene);
+        }
+        until(scene, "True AzurePlan");
+        assert_eq!(orders(scene), json!([AZURE_PLAN]), "{}", scene.explain::<Customer>("contoso"));
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_purchase_is_told_and_nothing_is_bought() {
+    let mut exclusive = Exclusive::take();
+    let [agreement, legacy, suspended, relation] = std::array::from_fn(|_| fresh(&exclusive.view));
+    let simulator = exclusive.view.simulator.clone();
+    let control = |method, path: String, body| run(simulator.call(method, &path, Some(body))).unwrap();
+    control(Method::PUT, format!("customers/{}/agreement", agreement.tenant()), json!({ "accepted": false }));
+    control(Method::PUT, format!("customers/{}/relationship", relation.tenant()), json!({ "relationship": "advisor" }));
+    for (scene, kind) in [(&legacy, "AzureGlobal"), (&suspended, "AzurePlan")] {
+        let held =
+            json!({ "id": scene.plan_id(), "kind": kind, "azureSubscriptions": [{ "id": scene.subscription_id() }] });
+        control(Method::POST, format!("customers/{}/subscriptions", scene.tenant()), held);
+    }
+    control(
+        Method::POST,
+        "subscriptions/status".to_owned(),
+        json!({ "id": suspended.plan_id(), "status": "suspended" }),
+    );
+    exclusive.start(ALLOWED);
+    for (scene, expected) in [
+        (&agreement, "False CustomerAgreementMissing"),
+        (&legacy, "False LegacySubscription"),
+        (&suspended, "False SubscriptionNotActive"),
+        (&relation, "False NotReseller"),
+    ] {
+        declare(scene, "azurePlan: Purchase");
+        until(scene, expected);
+    }
+    // What comes to be accepted goes on by itself.
+    control(Method::PUT, format!("customers/{}/agreement", agreement.tenant()), json!({ "accepted": true }));
+    agreement.ask_anew::<Customer>("contoso");
+    until(&agreement, "False ConfirmingNoPlan");
+    for scene in [&agreement, &legacy, &suspended, &relation] {
+        assert_eq!((attempts(scene), orders(scene)), (vec![], json!([])));
+    }
+}
+
+#[test]
+fn an_indirect_provider_buys_for_the_reseller_that_is_named() {
+    let mut exclusive = Exclusive::take();
+    let reseller = json!({ "tenantId": "aaaa1111-2222-4b22-9b22-000000000002", "name": "Litware", "mpnId": "7654321",
+                           "location": "US", "state": "Active" });
+    let provider = json!({ "type": "IndirectProvider", "relatedPartners": [reseller] });
+    run(exclusive.view.simulator.call(Method::PATCH, "partner", Some(provider))).unwrap();
+    exclusive.start(ALLOWED);
+    let scene = fresh(&exclusive.view);
+    declare(&scene, "azurePlan: Purchase");
+    let found = until(&scene, "False IndirectResellerMissing");
+    assert_eq!(verdict(&found, "Stalled"), "True IndirectResellerMissing");
+    assert_eq!(attempts(&scene), Vec::<String>::new());
+    declare(&scene, "azurePlan: Purchase, indirectReseller: \"7654321\"");
+    has_been_so_for_long(&scene);
+    until(&scene, "True AzurePlan");
+    assert_eq!((attempts(&scene).len(), orders(&scene)), (2, json!([AZURE_PLAN])));
+    assert_eq!(record(&scene).unwrap()["reseller"], "7654321");
+}
