@@ -33,8 +33,9 @@ impl Remote {
     /// the others do not, and one to Azure for each reservation order that is asked about. A side that refuses for good is
     /// noted; only what may pass by itself, or concerns the whole partner, is an error.
     pub async fn purchases(&self, customer: TenantId, settled: &BTreeSet<Uuid>) -> Result<SeenPurchases, Error> {
-        let entitlements = noted(self.partner_center.entitlements(customer).await)?;
+        // Azure first: while it fails, nothing is asked of Partner Center, whose calls are scarce.
         let azure = noted(self.azure.benefits(customer, settled).await)?;
+        let entitlements = noted(self.partner_center.entitlements(customer).await)?;
         let shown: BTreeSet<Uuid> = azure.iter().flat_map(|azure| &azure.held).map(|held| held.order).collect();
         let is_missing = |right: &Entitlement| !shown.contains(&right.azure_order);
         let has_plans = azure.iter().flat_map(|azure| &azure.held).any(|held| held.kind == PurchaseKind::SavingsPlan);

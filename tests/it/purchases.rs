@@ -272,6 +272,7 @@ fn an_end_is_told_in_time_and_counted() {
     let notes: Vec<_> = scene.events(PERMISSION).into_iter().filter_map(|event| event.note).collect();
     let about: Vec<_> = notes.iter().filter(|note| note.contains("ends on")).collect();
     assert!(about.len() == 2 && about.iter().all(|note| note.contains("only the partner can")), "{notes:?}");
+    assert_eq!(readings(&scene), [0, 4, 4, 4, 1]);
     let served = exclusive.served("metrics");
     for line in [
         r#"csp_operator_purchases{kind="reservation",purchased_by="customer"} 1"#,

@@ -107,7 +107,10 @@ async fn a_refusal_that_stays_is_part_of_what_is_seen_and_one_that_passes_is_a_f
     for operation in ["list_entitlements", "list_reservations", "list_reservation_role_assignments"] {
         heal().await;
         fault(&stage, operation, json!({ "kind": "status", "status": 503 })).await;
+        let [before] = counts(&stage, ["list_entitlements"]).await;
         assert_eq!(seen(&stage).await.unwrap_err().reason(), "ServerError", "{operation}");
+        let [after] = counts(&stage, ["list_entitlements"]).await;
+        assert_eq!(after > before, operation == "list_entitlements", "Partner Center is not asked while Azure fails");
     }
     heal().await;
     fault(&stage, "list_reservation_role_assignments", json!({ "kind": "status", "status": 404 })).await;
