@@ -260,6 +260,11 @@ pub struct CustomerPurchasePermissionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub last_handled_reconcile_at: Option<String>,
+    /// When everything was last read anew because that annotation asked for it. What another installation of the operator
+    /// wrote before then keeps nothing off any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub read_anew_at: Option<Time>,
     /// CustomerResolved, PartnerAuthorized, AzureSubscriptionVerified, OwnerRoleVerified, Synced, ActivityRecorded, and
     /// the summary Ready, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -283,6 +288,7 @@ impl Default for CustomerPurchasePermissionStatus {
             plan: Vec::new(),
             recent_activity: Vec::new(),
             last_handled_reconcile_at: None,
+            read_anew_at: None,
             conditions: Vec::new(),
         }
     }

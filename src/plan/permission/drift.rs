@@ -76,8 +76,12 @@ impl Pass<'_> {
 
     fn rival(&self) -> Option<Stall> {
         let log = activity::merge(&self.before.recent_activity, &self.facts.activity);
+        // A person has stopped the other one since, whatever else has kept the grant from being tried then.
+        let is_settled = |entry: &Activity| self.before.read_anew_at.as_ref().is_some_and(|at| entry.time.0 <= at.0);
         let is_rivals = |entry: &&Activity| {
-            entry.origin == ActivityOrigin::RivalOperator && !entry.result.eq_ignore_ascii_case("failed")
+            entry.origin == ActivityOrigin::RivalOperator
+                && !entry.result.eq_ignore_ascii_case("failed")
+                && !is_settled(entry)
         };
         let rival = log.iter().find(is_rivals)?;
         let until = rival.time.0.saturating_add(RIVAL_FOR).unwrap_or(Timestamp::MAX);

@@ -20,7 +20,7 @@ use crate::model::{Denial, TenantId};
 use crate::plan::conditions::{ConditionType, Conditions};
 use crate::plan::partner::PartnerAuthorization;
 use crate::plan::summary::summarize;
-use crate::plan::{Need, Plan, Wait};
+use crate::plan::{Need, Plan, Wait, to_second};
 
 /// What a pass has come to.
 #[derive(Debug)]
@@ -109,6 +109,9 @@ impl Pass<'_> {
         let mut status = self.before.clone();
         status.observed_generation = self.desired.identity.generation;
         status.last_handled_reconcile_at.clone_from(&self.desired.identity.reconcile_request);
+        if self.is_asked_anew() {
+            status.read_anew_at = Some(to_second(self.now));
+        }
         if let Some(tenant) = self.tenant {
             status.tenant_id = Some(tenant.to_string());
         }

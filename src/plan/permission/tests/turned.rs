@@ -111,6 +111,33 @@ fn where_another_installation_writes_nothing_is_granted_for_a_day_and_revokes_go
 }
 
 #[test]
+fn a_person_who_has_stopped_the_other_installation_says_so_once_whatever_else_is_in_the_way() {
+    let stalled = turned(DriftPolicy::Correct, (Allow, Deny), &[]).with(|case| {
+        case.facts.activity = vec![record("r", case.now - minutes(1), Origin::Rival, "them@contoso.example")];
+    });
+    let mut asked = stalled.with(|case| {
+        case.desired.identity.reconcile_request = Some("again".into());
+        case.facts.prerequisites = Case::new(Allow, Deny).facts.prerequisites;
+        case.facts.prerequisites.profile = failed("Throttled");
+    });
+    assert_eq!(asked.shows("Ready"), "False/Throttled");
+    asked.before = asked.plan().status;
+    let now = asked.now + minutes(2);
+    let later = Case { facts: Case::new(Allow, Deny).facts, ..asked.clone() };
+    let later = later.with(|case| {
+        case.facts.activity = asked.facts.activity.clone();
+        case.facts.policy = asked.facts.policy.clone();
+    });
+    let read = |case: Case| case.with(|case| case.now = now).holding(policy(&[]));
+    assert_eq!(read(later.clone()).does(), "create azureReservations", "its facts are seconds old");
+    let again = later.with(|case| {
+        case.facts.activity.push(record("s", now - minutes(1), Origin::Rival, "them@contoso.example"));
+        case.facts.activity[1].seen_at = now - minutes(1);
+    });
+    assert_eq!(read(again).shows("Stalled"), "True/RivalOperator", "it was not stopped");
+}
+
+#[test]
 fn a_policy_that_was_there_before_is_recorded_with_its_author_and_then_handled_by_the_mode() {
     let found = Case::new(Deny, Deny).claimed().holding(policy(&[SavingsPlans]));
     let adopted = found.plan().status.adopted.unwrap();

@@ -157,6 +157,20 @@ impl World {
             panic!("owners")
         };
         assert!(*at >= oldest && *value == holders());
+        let day = now - SignedDuration::from_hours(24);
+        let is_settled = |at| me.status.read_anew_at.as_ref().is_some_and(|anew| at <= anew.0);
+        let has_rival = |seen: &SeenRecord| {
+            !is_settled(to_second(seen.record.at).0)
+                && seen.origin == Origin::Rival
+                && seen.record.customer == target
+                && seen.record.at > day
+                && seen.seen_at <= now
+        };
+        let is_asked_anew = me.desired.identity.reconcile_request != me.status.last_handled_reconcile_at;
+        assert!(
+            is_asked_anew || !self.memory.records.iter().any(has_rival),
+            "nothing is granted for a day after another installation has written"
+        );
         let partner = &self.memory.partner;
         assert_eq!(partner.authorization(now).denial(), None, "nothing is tried that is known to be refused");
         assert!(partner.needs(now, false).is_empty(), "whom the partner may ask is asked before");
@@ -363,7 +377,7 @@ impl World {
                 && customer.has_owner
                 && object.customer == CustomerRef::Found(meant);
             let is_left = !object.status.drift.is_empty() && desired.drift_policy != DriftPolicy::Correct;
-            let is_stalled = ready == "False/Flapping";
+            let is_stalled = ["False/Flapping", "False/RivalOperator"].contains(&ready.as_str());
             assert!(all_hold || !is_sound || is_left || is_stalled, "what may be granted is granted: {context}");
             if ready.starts_with("True") {
                 assert!(all_hold, "Ready tells the truth: {context}");

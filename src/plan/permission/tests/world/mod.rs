@@ -136,6 +136,8 @@ enum Step {
     Edit(usize, Edit),
     Portal(u8, Switch, bool),
     PortalOther(u8),
+    /// Another installation turns a switch.
+    Rival(u8, Switch, bool),
     Ours(u8, bool),
     Active(u8, bool),
     Owner(u8, bool),
@@ -240,9 +242,14 @@ impl World {
                     self.crash();
                 }
             }
-            Step::Portal(number, switch, allow) => self.portal(number, |set| set.with(switch, allow)),
+            Step::Portal(number, switch, allow) => {
+                self.others_write(number, Origin::Other, |set| set.with(switch, allow));
+            }
             Step::PortalOther(number) => {
-                self.portal(number, |set| PermissionSet::new(set.allowed(), vec![marketplace()]));
+                self.others_write(number, Origin::Other, |set| PermissionSet::new(set.allowed(), vec![marketplace()]));
+            }
+            Step::Rival(number, switch, allow) => {
+                self.others_write(number, Origin::Rival, |set| set.with(switch, allow));
             }
             Step::Ours(number, is_ours) => {
                 self.customer(tenant(number)).is_ours = is_ours;
@@ -351,12 +358,12 @@ impl World {
         self.customers.get_mut(&tenant).unwrap()
     }
 
-    fn portal(&mut self, number: u8, change: impl FnOnce(PermissionSet) -> PermissionSet) {
+    fn others_write(&mut self, number: u8, origin: Origin, change: impl FnOnce(PermissionSet) -> PermissionSet) {
         let permissions = self.customer(tenant(number)).permissions();
         let next = change(permissions.clone());
         if next != permissions {
             self.put(tenant(number), next);
-            self.record(tenant(number), Origin::Other);
+            self.record(tenant(number), origin);
         }
     }
 
@@ -478,7 +485,7 @@ fn step() -> impl Strategy<Value = Step> {
     let object = 0..OBJECTS;
     let number = 1..=TENANTS;
     let wish = || prop_oneof![3 => Just(Allow), 2 => Just(Deny), 1 => Just(Unmanaged)];
-    let switch = prop_oneof![Just(Reservations), Just(SavingsPlans)];
+    let switch = || prop_oneof![Just(Reservations), Just(SavingsPlans)];
     let mode = prop_oneof![3 => Just(Mode::Enforce), 1 => Just(Mode::Observe), 1 => Just(Mode::Suspend)];
     let deletion = prop_oneof![3 => Just(DeletionPolicy::Revoke), 1 => Just(DeletionPolicy::Retain)];
     let drift = prop_oneof![Just(DriftPolicy::Correct), Just(DriftPolicy::CorrectDown), Just(DriftPolicy::Report)];
@@ -505,7 +512,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         18 => (object.clone(), faults()).prop_map(|(object, faults)| Step::Pass(object, faults)),
         16 => (object, edit).prop_map(|(object, edit)| Step::Edit(object, edit)),
-        5 => (number.clone(), switch, any::<bool>()).prop_map(|(number, switch, on)| Step::Portal(number, switch, on)),
+        5 => (number.clone(), switch(), any::<bool>()).prop_map(|(number, switch, on)| Step::Portal(number, switch, on)),
+        1 => (number.clone(), switch(), any::<bool>()).prop_map(|(number, switch, on)| Step::Rival(number, switch, on)),
         1 => number.clone().prop_map(Step::PortalOther),
         1 => (number.clone(), any::<bool>()).prop_map(|(number, it)| Step::Ours(number, it)),
         1 => (number.clone(), any::<bool>()).prop_map(|(number, it)| Step::Active(number, it)),
