@@ -2,7 +2,7 @@
 
 use csp_operator::api::Customer;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use reqwest::Method;
@@ -252,7 +252,14 @@ fn what_stands_in_the_way_of_a_purchase_is_told_and_nothing_is_bought() {
         "subscriptions/status".to_owned(),
         json!({ "id": suspended.plan_id(), "status": "suspended" }),
     );
+    // Its namespace may not act for the customer any more.
+    let barred = fresh(&exclusive.view);
+    declare(&barred, "azurePlan: Purchase");
+    let annotations = json!({ "metadata": { "annotations": { "csp-operator.dev/allowed-customers": null } } });
+    let namespaces: Api<Namespace> = Api::all(exclusive.view.client.clone());
+    run(namespaces.patch(&barred.namespace, &PatchParams::default(), &Patch::Merge(annotations))).unwrap();
     exclusive.start(ALLOWED);
+    until(&barred, "False NamespaceNotAllowed");
     for (scene, expected) in [
         (&agreement, "False CustomerAgreementMissing"),
         (&legacy, "False LegacySubscription"),
@@ -266,7 +273,7 @@ fn what_stands_in_the_way_of_a_purchase_is_told_and_nothing_is_bought() {
     control(Method::PUT, format!("customers/{}/agreement", agreement.tenant()), json!({ "accepted": true }));
     agreement.ask_anew::<Customer>("contoso");
     until(&agreement, "False ConfirmingNoPlan");
-    for scene in [&agreement, &legacy, &suspended, &relation] {
+    for scene in [&agreement, &legacy, &suspended, &relation, &barred] {
         assert_eq!((attempts(scene), orders(scene)), (vec![], json!([])));
     }
 }

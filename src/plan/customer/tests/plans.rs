@@ -186,6 +186,13 @@ fn nothing_is_bought_by_who_may_not_or_where_something_stands_in_the_way() {
     let failure = Failure { reason: "InvalidRequest", message: "no".into(), needs_person: true };
     check_not(|case| case.facts.attempt = Attempt::Failed(failure), "False InvalidRequest");
     check_not(|case| case.wish.plan.policy = AzurePlanPolicy::Unknown, "False UnknownValue");
+    // Nor where the namespace may not act for the customer, or nobody has seen yet whether it may.
+    for (is_certain, expected) in [(true, "False NamespaceNotAllowed"), (false, "Unknown NotRead")] {
+        check_not(|case| case.reference = CustomerRef::NotAllowed { why: "no".into(), is_certain }, expected);
+        let case =
+            with(ready_to_buy(), |case| case.reference = CustomerRef::NotAllowed { why: "no".into(), is_certain });
+        assert_eq!(case.plan().needs, BTreeSet::new());
+    }
 }
 
 #[test]
