@@ -268,6 +268,12 @@ mod tests {
         let next = restarted(&ledger, 3, yesterday);
         assert_eq!(next.free(after(yesterday, 3600)), 0);
         assert_eq!(next.free(after(yesterday, 3661)), 3);
+        // It counts for an hour from then, and not from every start that follows.
+        let mut raised = restarted(&ledger, 4, yesterday);
+        assert_eq!(use_up(&mut raised, yesterday), 1);
+        let later = after(yesterday, 1800);
+        let last = restarted(&raised, 4, later);
+        assert_eq!(last.free(after(yesterday, 3661)), 4);
         // Or what time says.
         assert_eq!(restarted(&ledger, 3, after(now, 3000)).free(after(now, 3000)), 0);
         assert_eq!(restarted(&ledger, 3, after(now, 3661)).free(after(now, 3661)), 3);
