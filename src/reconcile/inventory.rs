@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::partner::Partner;
 use super::past::Past;
-use super::reading::Reading;
+use super::reading::{Reading, fact, put};
 use crate::model::{
     AzureEstate, BillingAccount, ChargeChange, ChargeProgress, ChargeView, CustomerProfile, DirectoryUser, Fact,
     Holding, Ignorance, ObjectId, OwnerHolders, PolicyState, Relationship, SeenPurchases, SubscriptionId, TenantId,
@@ -596,24 +596,5 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Keeps a reading; says whether it differs from the one before.
-fn put<K: Eq + std::hash::Hash, T: PartialEq>(
-    readings: &mut HashMap<K, Reading<T>>,
-    key: K,
-    value: T,
-    at: Timestamp,
-) -> bool {
-    let is_news = readings.get(&key).is_none_or(|before| before.value != value);
-    readings.insert(key, Reading::new(value, at));
-    is_news
-}
-
-fn fact<T: Clone>(reading: Option<&Reading<T>>) -> Fact<T> {
-    match reading {
-        Some(reading) => Fact::Known { value: reading.value.clone(), at: reading.at() },
-        None => Fact::NOT_READ,
     }
 }

@@ -1,8 +1,11 @@
 //! One thing read from outside, and when.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+
+use crate::model::Fact;
 
 /// From how much on a difference means that this machine's clock has been set back.
 const CLOCK_SET_BACK: SignedDuration = SignedDuration::from_mins(1);
@@ -24,6 +27,11 @@ impl<T> Reading<T> {
         Self { value, at, moment: now.checked_sub(since).unwrap_or(now) }
     }
 
+    /// Whether it was asked for later than `other`, by the clock that nobody sets.
+    pub(super) fn was_asked_for_after(&self, other: &Self) -> bool {
+        self.moment > other.moment
+    }
+
     /// When it was read. After this machine's clock was set back, earlier than was noted then: a fact must not look
     /// newer than it is.
     pub(super) fn at(&self) -> Timestamp {
@@ -39,10 +47,36 @@ fn no_newer_than(at: Timestamp, age: SignedDuration, now: Timestamp) -> Timestam
     if at.duration_since(by_age) > CLOCK_SET_BACK { by_age } else { at }
 }
 
+/// Keeps a reading; says whether it differs from the one before. Of two that were under way at once, such as one by the page
+/// and one by itself, the one that was asked for last stays, whichever came last: a pass may have asked for it and go by
+/// its time.
+pub(super) fn put<K: Eq + std::hash::Hash, T: PartialEq>(
+    readings: &mut HashMap<K, Reading<T>>,
+    key: K,
+    value: T,
+    at: Timestamp,
+) -> bool {
+    let reading = Reading::new(value, at);
+    let before = readings.get(&key);
+    if before.is_some_and(|before| before.was_asked_for_after(&reading)) {
+        return false;
+    }
+    let is_news = before.is_none_or(|before| before.value != reading.value);
+    readings.insert(key, reading);
+    is_news
+}
+
+/// What is known of it.
+pub(super) fn fact<T: Clone>(reading: Option<&Reading<T>>) -> Fact<T> {
+    match reading {
+        Some(reading) => Fact::Known { value: reading.value.clone(), at: reading.at() },
+        None => Fact::NOT_READ,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Fact;
 
     const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
@@ -76,6 +110,18 @@ mod tests {
         let minute = SignedDuration::from_mins(1);
         assert_eq!(no_newer_than(at, minute, at), at);
         assert_ne!(no_newer_than(at, minute * 2, at), at);
+    }
+
+    #[test]
+    fn of_two_readings_the_one_asked_for_last_stays_whichever_came_last() {
+        let now = Timestamp::now();
+        let (early, late) = (now - SignedDuration::from_secs(9), now - SignedDuration::from_secs(1));
+        let mut readings = HashMap::new();
+        assert!(put(&mut readings, "key", "by itself", late));
+        assert!(!put(&mut readings, "key", "by the page", early), "no news");
+        assert_eq!(fact(readings.get("key")), Fact::Known { value: "by itself", at: late });
+        assert!(put(&mut readings, "key", "again", now));
+        assert_eq!(fact(readings.get("key")), Fact::Known { value: "again", at: now });
     }
 
     #[test]

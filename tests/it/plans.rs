@@ -154,6 +154,35 @@ fn a_plan_is_bought_once_and_remembered_whatever_is_deleted() {
 }
 
 #[test]
+fn of_customers_that_mean_one_tenant_the_oldest_has_the_plan_bought_or_nobody() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(ALLOWED);
+    let scene = fresh(&exclusive.view);
+    declare(&scene, "azurePlan: Purchase");
+    // Ages are told apart by the second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let elsewhere = scene.elsewhere();
+    declare(&elsewhere, "azurePlan: Purchase, indirectReseller: '4847383'");
+    for (scene, other) in [(&scene, &elsewhere), (&elsewhere, &scene)] {
+        let found = until(scene, "False Conflict");
+        assert!(message(&found, "Ready").contains(&other.namespace), "the other is named");
+    }
+    assert_eq!((attempts(&scene), orders(&scene)), (vec![], json!([])));
+    // They agree: the older one buys, and the other looks on.
+    declare(&elsewhere, "azurePlan: Purchase");
+    has_been_so_for_long(&scene);
+    for scene in [&scene, &elsewhere] {
+        assert!(is_ready(&until(scene, "True AzurePlan")));
+    }
+    assert_eq!(attempts(&scene), ["create_cart", "check_out_cart"]);
+    assert_eq!(orders(&scene), json!([AZURE_PLAN]));
+    // It is told of on both, once each.
+    for scene in [&scene, &elsewhere] {
+        eventually("it is told", || (count(scene, "AzurePlanPurchased") == 1).then_some(()));
+    }
+}
+
+#[test]
 fn killed_around_the_checkout_there_is_one_order_in_the_end() {
     let mut exclusive = Exclusive::take();
     // The answer never comes: to the cart, to the checkout that is done, to the checkout that is not.
