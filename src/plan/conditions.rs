@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::{CustomerRef, namespace, to_second};
+use super::namespace::NAMESPACE_NOT_ALLOWED;
+use super::{CustomerRef, to_second};
 use crate::model::{CustomerProfile, Fact, Ignorance, Relationship};
 
 /// The types of conditions, in the order in which `kubectl describe` shows them.
@@ -131,7 +132,8 @@ pub(super) fn customer_verdict(
             );
         }
         CustomerRef::Malformed(why) => return Verdict::no("TenantUnknown", why.clone()),
-        CustomerRef::NotAllowed { why, is_certain } => return namespace::verdict(why, *is_certain),
+        CustomerRef::NotAllowed { why, is_certain: true } => return Verdict::no(NAMESPACE_NOT_ALLOWED, why),
+        CustomerRef::NotAllowed { why, is_certain: false } => return Verdict::unknown("NotRead", why),
         CustomerRef::Found(tenant) => tenant,
     };
     match profile {

@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use super::CustomerRef;
-use super::conditions::Verdict;
 use crate::api::ALLOWED_CUSTOMERS_ANNOTATION;
 use crate::model::TenantId;
 
@@ -65,11 +64,6 @@ impl NamespaceRule {
             },
         }
     }
-}
-
-/// What is said of a Customer that its namespace may not act for.
-pub(super) fn verdict(why: &str, is_certain: bool) -> Verdict {
-    if is_certain { Verdict::no(NAMESPACE_NOT_ALLOWED, why) } else { Verdict::unknown("NotRead", why) }
 }
 
 fn refusal(namespace: &str, tenant: TenantId, is_empty: bool, malformed: &[String]) -> String {

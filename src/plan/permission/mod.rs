@@ -6,6 +6,7 @@
 //! And what is not known causes nothing: no write, no "not found", no release.
 
 mod about;
+mod action;
 mod activity;
 mod adoption;
 mod assessment;
@@ -14,6 +15,7 @@ mod claim;
 mod deletion;
 mod desired;
 mod drift;
+mod facts;
 mod held;
 mod latch;
 mod ownership;
@@ -25,23 +27,24 @@ mod urgency;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::Verdict;
-use super::partner::{PartnerAuthorization, PartnerFacts};
+use super::partner::PartnerAuthorization;
 use super::prerequisites::list;
 use super::schedule::{Intervals, next_turn};
-use super::{CustomerRef, Need, ObjectName, Plan, Wait};
+use super::{CustomerRef, Need, Plan, Wait};
 use crate::api::{CustomerPurchasePermissionStatus, Mode, PurchaseSwitch};
-use crate::model::{Fact, PermissionSet, Policy, PolicyState, Switch, TenantId};
+use crate::model::{PermissionSet, PolicyState, Switch, TenantId};
 
+pub use action::{Action, Write};
 pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
 pub use brake::{GrantBudget, is_waiting_for_room};
 pub use claim::Record;
 pub use desired::{Desired, Wishes};
+pub use facts::{Attempt, Facts, Failure, Successor};
 pub use ownership::{Contender, Ownership, ownership, successor};
 pub use urgency::urgency;
 
@@ -58,158 +61,6 @@ const GRANT_FACTS_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// The plan of one permission.
 pub type PermissionPlan = Plan<CustomerPurchasePermissionStatus, Action>;
-
-/// What is done for a permission. Every action says all that its execution needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Put the finalizer on the object and remember the tenant, in one patch. Comes before any remote write.
-    Claim {
-        /// The tenant it acts on from now on.
-        tenant: TenantId,
-    },
-    /// Write to Partner Center.
-    Write {
-        /// The customer.
-        tenant: TenantId,
-        /// What to write.
-        write: Write,
-        /// Whether it raises what the partner may have to pay. It is then sent only if the object is still as it was
-        /// when it was planned with.
-        is_grant: bool,
-        /// Whether it turns on what this object has not had on before: it is then sent only if there is room for it within
-        /// this hour.
-        is_first_grant: bool,
-    },
-    /// Put the claim on the object that takes over, before this one lets go: in between, nobody would answer for what
-    /// is granted, and the other could be deleted without a revoke.
-    PassOn {
-        /// The object that takes over.
-        successor: ObjectName,
-        /// Its UID.
-        uid: String,
-        /// The tenant.
-        tenant: TenantId,
-    },
-    /// Take the finalizer and the remembered tenant off the object.
-    Release {
-        /// Why nothing is left to do, or why it is left undone.
-        why: String,
-    },
-}
-
-/// One call that changes a policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Write {
-    /// Refused by the server when a policy exists, so it needs no reading before.
-    Create {
-        /// The whole set.
-        permissions: PermissionSet,
-    },
-    /// Replaces the set, with the etag just read.
-    Update {
-        /// As just read.
-        read: Policy,
-        /// The whole set.
-        permissions: PermissionSet,
-    },
-    /// Nothing would be left in it.
-    Delete {
-        /// Its id.
-        id: String,
-    },
-}
-
-/// For a log line: what is done, and what is on afterwards.
-impl fmt::Display for Write {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (verb, permissions) = match self {
-            Self::Create { permissions } => ("create", permissions),
-            Self::Update { permissions, .. } => ("change", permissions),
-            Self::Delete { .. } => return f.write_str("delete: nothing is allowed"),
-        };
-        let switches = permissions.allowed().map(|switch| switch.to_string());
-        let others = permissions.others().iter().map(|other| format!("{} {}", other.resource, other.action));
-        let all: Vec<_> = switches.chain(others).collect();
-        write!(f, "{verb}: {} allowed", all.join(", "))
-    }
-}
-
-/// What is known about a permission.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
-    /// About its customer and subscriptions.
-    pub prerequisites: PrerequisiteFacts,
-    /// What is known of the partner and its sign-in.
-    pub partner: PartnerFacts,
-    /// What Partner Center holds for the tenant.
-    pub policy: Fact<PolicyState>,
-    /// Recent activity records of the tenant.
-    pub activity: Vec<SeenRecord>,
-    /// Whether a write of ours has not shown in the activity log yet.
-    pub is_record_pending: bool,
-    /// Whether the activity feed is unbroken since before this process began, and has shown a write of ours: then what
-    /// the status says is as good as read.
-    pub is_feed_trusted: bool,
-    /// Other permissions that mean the same tenant.
-    pub contenders: Vec<Contender>,
-    /// Who would take over if this one went.
-    pub successor: Option<Successor>,
-    /// How far this machine's clock is ahead of those of the services, where that is known and too much.
-    pub clock_ahead: Option<SignedDuration>,
-    /// When this process began to remember.
-    pub started: Timestamp,
-    /// Whether there is room for a first grant of this object.
-    pub grant_budget: GrantBudget,
-    /// What has come of this pass so far.
-    pub attempt: Attempt,
-}
-
-impl Facts {
-    /// The same without anything about a tenant's policy.
-    fn without_tenant(&self) -> Self {
-        Self {
-            policy: Fact::NOT_READ,
-            activity: Vec::new(),
-            is_record_pending: false,
-            contenders: Vec::new(),
-            successor: None,
-            ..self.clone()
-        }
-    }
-}
-
-/// A permission that waits for this one to go.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Successor {
-    /// What it wishes.
-    pub desired: Desired,
-    /// What is known about its customer and subscriptions.
-    pub prerequisites: PrerequisiteFacts,
-}
-
-/// What has come of a pass so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attempt {
-    /// Nothing was written.
-    None,
-    /// Partner Center holds something else than was believed when a write was planned: it must be read.
-    Contradicted,
-    /// Partner Center has accepted a write.
-    Accepted,
-    /// A write has failed; nothing more is tried in this pass.
-    Failed(Failure),
-}
-
-/// Why a write has failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// A condition reason.
-    pub reason: &'static str,
-    /// What is wrong and what to do; the same for the same failure.
-    pub message: String,
-    /// Whether trying again helps nothing until a person acts.
-    pub needs_person: bool,
-}
 
 /// Plans one permission.
 pub fn plan(
