@@ -8,7 +8,7 @@ use clap::Parser as _;
 use csp_operator::operator::args::RunArgs;
 use csp_operator::operator::{Cli, Command};
 use csp_operator::plan::schedule::Intervals;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use local_cluster::audit::{self, Counts};
@@ -32,6 +32,9 @@ const EACH_MAX: Duration = Duration::from_millis(250);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 /// How much of the operator's log a failure shows, in lines.
 const LOG_LINES: usize = 20;
+/// What the customers buy is looked for at the same pace whatever else happens, and would only blur the counts: as seldom as
+/// can be.
+const PURCHASE_INTERVAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// What was counted from one moment to another.
 #[derive(Debug, Default)]
@@ -120,7 +123,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Measurement, Failure> {
     let intervals = Intervals {
         resync: defaults.resync.try_into()?,
         prerequisites: defaults.prerequisite_interval.try_into()?,
-        purchases: defaults.purchase_interval.try_into()?,
+        purchases: PURCHASE_INTERVAL,
     };
     let minute = (restart_at, Timestamp::now());
     let restart_timetable = objects::calls_by_timetable(&bench.client, intervals, minute).await?;
@@ -167,8 +170,8 @@ impl Bench {
 
     fn start_operator(&mut self) -> Result<(), Failure> {
         let concurrency = self.concurrency.map(|concurrency| concurrency.to_string());
-        // What the customers buy is looked for at the same pace whatever else happens, and would only blur the counts.
-        let mut arguments = vec!["--purchase-interval", "720h", "--allow-all-namespaces"];
+        let purchase_interval = format!("{}h", PURCHASE_INTERVAL.as_hours());
+        let mut arguments = vec!["--purchase-interval", &purchase_interval, "--allow-all-namespaces"];
         // Else the limits would be measured, and not the machine.
         arguments.extend(["--partner-center-calls-per-minute", "60000", "--max-grants-per-hour", "100000"]);
         arguments.extend(concurrency.iter().flat_map(|count| ["--concurrency", count]));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    Benefit, Benefits, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind, PurchaseKind,
-    Relationship, Unseen,
+    AzureEstate, Benefit, Benefits, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind,
+    PurchaseKind, Relationship, Unseen,
 };
 use crate::plan::customer::azure_plan::{PlanFacts, PlanWish};
 use crate::plan::customer::cost::CostFacts;
@@ -119,7 +119,7 @@ impl Case {
             },
             facts: Facts {
                 profile: Fact::Known { value: Some(profile), at: created },
-                estate: Fact::NOT_READ,
+                estate: Fact::Known { value: AzureEstate::default(), at: created },
                 plan: PlanFacts::UNKNOWN,
                 cost: CostFacts::UNKNOWN,
                 is_deleting: false,
