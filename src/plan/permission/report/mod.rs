@@ -16,6 +16,7 @@ use super::drift::Stall;
 use super::held::Held;
 use super::target::Target;
 use super::{Action, Pass, PermissionPlan};
+use crate::api::Mode;
 use crate::model::{Denial, TenantId};
 use crate::plan::conditions::{ConditionType, Conditions};
 use crate::plan::partner::PartnerAuthorization;
@@ -121,6 +122,11 @@ impl Pass<'_> {
 
         let drifted = self.drifted(&report);
         self.show_drift(&report, &drifted, &mut status);
+        if self.owns_nothing(&report) {
+            // What was applied before is no reason to restore it: with Enforce, this object begins anew.
+            status.last_applied = None;
+            status.corrections.clear();
+        }
         status.latched.clone_from(&self.latches.latched);
         status.prerequisite_lost_since = self.lost_since(&report);
         self.adopt(&report, &mut status);
@@ -141,6 +147,12 @@ impl Pass<'_> {
         }
         let next = self.next(&report).or(self.next_look(&status));
         Plan { needs: report.needs, actions: report.actions, status, events, next }
+    }
+
+    /// Whether it observes, and has let go of what it enforced or does so now.
+    fn owns_nothing(&self, report: &Report) -> bool {
+        let lets_go = report.actions.iter().any(|action| matches!(action, Action::Release { .. }));
+        self.desired.mode == Mode::Observe && (lets_go || !self.desired.has_finalizer)
     }
 
     fn next(&self, report: &Report) -> Wait {

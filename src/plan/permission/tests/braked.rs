@@ -141,3 +141,34 @@ fn without_any_first_grants_the_message_says_so() {
     check_waits(&case);
     assert!(case.plan().status.conditions[0].message.contains("--max-grants-per-hour 0"));
 }
+
+#[test]
+fn what_was_applied_before_observe_let_go_of_it_is_no_reason_to_pass_the_brake() {
+    let granted = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(|case| {
+        case.before.corrections = vec![crate::plan::to_second(case.now)];
+    });
+    assert!(granted.before.last_applied.is_some());
+    let mut observed = granted.edited(|desired| desired.mode = Mode::Observe).holding(policy(&[Reservations]));
+    assert_eq!(observed.does(), "release");
+    // Also where a crash came between the release and the status that tells of it.
+    for is_told in [true, false] {
+        if is_told {
+            observed.before = observed.plan().status;
+        }
+        let mut let_go = observed.clone();
+        let_go.desired.has_finalizer = false;
+        let_go.desired.remembered = None;
+        let status = let_go.plan().status;
+        assert_eq!((&status.last_applied, status.corrections.len()), (&None, 0), "{is_told}");
+        let_go.before = status;
+        let enforced = let_go.with(braked).edited(|desired| desired.mode = Mode::Enforce);
+        let enforced = enforced.holding(PolicyState::Absent);
+        assert_eq!(enforced.does(), "claim");
+        let mut claimed = enforced.clone().claimed();
+        claimed.before = enforced.plan().status;
+        assert_eq!((claimed.does(), claimed.shows("Ready")), (String::new(), "False/GrantBudgetExceeded".into()));
+        assert!(claimed.plan().events.is_empty(), "nobody has turned off what it granted");
+        let with_room = claimed.with(|case| case.facts.grant_budget.has_room = true);
+        assert!(is_first_grant(&with_room));
+    }
+}
