@@ -95,19 +95,22 @@ impl Latches {
             self.latched.push(known.clone());
             return;
         }
-        let Some(first_seen) = before.prerequisite_lost_since.as_ref().map(|since| since.0) else { return };
+        let Some(shown) = before.prerequisite_lost_since.as_ref().map(|since| since.0) else { return };
+        let first_seen = shown.min(now);
         // Only what was on before: what was found on although a prerequisite was missing is a matter of its own.
         let is_granted = |switch| {
             let applied = before.last_applied.as_ref().and_then(|applied| get(applied, switch));
+            // A clock that has gone back since makes nothing newer than the reading.
+            let is_older = |since| since <= first_seen || since > now;
             desired.wishes.of(switch) == PurchaseSwitch::Allow
-                && applied.is_some_and(|applied| applied.state == SwitchState::Allow && applied.since.0 <= first_seen)
+                && applied.is_some_and(|applied| applied.state == SwitchState::Allow && is_older(applied.since.0))
         };
         let is_granted = Switch::ALL.into_iter().any(is_granted);
         if !is_granted || !revokes_when_lost(desired) || is_about_manifests(desired, &facts.prerequisites) {
             return;
         }
         let is_asked_anew = desired.identity.is_asked_anew(before.last_handled_reconcile_at.as_deref());
-        let second_look = if is_asked_anew && first_seen < now { now } else { second_look(first_seen) };
+        let second_look = if is_asked_anew && shown != now { now } else { second_look(first_seen) };
         if now < second_look {
             self.next = Some(self.next.map_or(second_look, |next| next.min(second_look)));
             return;
@@ -136,7 +139,9 @@ impl Pass<'_> {
         if !revokes_when_lost(self.desired) || !self.latches.wishes.allow_anything() {
             return None;
         }
-        let known = self.before.prerequisite_lost_since.clone();
+        // A clock that was ahead when it was first seen would put the second look off until it is as late as that again.
+        let not_ahead = |since: Time| if self.now < since.0 { to_second(self.now) } else { since };
+        let known = self.before.prerequisite_lost_since.clone().map(not_ahead);
         if is_about_manifests(self.desired, &self.facts.prerequisites) {
             return known;
         }
@@ -164,22 +169,23 @@ impl Pass<'_> {
             })
         };
         let tell = |latch: &Latch| {
-            let (severity, reason, note) = match latch.reason {
+            // Not by the time of this pass: after a crash, or a status that could not be written, another one tells.
+            let (severity, reason, note, of) = match latch.reason {
                 LatchReason::PrerequisiteLost => (
                     Severity::Warning,
                     "PrerequisiteLost",
                     format!("everything is turned off: {}", latch.message.as_deref().unwrap_or_default()),
+                    &self.before.prerequisite_lost_since,
                 ),
-                LatchReason::Expired | LatchReason::Unknown => {
-                    (Severity::Normal, "Expired", "validUntil has come: everything is turned off".to_owned())
-                }
+                LatchReason::Expired | LatchReason::Unknown => (
+                    Severity::Normal,
+                    "Expired",
+                    "validUntil has come: everything is turned off".to_owned(),
+                    &latch.valid_until,
+                ),
             };
-            Event {
-                severity,
-                reason: reason.to_owned(),
-                note,
-                key: format!("{reason}/{}/{}", latch.generation, latch.since.0),
-            }
+            let of = of.as_ref().map_or(latch.since.0, |of| of.0);
+            Event { severity, reason: reason.to_owned(), note, key: format!("{reason}/{}/{of}", latch.generation) }
         };
         self.latches.latched.iter().filter(is_new).map(tell).collect()
     }

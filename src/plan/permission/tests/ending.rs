@@ -307,3 +307,31 @@ fn a_moment_within_a_second_is_remembered_as_it_was_declared() {
     ended.before = serde_json::from_value(serde_json::to_value(&status).unwrap()).unwrap();
     assert_eq!((ended.plan().status.latched, ended.plan().events), (status.latched, vec![]));
 }
+
+#[test]
+fn a_clock_that_was_ahead_at_the_first_reading_does_not_put_the_second_one_off() {
+    // The clock is put right a day after it had been a day ahead, at the grant too.
+    let back = lost_once().with(|case| case.now -= minutes(24 * 60));
+    let back = without_owners(back);
+    let asked = back.clone().with(|case| case.desired.identity.reconcile_request = Some("now".into()));
+    assert_eq!(now_reading(&asked, &[Reservations]).0, "delete", "a person need not wait");
+    assert_eq!(now_reading(&back, &[Reservations]).0, "", "it counts as now");
+    let now = back.now;
+    assert_eq!(back.plan().next, Wait::Until(now + minutes(1)));
+    let seen = passed(back, now, &[Reservations]);
+    assert_eq!(seen.before.prerequisite_lost_since, Some(to_second(now)));
+    assert_eq!(now_reading(&without_owners(seen.later(minutes(2))), &[Reservations]).0, "delete");
+}
+
+#[test]
+fn what_has_ended_is_told_once_although_the_status_of_the_first_pass_is_lost() {
+    let (case, end) = ending();
+    let expired = case.with(|case| case.now = end);
+    let lost = without_owners(lost_once().later(minutes(2)));
+    for (first, reason) in [(expired, "Expired"), (lost, "PrerequisiteLost")] {
+        let again = first.clone().later(minutes(1));
+        let [first, again] = [first, again].map(|case| case.holding(policy(&[Reservations])).plan().events);
+        assert_eq!((first.len(), first[0].reason.as_str()), (1, reason));
+        assert_eq!(first[0].key, again[0].key);
+    }
+}
