@@ -48,11 +48,20 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
         Mode::Enforce | Mode::Unknown => {}
     }
     if let Some(claimed) = pass.unproven {
+        let leave = "set the annotation csp-operator.dev/abandon: \"true\" to leave Partner Center as it is";
+        let name = &desired.customer;
+        let remedy = match &pass.facts.prerequisites.customer {
+            CustomerRef::NotAllowed { why, .. } => {
+                format!("{leave}, or let Customer \"{name}\" count in this namespace, which it does not yet: {why}")
+            }
+            CustomerRef::Found(_) | CustomerRef::Missing | CustomerRef::Malformed(_) => {
+                format!("apply Customer \"{name}\" with that tenantId to have it revoked, or {leave}")
+            }
+        };
         return pass.report(Report::stopped(
             UNPROVEN,
             format!(
-                "being deleted, but nothing shows that this object has ever acted for tenant {claimed}, which its annotation names; apply Customer \"{}\" with that tenantId to have it revoked, or set the annotation csp-operator.dev/abandon: \"true\" to leave Partner Center as it is",
-                desired.customer
+                "being deleted, but nothing shows that this object has ever acted for tenant {claimed}, which its annotation names; {remedy}"
             ),
         ));
     }

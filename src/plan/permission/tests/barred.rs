@@ -82,7 +82,10 @@ fn what_was_granted_is_revoked_when_it_is_denied_turned_on_by_others_or_deleted(
 fn a_claim_made_by_hand_is_worth_nothing_there() {
     let case = Case::new(Deny, Deny).claimed().with(forged).with(barred).holding(policy(&[Reservations]));
     check_stalls(&case);
-    assert_eq!(case.deleting().does(), "");
+    let deleted = case.deleting();
+    assert_eq!((deleted.does(), deleted.shows("Stalled")), (String::new(), "True/ClaimUnproven".into()));
+    let message = &deleted.plan().status.conditions[0].message;
+    assert!(message.contains("not listed") && !message.contains("apply Customer"), "{message}");
 }
 
 #[test]
