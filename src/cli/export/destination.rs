@@ -44,6 +44,16 @@ impl Destination {
             Self::Directory { path, force } => write_file(&path.join(format!("{name}.yaml")), manifests, *force),
         }
     }
+
+    /// Writes the list of the customers that this export is about to a file that `kubectl apply -f` passes over, and says
+    /// which; nothing where there is no directory.
+    pub(super) fn write_list(&self, list: &str) -> Result<Option<PathBuf>, DestinationError> {
+        let Self::Directory { path, .. } = self else { return Ok(None) };
+        let path = path.join("allowed-customers.txt");
+        // Nobody edits it: what it says follows from the export.
+        write_file(&path, &format!("{list}\n"), true)?;
+        Ok(Some(path))
+    }
 }
 
 fn write_file(path: &Path, text: &str, force: bool) -> Result<(), DestinationError> {

@@ -7,6 +7,7 @@
 mod destination;
 mod manifest;
 mod names;
+mod permit;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use super::args::ExportArgs;
 use super::borrowed::{BorrowError, Borrowed};
 use super::microsoft::{self, MicrosoftError};
 use super::terminal::{printable, say, show_warnings};
-use crate::api::ALLOWED_CUSTOMERS_ANNOTATION;
+use crate::model::TenantId;
 use crate::operator::Chain;
 use crate::remote::{Advice, Allowance, Calls, Error, Limits, PartnerCenter, Remote, SetupError, Unfenced};
 use destination::{Destination, DestinationError};
@@ -32,9 +33,6 @@ const AT_A_TIME: usize = 8;
 
 /// So many failures in a row, with none between them that worked, are no matter of single customers.
 const FAILURES_MAX: usize = 20;
-
-/// So many tenants are listed in a command for people to copy; more are all.
-const LISTED_MAX: usize = 20;
 
 /// Between two lines of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
@@ -105,10 +103,10 @@ async fn export(
         ));
     }
     let total = wanted.len();
-    let permission = how_to_permit(&wanted, args);
     tell(&format!("reading {total} customers, with at most {} requests a minute", args.calls_per_minute));
 
     let mut tally = Tally::default();
+    let mut exported: Vec<TenantId> = Vec::new();
     let mut told_at = Instant::now();
     let read = |wanted: Wanted| async move {
         let found = read::customer(partner_center, &wanted, args.only_with_policy).await;
@@ -124,7 +122,10 @@ async fn export(
             Ok(Some(found)) => {
                 let manifests = manifest::manifests(&found, &wanted.name, args.namespace.as_deref());
                 let written = destination.write(&wanted.name, &manifests);
-                tally.written += usize::from(written.is_ok());
+                if written.is_ok() {
+                    tally.written += 1;
+                    exported.push(wanted.tenant);
+                }
                 match written {
                     // Nobody reads any more.
                     Err(error @ DestinationError::Stdout(_)) => return Err(error.into()),
@@ -158,22 +159,9 @@ async fn export(
     };
     tell(&format!("{} customers exported{without}", tally.written));
     if tally.written > 0 {
-        tell(&permission);
+        tell(&permit::say_how(&exported, args.namespace.as_deref(), destination)?);
     }
     Ok(())
-}
-
-/// What a cluster admin has to do before the namespace may act for these customers: an export permits nothing by itself.
-fn how_to_permit(wanted: &[Wanted], args: &ExportArgs) -> String {
-    let namespace = args.namespace.as_deref().unwrap_or("NAMESPACE");
-    let tenants: Vec<_> = wanted.iter().map(|one| one.tenant.to_string()).collect();
-    // Of many, a list would say less than what it is about.
-    // Without --overwrite, kubectl takes nothing away that is listed already.
-    let value = if tenants.len() <= LISTED_MAX { tenants.join(",") } else { "'*'".to_owned() };
-    format!(
-        "a namespace acts only for the customers that a cluster admin lists on it, here with: \
-         kubectl annotate namespace {namespace} {ALLOWED_CUSTOMERS_ANNOTATION}={value}"
-    )
 }
 
 /// What is wrong, and what to do where a person can do anything. The operator's sentences about what passes promise that it
