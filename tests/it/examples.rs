@@ -1,5 +1,6 @@
 //! Every manifest in `examples/` can be applied as it is, and the installation's settings reach the operator.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,6 +59,36 @@ fn every_example_is_accepted_by_the_api_server() {
         let said = stage.kubectl(&["apply", "--dry-run=server", "--filename", &path.display().to_string()]);
         let said = said.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(said.lines().count(), documents.len(), "{}: {said}", path.display());
+    }
+}
+
+/// What `kubectl apply -f examples/quickstart -f examples/situations` comes to, where the admission policy is in force.
+#[test]
+fn all_situations_can_be_applied_together_in_the_namespace_of_the_quickstart() {
+    let examples = stage::root().join("examples");
+    let together: Vec<_> = ["quickstart", "situations"]
+        .iter()
+        .flat_map(|folder| yaml_files(&examples.join(folder)))
+        .flat_map(|path| documents(&path).into_iter().map(move |document| (path.clone(), document)))
+        .collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (mut names, mut tenants, mut allowed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for (path, document) in &together {
+        let (kind, metadata) = (text(&document["kind"]), &document["metadata"]);
+        let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+        let other = names.insert((kind.clone(), namespace, name.clone()), path);
+        assert!(other.is_none(), "{} and {} both have the {kind} {name}", other.unwrap().display(), path.display());
+        if kind == "Namespace" {
+            allowed.insert(name, text(&metadata["annotations"]["csp-operator.dev/allowed-customers"]));
+        } else if kind == "Customer" {
+            let other = tenants.insert(text(&document["spec"]["tenantId"]), path);
+            assert!(other.is_none(), "{} and {} are one tenant", other.unwrap().display(), path.display());
+        }
+    }
+    for (path, customer) in together.iter().filter(|(_, document)| document["kind"] == "Customer") {
+        let tenant = text(&customer["spec"]["tenantId"]);
+        let listed = &allowed[&text(&customer["metadata"]["namespace"])];
+        assert!(listed.split(',').any(|entry| entry.trim() == tenant), "{}: {tenant} is not listed", path.display());
     }
 }
 
