@@ -169,6 +169,7 @@ fn what_is_permitted_already_is_taken_over_without_a_first_grant_and_a_refused_c
     for scene in &scenes {
         scene.until_verdict("Ready", "True InSync");
         assert_eq!(scene.writes(), Vec::<String>::new());
+        assert_eq!(scene.attempts(), ["create: no effect"], "a create was sent, and refused");
     }
     assert!(exclusive.served("metrics").contains("csp_operator_first_grants_within_hour 0\n"));
 }
