@@ -116,11 +116,11 @@ pub struct Unseen {
 pub struct Benefits {
     /// Reservations and savings plans, in any order.
     pub held: Vec<Benefit>,
-    /// Those who have a role on a reservation order, for the orders that were asked about and could be.
+    /// Those who may have bought a reservation order by their roles on it, for the orders that were asked about and could be.
     pub holders: BTreeMap<Uuid, Vec<OrderHolder>>,
 }
 
-/// Somebody with a role on a reservation order.
+/// An Owner of a reservation order itself, or a group of another tenant with any role that holds for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderHolder {
     /// What it is.

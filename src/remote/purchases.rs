@@ -22,7 +22,7 @@ const RESERVATIONS_VERSION: &str = "2022-11-01";
 const SAVINGS_PLANS_VERSION: &str = "2022-11-01";
 const ASSIGNMENTS_VERSION: &str = "2022-04-01";
 
-/// Reservation orders that are asked about in one reading: as many as a status shows.
+/// Reservation orders that are asked about in one reading, newest first.
 const ORDERS_ASKED_MAX: usize = 20;
 
 impl Remote {
@@ -121,7 +121,7 @@ impl Azure {
         Ok(readable(items, "a reservation or savings plan", |item: BenefitWire| item.translate(kind)))
     }
 
-    /// Who has a role on a reservation order. Azure gives one to the buyer.
+    /// Who may have bought a reservation order, by the roles on it: Azure makes the buyer its Owner.
     async fn order_holders(&self, customer: TenantId, order: Uuid) -> Result<Vec<OrderHolder>, Error> {
         let order = order.to_string();
         let segments = [
@@ -135,7 +135,7 @@ impl Azure {
         ];
         let url = self.url(&segments, ASSIGNMENTS_VERSION);
         let items: Vec<AssignmentWire> = self.list(Operation::ReadOrderHolders(customer), customer, url).await?;
-        let mut holders: Vec<OrderHolder> = items.into_iter().filter_map(AssignmentWire::holder).collect();
+        let mut holders: Vec<OrderHolder> = items.into_iter().filter_map(|item| item.holder(&order)).collect();
         holders.sort();
         Ok(holders)
     }

@@ -70,10 +70,20 @@ impl AssignmentWire {
         self.properties.as_ref()?.principal_id.as_deref()
     }
 
-    /// To whom any role is assigned; `None` if it does not say.
-    pub(in crate::remote) fn holder(self) -> Option<OrderHolder> {
+    /// To whom the role is assigned, if that may tell who bought this reservation order; `None` if it tells nothing.
+    ///
+    /// Azure makes the buyer Owner of the order itself. Whoever reads or manages reservations has other roles, or inherits
+    /// them from the tenant. Groups of another tenant count with any: they are there to cast doubt.
+    pub(in crate::remote) fn holder(self, order: &str) -> Option<OrderHolder> {
         let properties = self.properties?;
         let kind = kind(&non_empty(properties.principal_type)?);
+        let is_owner = is_owner_role(&non_empty(properties.role_definition_id)?);
+        let scope = properties.scope?.trim_end_matches('/').to_ascii_lowercase();
+        let is_its_own =
+            scope == format!("/providers/microsoft.capacity/reservationorders/{}", order.to_ascii_lowercase());
+        if kind != PrincipalKind::ForeignGroup && !(is_owner && is_its_own) {
+            return None;
+        }
         Some(OrderHolder { kind, principal: non_empty(properties.principal_id)?.to_ascii_lowercase() })
     }
 
@@ -85,7 +95,7 @@ impl AssignmentWire {
         let role = text(properties.role_definition_id, "roleDefinitionId")?;
         let scope = text(properties.scope, "roleAssignment scope")?;
         let kind = kind(&text(properties.principal_type, "principalType")?);
-        let is_owner = role.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(OWNER_ROLE));
+        let is_owner = is_owner_role(&role);
         let Some(scope) = scope_of(&scope, subscription).filter(|_| is_owner) else { return Ok(None) };
         let principal = match id(properties.principal_id, "principalId") {
             Ok(principal) => principal,
@@ -96,6 +106,10 @@ impl AssignmentWire {
         let is_conditional = properties.condition.is_some_and(|condition| !condition.trim().is_empty());
         Ok(Some(Assignment { principal, kind, scope, is_conditional }))
     }
+}
+
+fn is_owner_role(role: &str) -> bool {
+    role.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(OWNER_ROLE))
 }
 
 fn kind(word: &str) -> PrincipalKind {
@@ -159,6 +173,30 @@ mod tests {
         }
         let partners = owner(&json!({ "principalType": "FOREIGNGROUP" })).unwrap().unwrap();
         assert_eq!(partners.kind, PrincipalKind::ForeignGroup);
+    }
+
+    #[test]
+    fn only_the_owner_of_the_order_itself_may_have_bought_it() {
+        let order = "a0a0a0a0-5555-4e55-8e55-000000000001";
+        let own = format!("/providers/Microsoft.Capacity/reservationOrders/{}", order.to_uppercase());
+        let reader = "/providers/Microsoft.Authorization/roleDefinitions/582fc458-8989-419f-a480-75249bc5db7e";
+        let owner = format!("/providers/Microsoft.Authorization/roleDefinitions/{OWNER_ROLE}");
+        for (role, scope, kind, expected) in [
+            (owner.as_str(), own.as_str(), "User", Some(PrincipalKind::User)),
+            (&owner, &format!("{own}/"), "User", Some(PrincipalKind::User)),
+            (reader, &own, "User", None),
+            (&owner, "/providers/Microsoft.Capacity", "User", None),
+            (&owner, "/", "User", None),
+            (&owner, "", "User", None),
+            (reader, "/providers/Microsoft.Capacity", "User", None),
+            (reader, "/providers/Microsoft.Capacity", "ForeignGroup", Some(PrincipalKind::ForeignGroup)),
+        ] {
+            let wire: AssignmentWire = serde_json::from_value(json!({ "properties": {
+                "roleDefinitionId": role, "principalId": PRINCIPAL, "principalType": kind, "scope": scope
+            } }))
+            .unwrap();
+            assert_eq!(wire.holder(order).map(|holder| holder.kind), expected, "{role} {scope} {kind}");
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn by_lists(purchase: &Purchase, seen: &SeenPurchases) -> (PurchasedBy, String) 
     }
 }
 
-/// Azure gives the buyer a role on the reservation order. The partner's staff are there only through a group.
+/// Azure makes the buyer Owner of the reservation order. The partner's staff are there only through a group.
 fn by_role(holders: &[OrderHolder]) -> (PurchasedBy, String) {
     let user = holders.iter().find(|one| one.kind == PrincipalKind::User);
     let has_partner = holders.iter().any(|one| one.kind == PrincipalKind::ForeignGroup);
@@ -74,19 +74,19 @@ fn by_role(holders: &[OrderHolder]) -> (PurchasedBy, String) {
         Some(user) if !has_partner => (
             PurchasedBy::Customer,
             format!(
-                "user {} of the customer's tenant has a role on the reservation order, as Azure gives it to the buyer; {NO_RECORD}",
+                "user {} of the customer's tenant is Owner of the reservation order itself, as Azure makes the buyer; {NO_RECORD}",
                 user.principal
             ),
         ),
         Some(_) => (
             PurchasedBy::Unknown,
             format!(
-                "both a user of the customer's tenant and the partner have a role on the reservation order; {NO_RECORD}"
+                "a user of the customer's tenant is Owner of the reservation order itself, and the partner has a role on it too; {NO_RECORD}"
             ),
         ),
         None => (
             PurchasedBy::Unknown,
-            format!("no user of the customer's tenant has a role on the reservation order; {NO_RECORD}"),
+            format!("no user of the customer's tenant is Owner of the reservation order itself; {NO_RECORD}"),
         ),
     }
 }
