@@ -152,10 +152,10 @@ pub struct CustomerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub relationship: Option<String>,
-    /// The newest 20 reservations and savings plans that are known, newest first, whoever bought them. What Azure no longer
-    /// shows is kept.
+    /// Reservations and savings plans that are known, newest first, whoever bought them. What Azure no longer shows is kept.
+    /// Of more than 100, what is over goes first, and then what ends last; the newest stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
+    #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub purchases: Vec<Purchase>,
     /// The newest value of the annotation `csp-operator.dev/reconcile` that has been handled.

@@ -16,8 +16,11 @@ const TEXT_CHARS_MAX: usize = 120;
 /// Most scopes of one purchase that are shown.
 const SCOPES_MAX: usize = 10;
 
-/// The newest purchases, newest first. What is not listed any more is kept: an empty list may mean that the caller may not
-/// see what there is.
+/// Of what is shown, so many are the newest, whatever has become of them: what is bought later than these is news.
+const NEWEST_SHOWN: usize = 10;
+
+/// All purchases, newest first. What is not listed any more is kept: an empty list may mean that the caller may not see what
+/// there is.
 pub(super) fn merged(before: &[Purchase], seen: Option<&SeenPurchases>, now: Timestamp) -> Vec<Purchase> {
     let mut purchases: Vec<Purchase> = match seen {
         Some(seen) => with(before, seen),
@@ -29,9 +32,26 @@ pub(super) fn merged(before: &[Purchase], seen: Option<&SeenPurchases>, now: Tim
             "Expired".clone_into(&mut purchase.state);
         }
     }
-    purchases.sort_by_key(|purchase| (Reverse(purchase.purchased_at.as_ref().map(|at| at.0)), purchase.id.clone()));
-    purchases.truncate(PURCHASES_MAX);
+    sort(&mut purchases);
     purchases
+}
+
+fn sort(purchases: &mut [Purchase]) {
+    purchases.sort_by_key(|purchase| (Reverse(purchase.purchased_at.as_ref().map(|at| at.0)), purchase.id.clone()));
+}
+
+/// As many of `all`, which are sorted, as a status shows: the newest few, then what gives a discount, soonest end first, so
+/// that no end goes by untold, and then what is over.
+pub(super) fn shown(mut all: Vec<Purchase>, now: Timestamp) -> Vec<Purchase> {
+    if all.len() > PURCHASES_MAX {
+        all[NEWEST_SHOWN..].sort_by_key(|purchase| {
+            let end = purchase.expires_at.as_ref().map_or(Timestamp::MAX, |end| end.0);
+            (!news::is_live(purchase, now), end)
+        });
+        all.truncate(PURCHASES_MAX);
+        sort(&mut all);
+    }
+    all
 }
 
 fn with(before: &[Purchase], seen: &SeenPurchases) -> Vec<Purchase> {

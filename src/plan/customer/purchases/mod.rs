@@ -24,7 +24,7 @@ use crate::model::{Fact, OrderRecord, SeenPurchases, TenantId};
 pub use news::{EXPIRY_NOTICES_DAYS, days_left};
 
 /// As many as a status shows.
-pub const PURCHASES_MAX: usize = 20;
+pub const PURCHASES_MAX: usize = 100;
 /// How long a customer is followed after its last permission was turned off: orders appear up to 15 minutes late.
 const FOLLOWED_AFTER_OFF: SignedDuration = SignedDuration::from_hours(24);
 /// The first reading comes within this part of the interval.
@@ -33,6 +33,8 @@ const FIRST_WITHIN: i32 = 6;
 const ORDER_SHOWS_AFTER: SignedDuration = SignedDuration::from_mins(20);
 /// When a reading that is due and has not been made is tried again.
 const RETRIED_AFTER: SignedDuration = SignedDuration::from_secs(15);
+/// A reading that lies further ahead than a pass lasts is from before the clock was set back.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(15);
 /// For how long it is asked again who has a role on a reservation order when that has told nothing.
 const HOLDERS_ASKED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -104,6 +106,8 @@ pub(super) fn follow(
         if before.purchases.is_empty() {
             let name = ConditionType::PurchasesRecorded.as_str();
             plan.status.conditions.retain(|condition| condition.type_ != name);
+        } else {
+            close(plan, pass);
         }
         return;
     }
@@ -130,10 +134,12 @@ pub(super) fn follow(
         buyer::judge(purchase, &evidence);
     }
     let mut events = news::of_purchases(identity, before, &purchases);
+    let verdict = verdict::verdict(facts, &before.purchases, &purchases, pass);
+    let mut purchases = known::shown(purchases, now);
     for purchase in &mut purchases {
         events.extend(news::of_expiry(purchase, now));
     }
-    if let Some(verdict) = verdict::verdict(facts, &before.purchases, &purchases, pass) {
+    if let Some(verdict) = verdict {
         let mut conditions = Conditions::new(&before.conditions, identity.generation, now);
         conditions.set(ConditionType::PurchasesRecorded, verdict);
         put(&mut plan.status.conditions, conditions.finish());
@@ -143,6 +149,17 @@ pub(super) fn follow(
     // First: whatever becomes of the others, the status will say that this has been told.
     plan.actions.splice(0..0, events.iter().cloned().map(Action::TellPermissions));
     plan.events.extend(events);
+}
+
+/// Shows what has ended since the last look, now that there will be no other.
+fn close(plan: &mut CustomerPlan, pass: Pass<'_>) {
+    let Pass { identity, before, now, .. } = pass;
+    plan.status.purchases = known::merged(&before.purchases, None, now);
+    if find(&before.conditions, ConditionType::PurchasesRecorded).is_some_and(|one| one.status == "True") {
+        let mut conditions = Conditions::new(&before.conditions, identity.generation, now);
+        conditions.set(ConditionType::PurchasesRecorded, verdict::over());
+        put(&mut plan.status.conditions, conditions.finish());
+    }
 }
 
 /// Puts conditions in the place of those of the same types.
@@ -185,6 +202,9 @@ fn is_due(facts: &PurchaseFacts, pass: Pass<'_>) -> bool {
         return facts.seen.known_since(now).is_none();
     }
     let read_at = facts.seen.read_at();
+    if read_at.unwrap_or(started).duration_since(now) > AHEAD_MAX {
+        return true;
+    }
     let is_overdue = |at: Timestamp| read_at.unwrap_or(started) < at && at <= now;
     if moments(facts, before).any(is_overdue) {
         return true;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::super::{Event, Identity, Severity, to_second};
-use super::is_recorded;
+use super::{PURCHASES_MAX, is_recorded};
 use crate::api::{CustomerStatus, Purchase, PurchaseKind, PurchasedBy};
 
 /// So many days before something ends, it is told.
@@ -32,17 +32,20 @@ fn of_days(days: i32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
 }
 
-/// One event for each order that was not known before. What was bought before the object was created is no news.
+/// One event for each order that was not known before. What was bought before the object was created is no news; nor is, where
+/// the status shows less than there is, what was bought no later than the newest that it shows.
 pub(super) fn of_purchases(identity: &Identity, before: &CustomerStatus, after: &[Purchase]) -> Vec<Event> {
     let created = to_second(identity.created).0;
+    let newest = before.purchases.iter().filter_map(|one| one.purchased_at.as_ref()).map(|at| at.0).max();
+    let newest = newest.filter(|_| before.purchases.len() >= PURCHASES_MAX);
     let mut told = Vec::new();
     let mut events = Vec::new();
     for purchase in after {
         let order = &purchase.azure_order_id;
         let is_known = before.purchases.iter().any(|one| one.azure_order_id == *order) || told.contains(&order);
         let is_recent = match purchase.purchased_at.as_ref().map(|at| at.0) {
-            Some(at) => at >= created,
-            None => is_recorded(before),
+            Some(at) => at >= created && newest.is_none_or(|newest| at > newest),
+            None => is_recorded(before) && newest.is_none(),
         };
         if !is_known && is_recent {
             told.push(order);

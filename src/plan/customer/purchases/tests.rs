@@ -1,3 +1,5 @@
+mod limits;
+
 use super::*;
 use crate::model::{
     AzureEstate, Benefit, Benefits, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind,
@@ -266,6 +268,9 @@ fn a_customer_is_followed_for_a_day_after_it_was_turned_off_and_for_as_long_as_i
     case.pass();
     assert!(!case.is_due());
     assert_eq!(case.before.purchases.len(), 1, "what is known stays");
+    assert_eq!(case.before.purchases[0].state, "Expired", "and is not shown as running for ever");
+    let message = &find(&case.before.conditions, ConditionType::PurchasesRecorded).unwrap().message;
+    assert!(message.contains("Nothing of what is known is running"), "{message}");
 }
 
 #[test]
@@ -295,22 +300,6 @@ fn what_was_there_before_the_object_is_recorded_in_silence_and_a_new_order_told_
     assert_eq!(key, []);
     case.before = CustomerStatus::default();
     assert_eq!(case.plan().events.iter().map(|event| event.key.clone()).collect::<Vec<_>>(), [id('a', 2).to_string()]);
-}
-
-#[test]
-fn only_the_newest_twenty_are_shown_and_what_comes_back_into_view_is_no_news() {
-    let mut case = Case::new();
-    let day = |number: u32| format!("2026-03-{:02}", 2 + number);
-    case.now = at("2026-03-30T12:00:00Z");
-    let held =
-        |numbers: std::ops::Range<u32>| numbers.map(|number| reservation(number, &day(number))).collect::<Vec<_>>();
-    assert_eq!(case.sees(Vec::new(), held(0..25)).len(), PURCHASES_MAX);
-    assert_eq!(case.before.purchases.len(), PURCHASES_MAX);
-    assert_eq!(case.sees(Vec::new(), held(0..25)), []);
-    let mut fewer = held(0..26);
-    fewer.remove(20);
-    assert_eq!(reasons(&case.sees(Vec::new(), fewer)), ["ReservationPurchased"]);
-    assert_eq!(case.before.purchases[0].azure_order_id, id('a', 25).to_string());
 }
 
 #[test]

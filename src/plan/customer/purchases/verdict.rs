@@ -4,14 +4,22 @@ use jiff::Timestamp;
 
 use super::super::super::conditions::Verdict;
 use super::super::super::schedule::INTERVALS_UNTIL_UNKNOWN;
-use super::{Pass, PurchaseFacts, is_recorded, known, news};
+use super::{PURCHASES_MAX, Pass, PurchaseFacts, is_recorded, known, news};
 use crate::api::{Purchase, PurchaseKind};
 use crate::model::{Fact, Ignorance, SeenPurchases};
 
 /// What to do about lists that show less than there is.
 const REMEDY: &str = "the partner's sign-in sees reservations and savings plans only with a role on each or as the customer's administrator (kubectl csp purchases lists what is known)";
 
-/// What the condition says; `None`: what it said before, if anything.
+/// What the condition says when nothing that is known is running any more and it is not looked for more.
+pub(super) fn over() -> Verdict {
+    Verdict::yes(
+        "Recorded",
+        "Nothing of what is known is running any more, and no permission is on: it is not looked for more".to_owned(),
+    )
+}
+
+/// What the condition says of all that is known `after`; `None`: what it said before, if anything.
 pub(super) fn verdict(
     facts: &PurchaseFacts,
     before: &[Purchase],
@@ -65,10 +73,11 @@ fn of_lists(seen: &SeenPurchases, before: &[Purchase], after: &[Purchase], now: 
         return Verdict::unknown("AccessMissing", message);
     }
     let vanished = known::vanished(before, seen, now);
-    if !vanished.is_empty() && azure.held.is_empty() {
+    if let Some(first) = vanished.first() {
         let message = format!(
-            "Azure shows nothing any more, though {} known before has not ended: {REMEDY}. {}",
+            "Azure does not show {} any more that was known before and has not ended (such as order {}): {REMEDY}. {}",
             count(vanished.len(), "purchase"),
+            first.azure_order_id,
             kept(after)
         );
         return Verdict::unknown("AccessMissing", message);
@@ -86,12 +95,31 @@ fn of_lists(seen: &SeenPurchases, before: &[Purchase], after: &[Purchase], now: 
     let caution = if plans == 0 { "; savings plans that may not be seen are not among them" } else { "" };
     Verdict::yes(
         "Recorded",
-        format!("{} and {} are running{caution}", count(reservations, "reservation"), count(plans, "savings plan")),
+        format!(
+            "{} and {} are running{caution}{}",
+            count(reservations, "reservation"),
+            count(plans, "savings plan"),
+            left_out(after)
+        ),
     )
 }
 
 fn kept(after: &[Purchase]) -> String {
-    format!("What is known ({}) stays in status.purchases.", count(after.len(), "purchase"))
+    format!(
+        "What is known ({}) stays{}.",
+        count(after.len(), "purchase"),
+        match left_out(after) {
+            all if all.is_empty() => " in status.purchases".to_owned(),
+            some => some,
+        }
+    )
+}
+
+fn left_out(after: &[Purchase]) -> String {
+    match after.len() {
+        all if all > PURCHASES_MAX => format!("; status.purchases shows {PURCHASES_MAX} of {all}"),
+        _ => String::new(),
+    }
 }
 
 fn count(number: usize, what: &str) -> String {
