@@ -107,13 +107,6 @@ fn verify(scope: &Scope<'_>, facts: &PlanFacts) -> Option<Section> {
         section.next = Wait::Until(end);
         return Some(section);
     }
-    let is_new = scope.before.is_empty();
-    if scope.estate.is_unread() && facts.is_estate_read_anyway && is_new && scope.customer.holds() {
-        // Now rather than in a moment: then one status says it all.
-        let mut section = Section::kept();
-        section.needs.insert(Need::Estate(tenant));
-        return Some(section);
-    }
     let mut section = match scope.estate {
         _ if is_known_to_be_nobodys => {
             Section::holds(Verdict::unknown(scope.customer.reason, scope.customer.message.clone()))
