@@ -119,7 +119,7 @@ fn check_read_only(role: &str, promote: impl Fn(&Exclusive)) {
         ("OwnerRoleVerified", "Unknown OwnerUnknown"),
         ("Synced", "False PrerequisitesNotMet"),
     ] {
-        assert_eq!(verdict(&found, readable), shown, "{role}: {readable}");
+        scene.until_verdict(readable, shown);
     }
     promote(&exclusive);
     // A person who has just given the role need not wait for the next look.
