@@ -7,24 +7,13 @@ use kube::ResourceExt as _;
 use serde::Serialize;
 
 use super::args::ActivityArgs;
-use super::objects::{Objects, ObjectsError};
-use super::table::{FormatError, structured, table};
+use super::objects::{ListError, Objects};
+use super::table::{structured, table};
 use super::terminal::{printable, report, say};
 use crate::api::{Activity, ActivityOrigin, Customer, CustomerPurchasePermission};
 
 /// Partner Center's word for a record of something that has not ended.
 const IN_PROGRESS: &str = "progress";
-
-/// Why the log cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ActivityError {
-    #[error(transparent)]
-    Objects(#[from] ObjectsError),
-    #[error("{place} has no Customer \"{customer}\" and no customer with that tenant id: see kubectl get customers")]
-    NoSuchCustomer { customer: String, place: String },
-    #[error(transparent)]
-    Format(#[from] FormatError),
-}
 
 /// One record, as it is printed for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,13 +47,13 @@ struct Affected {
 }
 
 /// Prints the log.
-pub(super) async fn run(args: &ActivityArgs) -> Result<(), ActivityError> {
+pub(super) async fn run(args: &ActivityArgs) -> Result<(), ListError> {
     let objects = Objects::open(&args.objects).await?;
     let (permissions, customers) = (objects.list().await?, objects.list().await?);
     let mut log = log(&permissions, &customers);
     if let Some(customer) = &args.customer {
         if !is_known(customer, &permissions, &customers) {
-            return Err(ActivityError::NoSuchCustomer { customer: printable(customer), place: objects.place() });
+            return Err(objects.lack(customer));
         }
         log.retain(|entry| entry.customer.is(customer));
     }

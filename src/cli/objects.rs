@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use super::args::ObjectsArgs;
 use super::cluster::{self, ClusterError};
 use super::request::{RequestError, within};
+use super::table::FormatError;
+use super::terminal::printable;
 
 /// Objects of one page of a list.
 const PAGE_SIZE: u32 = 500;
@@ -25,6 +27,17 @@ pub(super) enum ObjectsError {
         "the cluster does not know the kind {kind}: install the operator's CRDs, or name another cluster with --context"
     )]
     NoSuchKind { kind: String },
+}
+
+/// Why a list made of objects cannot be printed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListError {
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    #[error("{place} has no Customer \"{customer}\" and none with that tenant id: see kubectl get customers")]
+    NoSuchCustomer { customer: String, place: String },
+    #[error(transparent)]
+    Format(#[from] FormatError),
 }
 
 /// The objects that the options name, in all namespaces or one.
@@ -44,6 +57,11 @@ impl Objects {
     /// Where they are, in words.
     pub(super) fn place(&self) -> String {
         self.namespace.as_ref().map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"))
+    }
+
+    /// That none of them is the customer that a person means.
+    pub(super) fn lack(&self, customer: &str) -> ListError {
+        ListError::NoSuchCustomer { customer: printable(customer), place: self.place() }
     }
 
     /// All of one kind.

@@ -8,8 +8,8 @@ use kube::ResourceExt as _;
 use serde::Serialize;
 
 use super::args::PurchasesArgs;
-use super::objects::{Objects, ObjectsError};
-use super::table::{FormatError, structured, table};
+use super::objects::{ListError, Objects};
+use super::table::{structured, table};
 use super::terminal::{printable, report, say};
 use crate::api::{Customer, Purchase, PurchaseKind, PurchasedBy};
 
@@ -19,17 +19,6 @@ const RECORDED: &str = "PurchasesRecorded";
 const NOTHING_SHOWN: &str = "NothingShown";
 /// Most customers of whom it is said one by one that there may be more.
 const CAUTIONS_MAX: usize = 10;
-
-/// Why purchases cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PurchasesError {
-    #[error(transparent)]
-    Objects(#[from] ObjectsError),
-    #[error("{place} has no Customer \"{customer}\" and none with that tenant id: see kubectl get customers")]
-    NoSuchCustomer { customer: String, place: String },
-    #[error(transparent)]
-    Format(#[from] FormatError),
-}
 
 /// One purchase, as it is printed for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -53,13 +42,13 @@ struct Buyer {
 }
 
 /// Prints them.
-pub(super) async fn run(args: &PurchasesArgs) -> Result<(), PurchasesError> {
+pub(super) async fn run(args: &PurchasesArgs) -> Result<(), ListError> {
     let objects = Objects::open(&args.objects).await?;
     let mut customers: Vec<Customer> = objects.list().await?;
     if let Some(customer) = &args.customer {
         customers.retain(|one| one.name_any() == *customer || one.spec.tenant_id.eq_ignore_ascii_case(customer));
         if customers.is_empty() {
-            return Err(PurchasesError::NoSuchCustomer { customer: printable(customer), place: objects.place() });
+            return Err(objects.lack(customer));
         }
     }
     let all = all(&customers);
