@@ -28,6 +28,11 @@ impl Backoff {
         delay(*count, advice).mul_f64(jitter)
     }
 
+    /// Whether the last pass over an object has failed.
+    pub(super) fn has_failed(&self, uid: &str) -> bool {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains_key(uid)
+    }
+
     /// Forgets the failures of an object that has succeeded or gone.
     pub(super) fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
@@ -64,7 +69,9 @@ mod tests {
             backoff.failed("a", Advice::RetrySoon);
         }
         assert!(backoff.failed("b", Advice::RetrySoon) < Duration::from_secs(2));
+        assert_eq!(["a", "b", "c"].map(|uid| backoff.has_failed(uid)), [true, true, false]);
         backoff.forget("a");
+        assert!(!backoff.has_failed("a"));
         assert!(backoff.failed("a", Advice::RetrySoon) < Duration::from_secs(2));
     }
 }

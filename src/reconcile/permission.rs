@@ -150,7 +150,11 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
         is_record_pending: feed.is_record_pending,
         is_feed_trusted: feed.is_trusted,
         contenders,
-        successor: heir.map(|heir| Successor { prerequisites: prerequisites(pass, &heir), desired: heir }),
+        successor: heir.map(|heir| Successor {
+            prerequisites: prerequisites(pass, &heir),
+            desired: heir,
+            may_be_looked_at: !context.backoff.has_failed(&desired.identity.uid),
+        }),
         clock_ahead: context.remote.clock.ahead(),
         started: context.started,
         grant_budget: context.brake.budget(&desired.identity),

@@ -98,12 +98,15 @@ fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
     if !may_act || successor.desired.is_deleting {
         return None;
     }
-    if pass.partner().denial().is_some() {
+    if pass.partner().denial().is_some() || pass.leaves_a_stall() {
         return None;
     }
     let since = pass.now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(jiff::Timestamp::MIN);
     let assessment = assess(&successor.desired, &successor.prerequisites, since);
     if !assessment.needs.is_empty() {
+        if !successor.may_be_looked_at {
+            return None;
+        }
         let mut report = Report::stopped("Deleting", "being deleted; looking whether another object can take over");
         report.needs = assessment.needs;
         report.tenant = Some(tenant);

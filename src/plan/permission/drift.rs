@@ -60,9 +60,7 @@ impl Pass<'_> {
     fn flapping(&self, held: &Held) -> Option<Stall> {
         let is_correction =
             Switch::ALL.into_iter().any(|switch| held.allows(switch) == Some(false) && self.has_drifted(switch, held));
-        let begin = self.now.saturating_sub(FLAPPING_WITHIN).unwrap_or(Timestamp::MIN);
-        let recent: Vec<_> = self.before.corrections.iter().map(|at| at.0).filter(|at| *at > begin).collect();
-        let first = recent.first().filter(|_| is_correction && recent.len() >= CORRECTIONS_MAX)?;
+        let first = self.first_of_too_many_corrections().filter(|_| is_correction)?;
         Some(Stall {
             why: Denial {
                 reason: "Flapping",
@@ -72,6 +70,18 @@ impl Pass<'_> {
             },
             until: first.saturating_add(FLAPPING_WITHIN).unwrap_or(Timestamp::MAX),
         })
+    }
+
+    /// Whether whoever takes over from this object would begin with what has stalled its grants, or would have.
+    pub(super) fn leaves_a_stall(&self) -> bool {
+        self.first_of_too_many_corrections().is_some() || self.rival().is_some()
+    }
+
+    /// When the first of the corrections was made, if there have been too many lately.
+    fn first_of_too_many_corrections(&self) -> Option<Timestamp> {
+        let begin = self.now.saturating_sub(FLAPPING_WITHIN).unwrap_or(Timestamp::MIN);
+        let recent: Vec<_> = self.before.corrections.iter().map(|at| at.0).filter(|at| *at > begin).collect();
+        recent.first().copied().filter(|_| recent.len() >= CORRECTIONS_MAX)
     }
 
     fn rival(&self) -> Option<Stall> {

@@ -61,6 +61,9 @@ pub struct Successor {
     pub desired: Desired,
     /// What is known about its customer and subscriptions.
     pub prerequisites: PrerequisiteFacts,
+    /// Whether what is not known of them may be read first. Not again once that has come to nothing, as where a service does
+    /// not answer until the pass is over: the revoke must go out.
+    pub may_be_looked_at: bool,
 }
 
 /// What has come of a pass so far.

@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::api::{DeletionPolicy, Mode};
-use crate::model::{Fact, PolicyState};
+use crate::model::{Fact, Origin, PolicyState};
 use crate::plan::permission::{Action, Record, Successor};
 use crate::plan::{CustomerRef, Wait};
 
@@ -141,6 +141,7 @@ fn succeeded(change: impl FnOnce(&mut Successor)) -> Case {
     let mut successor = Successor {
         desired: Case::new(Allow, Deny).desired,
         prerequisites: Case::new(Allow, Deny).facts.prerequisites,
+        may_be_looked_at: true,
     };
     successor.desired.identity.name.name = "successor".into();
     change(&mut successor);
@@ -164,6 +165,39 @@ fn a_successor_that_could_grant_it_now_takes_over() {
         succeeded(|_| {}).with(|case| case.facts.partner.write_refused = Some(role_refused(case.now))).does(),
         "delete"
     );
+}
+
+#[test]
+fn a_revoke_does_not_wait_again_for_what_could_not_be_learned_of_a_successor() {
+    let known = succeeded(|it| it.may_be_looked_at = false);
+    assert_eq!(known.does(), "pass on to ns/successor; release");
+    let forgotten = |it: &mut Successor| {
+        it.may_be_looked_at = false;
+        it.prerequisites.estate = Fact::NOT_READ;
+    };
+    assert_eq!(succeeded(forgotten).does(), "delete");
+    let too_old = succeeded(|it| it.may_be_looked_at = false).later(minutes(10)).holding(policy(&[Reservations]));
+    assert_eq!(too_old.does(), "delete");
+}
+
+#[test]
+fn what_stalls_grants_lets_nobody_take_over() {
+    let rival = |minutes_ago| {
+        succeeded(|_| {}).with(|case| {
+            let at = case.now - minutes(minutes_ago);
+            case.facts.activity = vec![record("r", at, Origin::Rival, "them@contoso.example")];
+            case.facts.activity[0].seen_at = case.now - minutes(2);
+        })
+    };
+    let corrected = |minutes_ago| {
+        succeeded(|_| {}).with(|case| {
+            case.before.corrections = vec![crate::plan::to_second(case.now - minutes(minutes_ago)); 5];
+        })
+    };
+    assert_eq!((rival(1).does(), corrected(50).does()), ("delete".into(), "delete".into()));
+    for over in [rival(25 * 60), corrected(61)] {
+        assert_eq!(over.does(), "pass on to ns/successor; release");
+    }
 }
 
 #[test]

@@ -462,7 +462,8 @@ impl World {
             .collect();
         let successor = successor(&contenders).map(|next| {
             let next = others.iter().find(|other| other.desired.identity.uid == next.uid).unwrap();
-            Successor { desired: next.desired.clone(), prerequisites: self.prerequisites(next) }
+            let prerequisites = self.prerequisites(next);
+            Successor { desired: next.desired.clone(), prerequisites, may_be_looked_at: true }
         });
         Facts {
             prerequisites: self.prerequisites(object),
