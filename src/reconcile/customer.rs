@@ -262,7 +262,7 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
         Err(error) if error.was_never_sent() => record.clone(),
         _ => PlanPurchase { at: now(), stage: record.stage.after(end), ..sent.clone() },
     };
-    ledger.write(tenant, Some(&sent), ended).await?;
+    ledger.settle(tenant, &sent, ended).await?;
     match result {
         Ok(_) => {
             pass.has_acted = true;

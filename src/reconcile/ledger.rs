@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -18,12 +19,17 @@ use crate::model::{Fact, Ignorance, PlanPurchase, TenantId};
 
 /// Kubernetes takes a little more than a mebibyte.
 const BYTES_MAX: usize = 900_000;
+/// How often it is tried to remember what came of a checkout; each pause is twice as long as the one before.
+const SETTLE_TRIES: u32 = 5;
+const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The entries.
 pub(super) struct Ledger {
     api: Api<ConfigMap>,
     name: String,
     known: Mutex<HashMap<TenantId, Reading<Option<PlanPurchase>>>>,
+    /// All tenants share one `ConfigMap`: of two that write at once, one would be refused.
+    writing: tokio::sync::Mutex<()>,
 }
 
 /// What an entry's failure to be read means to the planner.
@@ -35,7 +41,12 @@ pub(super) fn why(error: &Error) -> Ignorance {
 impl Ledger {
     /// Beside the `ConfigMap` called `state`.
     pub(super) fn new(client: Client, namespace: &str, state: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: format!("{state}-plans"), known: Mutex::default() }
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: format!("{state}-plans"),
+            known: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// What is known of a tenant's entry.
@@ -63,6 +74,7 @@ impl Ledger {
         before: Option<&PlanPurchase>,
         after: PlanPurchase,
     ) -> Result<(), Error> {
+        let _turn = self.writing.lock().await;
         let at = Timestamp::now();
         // Whatever becomes of it, what is remembered is unknown until it is written.
         self.known().remove(&tenant);
@@ -98,6 +110,28 @@ impl Ledger {
         Ok(())
     }
 
+    /// Remembers what came of the checkout that `sent` tells of. The answer comes once, and is lost if it is not written: so
+    /// that is tried a few times, as long as `sent` is the tenant's entry.
+    pub(super) async fn settle(&self, tenant: TenantId, sent: &PlanPurchase, after: PlanPurchase) -> Result<(), Error> {
+        let mut pause = SETTLE_PAUSE;
+        for _ in 1..SETTLE_TRIES {
+            match self.write(tenant, Some(sent), after.clone()).await {
+                Err(Error::Outdated | Error::Kubernetes { .. }) => {}
+                settled => return settled,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            // An answer to the write may have been lost, or somebody else may have changed the entry.
+            if self.read(tenant).await.is_ok()
+                && let Some(record) = self.record(tenant).known().cloned().flatten()
+                && record != *sent
+            {
+                return if record == after { Ok(()) } else { Err(Error::Outdated) };
+            }
+        }
+        self.write(tenant, Some(sent), after).await
+    }
+
     /// Forgets what was read of tenants that no object means any more; the entries stay.
     pub(super) fn prune(&self, is_meant: impl Fn(TenantId) -> bool) {
         self.known().retain(|tenant, _| is_meant(*tenant));
@@ -118,4 +152,121 @@ fn entry(map: Option<&ConfigMap>, tenant: TenantId) -> Result<Option<PlanPurchas
     let text = map.and_then(|map| map.data.as_ref()?.get(&tenant.to_string()));
     let unreadable = Error::Ledger { tenant, why: "cannot be understood" };
     text.map(|text| serde_json::from_str(text)).transpose().map_err(|_| unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::http::{Method, StatusCode};
+    use axum::response::{IntoResponse as _, Response};
+    use futures::future::join_all;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::PurchaseStage;
+
+    /// An API server with one `ConfigMap`.
+    #[derive(Clone, Default)]
+    struct Server(Arc<Mutex<State>>);
+
+    #[derive(Default)]
+    struct State {
+        data: serde_json::Map<String, Value>,
+        version: u64,
+        /// So many writes are still refused, because somebody else has written meanwhile.
+        conflicts: u32,
+        /// The next write is done, and its answer lost.
+        loses_answer: bool,
+    }
+
+    impl Server {
+        fn ledger(&self) -> Ledger {
+            let server = self.clone();
+            let answer = move |method: Method, body: Bytes| async move {
+                // Others have their turn between a reading and the write that follows it.
+                tokio::task::yield_now().await;
+                server.answer(&method, &body)
+            };
+            Ledger::new(Client::new(Router::new().fallback(answer), "csp"), "csp", "state")
+        }
+
+        fn answer(&self, method: &Method, body: &[u8]) -> Response {
+            let failed = |code: u16, reason| {
+                let status = json!({ "kind": "Status", "status": "Failure", "code": code, "reason": reason });
+                (StatusCode::from_u16(code).unwrap(), axum::Json(status)).into_response()
+            };
+            let mut state = self.0.lock().unwrap();
+            if *method != Method::GET {
+                let sent: Value = serde_json::from_slice(body).unwrap();
+                state.version += u64::from(state.conflicts > 0);
+                state.conflicts = state.conflicts.saturating_sub(1);
+                if sent["metadata"]["resourceVersion"].as_str() != Some(state.version.to_string().as_str()) {
+                    return failed(409, "Conflict");
+                }
+                state.version += 1;
+                state.data.extend(sent["data"].as_object().unwrap().clone());
+                if std::mem::take(&mut state.loses_answer) {
+                    return failed(500, "InternalError");
+                }
+            }
+            let metadata = json!({ "name": "state-plans", "resourceVersion": state.version.to_string() });
+            axum::Json(json!({ "metadata": metadata, "data": state.data })).into_response()
+        }
+
+        fn put(&self, tenant: TenantId, record: &PlanPurchase) {
+            let mut state = self.0.lock().unwrap();
+            state.version += 1;
+            state.data.insert(tenant.to_string(), serde_json::to_string(record).unwrap().into());
+        }
+
+        fn stage(&self, tenant: TenantId) -> PurchaseStage {
+            let text = self.0.lock().unwrap().data[&tenant.to_string()].as_str().unwrap().to_owned();
+            serde_json::from_str::<PlanPurchase>(&text).unwrap().stage
+        }
+    }
+
+    fn tenant(number: u32) -> TenantId {
+        format!("c1a0c1a0-1111-4a11-8a11-{number:012}").parse().unwrap()
+    }
+
+    fn record(stage: PurchaseStage) -> PlanPurchase {
+        let at = "2026-03-02T08:00:00Z".parse().unwrap();
+        PlanPurchase { cart: "cart-1".parse().unwrap(), reseller: None, at, stage }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_write_at_once_wait_for_each_other() {
+        let server = Server::default();
+        let ledger = server.ledger();
+        let write = |number| ledger.write(tenant(number), None, record(PurchaseStage::Prepared));
+        for result in join_all((0..16).map(write)).await {
+            result.unwrap();
+        }
+        assert_eq!(server.0.lock().unwrap().data.len(), 16);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_of_a_checkout_is_remembered_although_others_write() {
+        use PurchaseStage::{Bought, Prepared, Sent};
+        for (found, conflicts, loses_answer, is_remembered, stage) in [
+            (Sent, 0, false, true, Bought),
+            (Sent, 1, false, true, Bought),
+            (Sent, SETTLE_TRIES - 1, false, true, Bought),
+            (Sent, SETTLE_TRIES, false, false, Sent),
+            (Sent, 0, true, true, Bought),
+            // Somebody has changed it by hand.
+            (Prepared, 0, false, false, Prepared),
+        ] {
+            let server = Server::default();
+            server.put(tenant(1), &record(found));
+            server.0.lock().unwrap().conflicts = conflicts;
+            server.0.lock().unwrap().loses_answer = loses_answer;
+            let settled = server.ledger().settle(tenant(1), &record(Sent), record(Bought)).await;
+            let what = format!("{found:?} {conflicts} {loses_answer}: {settled:?}");
+            assert_eq!((settled.is_ok(), server.stage(tenant(1))), (is_remembered, stage), "{what}");
+        }
+    }
 }
