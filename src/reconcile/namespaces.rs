@@ -12,6 +12,7 @@ use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::watch;
 
 use super::context::Context;
+use super::customer::Customer;
 use super::permission::Permission;
 use super::watch::Watched as _;
 use crate::api::ALLOWED_CUSTOMERS_ANNOTATION;
@@ -100,7 +101,9 @@ fn put(context: &Context, namespace: &str, rule: Option<&NamespaceRule>) {
     if !context.namespaces.note(namespace, rule) {
         return;
     }
-    context.customers.wake_in(namespace);
+    for name in context.customers.wake_in(namespace) {
+        Customer::wake_others(context, &name);
+    }
     context.subscriptions.wake_in(namespace);
     for name in context.permissions.wake_in(namespace) {
         Permission::wake_others(context, &name);
