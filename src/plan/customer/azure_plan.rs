@@ -79,7 +79,8 @@ pub(super) fn plan(
         AzurePlanPolicy::Verify => verify(scope, facts).map(|section| (section, None)),
         AzurePlanPolicy::Unknown => {
             let text = "spec.azurePlan has a value that this version of csp-operator does not know: update it, or change the value";
-            Some((Section::stalled(Verdict::no("UnknownValue", text)), before.cloned()))
+            let status = before.cloned().map(|before| AzurePlanStatus { none_since: None, ..before });
+            Some((Section::stalled(Verdict::no("UnknownValue", text)), status))
         }
         AzurePlanPolicy::Purchase => {
             let mut status = before.cloned().unwrap_or_default();
@@ -87,6 +88,9 @@ pub(super) fn plan(
                 Some(tenant) => Purchase { scope, wish, facts, tenant }.plan(&mut status),
                 None => Section::waiting(scope.customer.clone()),
             };
+            if scope.customer.truth == Truth::False {
+                status.none_since = None;
+            }
             Some((section, Some(status)))
         }
     }
@@ -176,10 +180,23 @@ impl Purchase<'_> {
             _ if recheck.is_remembered(estate) && is_true(before, ConditionType::AzurePlanVerified) => Section::kept(),
             Fact::Unknown { why } => Section::waiting(Verdict::ignorance(why, "what the customer has of Azure")),
             Fact::Known { value, at } => {
-                let since = status.none_since.as_ref().map_or(*at, |since| since.0.min(*at));
-                // Whatever is in the list is not nothing.
-                status.none_since = standing_in_the_way(value).is_none().then(|| to_second(since));
-                let mut section = self.has_none(value, *at, since);
+                let mut section = match self.way(value) {
+                    Ok(record) => {
+                        // As good as the first reading, and not before what stood in the way was seen to be gone.
+                        let now = self.scope.now;
+                        let since = status.none_since.as_ref().map_or(now, |since| since.0.min(now));
+                        status.none_since = Some(to_second(since));
+                        self.buy(record, *at, since)
+                    }
+                    Err(section) => {
+                        // Whoever sees to it may buy the plan by hand as well: its order has all its time to appear. What is
+                        // not known for a moment is nobody's doing.
+                        if section.verdict.truth == Truth::False {
+                            status.none_since = None;
+                        }
+                        *section
+                    }
+                };
                 section.events.extend(self.bought(&[PurchaseStage::Bought], status));
                 section
             }
@@ -222,37 +239,35 @@ impl Purchase<'_> {
         })
     }
 
-    /// There is no active plan: what stands in the way of buying one comes first that a person must see to.
-    fn has_none(&self, estate: &AzureEstate, read_at: Timestamp, since: Timestamp) -> Section {
+    /// There is no active plan, and nothing stands in the way of buying one: what is remembered of a purchase. Else what does;
+    /// first what a person must see to.
+    fn way(&self, estate: &AzureEstate) -> Result<Option<&PlanPurchase>, Box<Section>> {
         if let Some(verdict) = standing_in_the_way(estate) {
-            return Section::stalled(verdict);
+            return Err(Box::new(Section::stalled(verdict)));
         }
         if let Some(section) = self.is_anothers() {
-            return section;
+            return Err(Box::new(section));
         }
         if !self.facts.may_purchase {
             let text = "the customer has no Azure plan, and this operator may not buy one: start it with --allow-plan-purchase, or buy the plan in Partner Center";
-            return Section::stalled(Verdict::no("PlanPurchaseNotAllowed", text));
+            return Err(Box::new(Section::stalled(Verdict::no("PlanPurchaseNotAllowed", text))));
         }
         if !self.scope.customer.holds() {
-            return Section::waiting(self.scope.customer.clone());
+            return Err(Box::new(Section::waiting(self.scope.customer.clone())));
         }
         let record = match &self.facts.record {
             Fact::Known { value, at } if *at >= self.scope.now => value.as_ref(),
             Fact::Unknown { why } if self.facts.record.failure().is_some() => {
-                return Section::waiting(Verdict::ignorance(why, "what is remembered of a purchase"));
+                let verdict = Verdict::ignorance(why, "what is remembered of a purchase");
+                return Err(Box::new(Section::waiting(verdict)));
             }
             Fact::Known { .. } | Fact::Unknown { .. } => {
-                return asking([Need::PlanPurchase(self.tenant)]);
+                return Err(Box::new(asking([Need::PlanPurchase(self.tenant)])));
             }
         };
-        if let Some(section) = record.and_then(|record| self.is_over(record)) {
-            return section;
-        }
-        if let Some(section) = self.partner_forbids().or_else(|| self.is_not_agreed()) {
-            return section;
-        }
-        self.buy(record, read_at, since)
+        let obstacle = record.and_then(|record| self.is_over(record));
+        let obstacle = obstacle.or_else(|| self.partner_forbids()).or_else(|| self.is_not_agreed());
+        obstacle.map_or(Ok(record), |section| Err(Box::new(section)))
     }
 
     fn is_anothers(&self) -> Option<Section> {

@@ -265,6 +265,35 @@ fn that_there_is_none_is_seen_twice_a_quarter_of_an_hour_apart() {
     assert_eq!(seen.plan().status.azure_plan.unwrap().none_since, None);
 }
 
+#[test]
+fn the_wait_begins_when_nothing_stands_in_the_way_any_more() {
+    use AzurePlanKind::AzureGlobal;
+    let blocks: [fn(&mut Case); 7] = [
+        |case| case.facts.plan.may_purchase = false,
+        |case| case.facts.plan.agreement = known(case, false),
+        |case| case.facts.estate = known(case, estate(&[(AzureGlobal, "active")])),
+        |case| case.facts.plan.partner.kind = known(case, PartnerKind::IndirectReseller),
+        |case| case.facts.plan.partner.is_clock_off = true,
+        |case| *case = case.clone().reads(Some(Relationship::Other("none".into()))),
+        |case| case.reference = CustomerRef::NotAllowed { why: "no".into(), is_certain: true },
+    ];
+    for (number, block) in blocks.into_iter().enumerate() {
+        let blocked = with(ready_to_buy(), block).plan();
+        assert_eq!(blocked.status.azure_plan.as_ref().unwrap().none_since, None, "{number}");
+        let free = with(ready_to_buy(), |case| {
+            case.before = blocked.status.clone();
+            // What was read while something stood in the way does not count either.
+            case.facts.estate = Fact::Known { value: estate(&[]), at: case.now - SignedDuration::from_mins(9) };
+        });
+        check(&free, "False ConfirmingNoPlan", 0);
+        let since = free.plan().status.azure_plan.unwrap().none_since.unwrap().0;
+        assert_eq!(since, free.now, "{number}");
+    }
+    // What is not known for a moment begins nothing anew.
+    let unknown = with(ready_to_buy(), |case| case.facts.plan.agreement = failed());
+    assert_eq!(unknown.plan().status.azure_plan, unknown.before.azure_plan);
+}
+
 /// In minutes.
 const WEEK: i64 = 7 * 24 * 60;
 
