@@ -60,6 +60,9 @@ pub struct PlanPurchase {
     pub at: Timestamp,
     /// How far it has come.
     pub stage: PurchaseStage,
+    /// Why checking it out was refused, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 /// How far a purchase has come.

@@ -152,13 +152,8 @@ fn declared(
     };
     let cost = cost::plan(&scope, wish.cost_management, &facts.cost, before.cost_management.as_ref());
     let (cost, cost_status) = cost.unzip();
-    // One part's failure is not the other's; whoever comes second waits for the next pass.
-    let is_first_busy = cost.as_ref().is_some_and(|cost| cost.situation != Situation::Holds);
-    let attempt = match &facts.attempt {
-        attempt if !is_first_busy || *attempt == Attempt::None => attempt,
-        _ => &Attempt::Accepted,
-    };
-    let scope = Scope { attempt, ..scope };
+    // One part's failure is not the other's: charges are changed only where there is an active plan, and a plan is bought
+    // only where there is none.
     let plan = azure_plan::plan(&scope, &wish.plan, &facts.plan, before.azure_plan.as_ref());
     let (plan, plan_status) = plan.unzip();
     let sections = [(ConditionType::CostManagementSynced, &cost), (ConditionType::AzurePlanVerified, &plan)];
@@ -216,9 +211,12 @@ fn declared(
     conditions.set(ConditionType::CustomerResolved, verdict.clone());
     conditions.renew(ConditionType::PurchasesRecorded);
     status.conditions = conditions.finish();
-    next = recheck.next(situation == Situation::Holds);
+    // What only a person can put right is looked at as seldom as what holds; whoever has done so asks anew.
+    let is_quiet =
+        situation != Situation::InProgress && parts().all(|section| section.situation != Situation::InProgress);
+    next = recheck.next(is_quiet);
     for section in parts() {
-        next = next.or(resync.next(situation == Situation::Holds)).or(section.next);
+        next = next.or(resync.next(is_quiet)).or(section.next);
     }
     if !needs.is_empty() {
         actions = Vec::new();

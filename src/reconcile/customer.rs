@@ -22,6 +22,9 @@ use crate::plan::permission::Attempt;
 use crate::plan::urgency::urgency;
 use crate::plan::{CustomerRef, Identity, Need};
 
+/// Characters of a refusal that are remembered.
+const REFUSAL_MAX: usize = 400;
+
 /// The kind.
 #[derive(Debug)]
 pub(super) struct Customer;
@@ -228,7 +231,7 @@ async fn prepare_plan(
     let cart = pass.remote.partner_center.plan_cart(tenant, reseller).await;
     let cart = cart.map_err(|error| pass.ended_by(error.into()))?;
     let (reseller, at) = (reseller.map(str::to_owned), now());
-    let record = PlanPurchase { cart, reseller, at, stage: PurchaseStage::Prepared };
+    let record = PlanPurchase { cart, reseller, at, stage: PurchaseStage::Prepared, refusal: None };
     pass.context.ledger.write(tenant, replaced, record).await?;
     Ok(Progress::GoesOn)
 }
@@ -242,7 +245,7 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
         Ok(client) => client,
         Err(error) => return Err(pass.ended_by(error)),
     };
-    let sent = PlanPurchase { at: now(), stage: PurchaseStage::Sent, ..record.clone() };
+    let sent = PlanPurchase { at: now(), stage: PurchaseStage::Sent, refusal: None, ..record.clone() };
     ledger.write(tenant, Some(record), sent.clone()).await?;
     // What the customer has of Azure is another thing from now on.
     planned.context.inventory.estate_changed(tenant);
@@ -260,7 +263,13 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
     let ended = match &result {
         // What has never left leaves things as they were.
         Err(error) if error.was_never_sent() => record.clone(),
-        _ => PlanPurchase { at: now(), stage: record.stage.after(end), ..sent.clone() },
+        _ => {
+            let stage = record.stage.after(end);
+            let refusal = result.as_ref().err().filter(|_| stage == PurchaseStage::Refused);
+            // All tenants' entries share one ConfigMap.
+            let refusal = refusal.map(|error| error.message().chars().take(REFUSAL_MAX).collect());
+            PlanPurchase { at: now(), stage, refusal, ..sent.clone() }
+        }
     };
     ledger.settle(tenant, &sent, ended).await?;
     match result {

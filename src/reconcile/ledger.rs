@@ -234,7 +234,7 @@ mod tests {
 
     fn record(stage: PurchaseStage) -> PlanPurchase {
         let at = "2026-03-02T08:00:00Z".parse().unwrap();
-        PlanPurchase { cart: "cart-1".parse().unwrap(), reseller: None, at, stage }
+        PlanPurchase { cart: "cart-1".parse().unwrap(), reseller: None, at, stage, refusal: None }
     }
 
     #[tokio::test(start_paused = true)]

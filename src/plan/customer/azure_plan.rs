@@ -234,7 +234,15 @@ impl Purchase<'_> {
         Some(Event {
             severity: Severity::Normal,
             reason: "AzurePlanPurchased".to_owned(),
-            note: format!("bought an Azure plan for tenant {} with cart {}", self.tenant, record.cart),
+            note: match record.stage {
+                PurchaseStage::Bought => {
+                    format!("bought an Azure plan for tenant {} with cart {}", self.tenant, record.cart)
+                }
+                _ => format!(
+                    "an Azure plan has appeared for tenant {}; it may have been bought with cart {}",
+                    self.tenant, record.cart
+                ),
+            },
             key: format!("plan/{}", record.cart),
         })
     }
@@ -333,16 +341,17 @@ impl Purchase<'_> {
         if !needs.is_empty() {
             return Some(asking(needs));
         }
+        // Its denial is about permissions, and would be waited for.
+        if let Fact::Known { value: PartnerKind::IndirectReseller, .. } = &partner.kind {
+            let text = "an indirect reseller buys nothing in Partner Center: its indirect provider does";
+            return Some(Section::stalled(Verdict::no("IndirectReseller", text)));
+        }
         if let Some(denial) = partner.authorization(now).denial() {
             return Some(Section::waiting(Verdict::no(denial.reason, denial.message.clone())));
         }
         let stalled = |reason, text: &str| Some(Section::stalled(Verdict::no(reason, text)));
         match (&partner.kind, &self.wish.reseller) {
             (Fact::Unknown { why }, _) => Some(Section::waiting(Verdict::ignorance(why, "what kind of partner it is"))),
-            (Fact::Known { value: PartnerKind::IndirectReseller, .. }, _) => stalled(
-                "IndirectReseller",
-                "an indirect reseller buys nothing in Partner Center: its indirect provider does",
-            ),
             (Fact::Known { value: PartnerKind::IndirectProvider, .. }, None) => stalled(
                 "IndirectResellerMissing",
                 "an indirect provider buys an Azure plan for an indirect reseller: give its partner id as spec.indirectReseller",
@@ -351,7 +360,8 @@ impl Purchase<'_> {
                 "NotIndirectProvider",
                 "spec.indirectReseller is only for indirect providers, and Partner Center shows no relationship to any reseller: remove it",
             ),
-            (Fact::Known { value: PartnerKind::IndirectProvider, .. }, Some(_))
+            (Fact::Known { value: PartnerKind::IndirectReseller, .. }, _)
+            | (Fact::Known { value: PartnerKind::IndirectProvider, .. }, Some(_))
             | (Fact::Known { value: PartnerKind::DirectBill, .. }, None) => None,
         }
     }
@@ -384,6 +394,18 @@ impl Purchase<'_> {
             }
             _ => after(since, ORDERS_APPEAR_WITHIN),
         };
+        if let Some(PlanPurchase { stage: PurchaseStage::Refused, at, refusal, .. }) = record
+            && now < after(*at, TRIED_AGAIN_AFTER)
+        {
+            let text = format!(
+                "the purchase of an Azure plan was refused, and is tried again at {}: {}",
+                to_second(certain_from).0,
+                refusal.as_deref().unwrap_or("see the operator's log for why")
+            );
+            let mut section = Section::stalled(Verdict::no("PurchaseRefused", text));
+            section.next = Wait::Until(certain_from);
+            return section;
+        }
         if let Attempt::Failed(failure) = attempt {
             let verdict = Verdict::no(failure.reason, failure.message.clone());
             return if failure.needs_person { Section::stalled(verdict) } else { Section::waiting(verdict) };

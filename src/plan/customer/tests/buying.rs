@@ -107,7 +107,7 @@ impl World {
                 self.step()?;
                 assert_eq!(self.ledger, *replaced);
                 let stage = PurchaseStage::Prepared;
-                self.ledger = Some(PlanPurchase { cart, reseller: reseller.clone(), at, stage });
+                self.ledger = Some(PlanPurchase { cart, reseller: reseller.clone(), at, stage, refusal: None });
                 self.remember();
                 Ok(true)
             }

@@ -30,7 +30,13 @@ fn cart() -> CartId {
 }
 
 fn record(case: &Case, stage: PurchaseStage, minutes: i64) -> PlanPurchase {
-    PlanPurchase { cart: cart(), reseller: None, at: case.now - SignedDuration::from_mins(minutes), stage }
+    PlanPurchase {
+        cart: cart(),
+        reseller: None,
+        at: case.now - SignedDuration::from_mins(minutes),
+        stage,
+        refusal: None,
+    }
 }
 
 /// A customer with just this of Azure, where everything was read just now.
@@ -318,7 +324,7 @@ fn what_may_have_been_bought_is_waited_for_and_only_the_same_cart_tried_again() 
         (PurchaseStage::Sent, 14, "False ConfirmingNoPlan", ""),
         (PurchaseStage::Sent, 15, "False PurchasingPlan", "the same cart"),
         (PurchaseStage::Sent, WEEK, "False PurchasingPlan", "the same cart"),
-        (PurchaseStage::Refused, 59, "False ConfirmingNoPlan", ""),
+        (PurchaseStage::Refused, 59, "False PurchaseRefused", ""),
         (PurchaseStage::Refused, 60, "False PurchasingPlan", "the same cart"),
         (PurchaseStage::Refused, WEEK, "False PurchasingPlan", "another cart"),
         (PurchaseStage::Expired, 14, "False ConfirmingNoPlan", ""),
@@ -368,6 +374,64 @@ fn one_parts_failure_is_not_the_others() {
         case.wish.cost_management = CostManagement::Visible;
         case.facts.attempt = Attempt::Failed(Failure { reason: "Forbidden", message: "no".into(), needs_person: true });
     });
-    assert_eq!(shown(&case), "False PurchasingPlan");
+    // The charges wait for the plan.
+    assert_eq!(shown(&case), "False Forbidden");
+    let charges = |case: &Case| {
+        let conditions = case.plan().status.conditions;
+        find(&conditions, ConditionType::CostManagementSynced).unwrap().reason.clone()
+    };
+    assert_eq!(charges(&case), "NoAzurePlan");
     assert_eq!(case.plan().actions, []);
+    let has_plan = with(case, |case| case.facts.estate = known(case, estate(&[(AzurePlanKind::AzurePlan, "active")])));
+    assert_eq!(shown(&has_plan), "True AzurePlan");
+}
+
+#[test]
+fn a_refusal_is_shown_until_the_cart_is_tried_again() {
+    for attempt in
+        [Attempt::None, Attempt::Failed(Failure { reason: "Other", message: "x".into(), needs_person: false })]
+    {
+        for cost_management in [CostManagement::Unmanaged, CostManagement::Visible] {
+            let case = with(ready_to_buy(), |case| {
+                case.wish.cost_management = cost_management;
+                let refusal = Some("the credit limit is reached".to_owned());
+                let refused = PlanPurchase { refusal, ..record(case, PurchaseStage::Refused, 10) };
+                case.facts.plan.record = known(case, Some(refused));
+                case.facts.attempt = attempt.clone();
+            });
+            check(&case, "False PurchaseRefused", 0);
+            let conditions = case.plan().status.conditions;
+            let message = &find(&conditions, ConditionType::AzurePlanVerified).unwrap().message;
+            let again = (case.now + SignedDuration::from_mins(50)).to_string();
+            assert!(message.contains("the credit limit is reached") && message.contains(&again), "{message}");
+        }
+    }
+}
+
+#[test]
+fn what_only_a_person_can_put_right_is_looked_at_as_seldom_as_what_holds() {
+    let next = |change: fn(&mut Case)| with(ready_to_buy(), change).plan().next;
+    let turn = Wait::Until(next_turn("uid", INTERVALS.prerequisites, fresh().now));
+    let seldom: [fn(&mut Case); 3] = [
+        |case| case.facts.plan.may_purchase = false,
+        |case| case.facts.estate = known(case, estate(&[(AzurePlanKind::AzureGlobal, "active")])),
+        |case| case.facts.plan.partner.kind = known(case, PartnerKind::IndirectReseller),
+    ];
+    for change in seldom {
+        assert_eq!(next(change), turn);
+    }
+    assert_ne!(next(|case| case.facts.plan.agreement = known(case, false)), turn);
+}
+
+#[test]
+fn a_plan_that_may_be_anothers_is_not_told_as_bought() {
+    for (stage, expected) in [(PurchaseStage::Bought, "bought an"), (PurchaseStage::Sent, "an Azure plan has appeared")]
+    {
+        let case = with(ready_to_buy(), |case| {
+            case.facts.plan.record = known(case, Some(record(case, stage, 30)));
+            case.facts.estate = known(case, estate(&[(AzurePlanKind::AzurePlan, "active")]));
+        });
+        let events = case.plan().events;
+        assert!(events.len() == 1 && events[0].note.starts_with(expected), "{events:?}");
+    }
 }
