@@ -116,7 +116,7 @@ pub enum CostManagement {
 }
 
 /// What the customer sees of its charges, while `costManagement` says that it should be so or otherwise.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct CostManagementStatus {
     /// What was last seen to be so, or made so: `Visible` or `Hidden`.

@@ -17,7 +17,7 @@ use super::recheck::Recheck;
 use super::schedule::Intervals;
 use super::summary::{Situation, summarize};
 use super::{CustomerRef, Event, Identity, Need, Plan};
-use crate::api::{CostManagement, CustomerStatus};
+use crate::api::{AzurePlanStatus, CostManagement, CostManagementStatus, CustomerStatus};
 use crate::model::{AzureEstate, BillingAccount, ChargeView, CustomerProfile, Fact, PlanPurchase, TenantId};
 
 use azure_plan::{PlanFacts, PlanWish};
@@ -156,7 +156,8 @@ fn declared(
     // only where there is none.
     let plan = azure_plan::plan(&scope, &wish.plan, &facts.plan, before.azure_plan.as_ref());
     let (plan, plan_status) = plan.unzip();
-    let sections = [(ConditionType::CostManagementSynced, &cost), (ConditionType::AzurePlanVerified, &plan)];
+    // Charges wait for the plan: whatever keeps it from being bought is what is to be put right first.
+    let sections = [(ConditionType::AzurePlanVerified, &plan), (ConditionType::CostManagementSynced, &cost)];
 
     let parts = || sections.iter().filter_map(|(_, section)| section.as_ref());
     let mut needs: BTreeSet<_> = parts().flat_map(|section| section.needs.clone()).collect();
@@ -183,8 +184,9 @@ fn declared(
         status.domain = profile.and_then(|profile| profile.domain.clone());
         status.relationship = profile.map(|profile| profile.relationship.to_string());
     }
-    status.cost_management = cost_status;
-    status.azure_plan = plan_status.flatten();
+    // An object that has lost its last field is written as null by server-side apply, and then refused.
+    status.cost_management = cost_status.filter(|status| *status != CostManagementStatus::default());
+    status.azure_plan = plan_status.flatten().filter(|status| *status != AzurePlanStatus::default());
     let situation = match reference {
         _ if verdict.holds() => Situation::Holds,
         CustomerRef::Malformed(_) | CustomerRef::NotAllowed { is_certain: true, .. } => Situation::PersonMustAct,

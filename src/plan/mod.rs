@@ -22,6 +22,8 @@ pub mod prerequisites;
 mod recheck;
 pub mod schedule;
 pub mod summary;
+#[cfg(test)]
+mod testing;
 pub mod urgency;
 
 use std::collections::BTreeSet;

@@ -54,7 +54,7 @@ fn orders(scene: &Scene) -> Value {
 }
 
 fn long_ago() -> String {
-    let at = Timestamp::now() - SignedDuration::from_mins(20);
+    let at = Timestamp::now() - SignedDuration::from_hours(2);
     Timestamp::from_second(at.as_second()).unwrap().to_string()
 }
 
@@ -305,6 +305,38 @@ fn what_stands_in_the_way_of_a_purchase_is_told_and_nothing_is_bought() {
     for scene in [&agreement, &legacy, &suspended, &relation, &barred] {
         assert_eq!((attempts(scene), orders(scene)), (vec![], json!([])));
     }
+}
+
+#[test]
+fn a_refused_checkout_is_told_with_its_reason_and_tried_again_after_an_hour_with_its_cart() {
+    let mut exclusive = Exclusive::take();
+    let scene = fresh(&exclusive.view);
+    let answer =
+        json!({ "kind": "status", "status": 400, "code": "800002", "description": "the credit limit is reached" });
+    scene.fault("check_out_cart", 1, &answer);
+    let refused = vec!["create_cart".to_owned(), "check_out_cart: no effect".to_owned()];
+    exclusive.start(ALLOWED);
+    // What is seen of its charges waits for the plan, and hides nothing.
+    declare(&scene, "azurePlan: Purchase, costManagement: Visible");
+    has_been_so_for_long(&scene);
+    let found = until(&scene, "False PurchaseRefused");
+    assert!(message(&found, "AzurePlanVerified").contains("the credit limit is reached"), "{found:?}");
+    assert_eq!(verdict(&found, "Stalled"), "True PurchaseRefused");
+    // Neither asking nor another process makes it be tried again within the hour, or forgets why.
+    exclusive.kill_and_start(ALLOWED);
+    scene.ask_anew::<Customer>("contoso");
+    let asked = scene.until_named("contoso", "it is looked at again", |found: &Customer| {
+        found.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.is_some())
+    });
+    for type_ in ["AzurePlanVerified", "CostManagementSynced", "Stalled"] {
+        assert_eq!((verdict(&asked, type_), message(&asked, type_)), (verdict(&found, type_), message(&found, type_)));
+    }
+    assert_eq!((attempts(&scene), orders(&scene)), (refused, json!([])));
+    was_sent_long_ago(&scene);
+    until(&scene, "True AzurePlan");
+    scene.until_named("contoso", "the charges follow", is_ready::<Customer>);
+    assert_eq!(attempts(&scene), ["create_cart", "check_out_cart: no effect", "check_out_cart"]);
+    assert_eq!(orders(&scene), json!([AZURE_PLAN]));
 }
 
 #[test]

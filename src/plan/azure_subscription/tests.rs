@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::plan::ObjectName;
 use crate::plan::schedule::{latest_turn, next_turn};
+use crate::plan::testing::assert_no_object_is_empty;
 
 const INTERVALS: Intervals = Intervals {
     resync: SignedDuration::from_hours(24),
@@ -113,7 +114,9 @@ impl Case {
     }
 
     fn plan(&self) -> SubscriptionPlan {
-        plan(&self.identity, &self.wish, &self.facts, &self.before, INTERVALS, self.now)
+        let plan = plan(&self.identity, &self.wish, &self.facts, &self.before, INTERVALS, self.now);
+        assert_no_object_is_empty(&plan.status);
+        plan
     }
 
     fn needs(&self) -> String {

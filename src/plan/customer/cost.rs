@@ -75,8 +75,7 @@ pub(super) fn plan(
     facts: &CostFacts,
     before: Option<&CostManagementStatus>,
 ) -> Option<(Section, CostManagementStatus)> {
-    let empty = CostManagementStatus { applied: None, change: None, changing_since: None };
-    let status = before.cloned().unwrap_or(empty);
+    let status = before.cloned().unwrap_or_default();
     let (tenant, target) = match (scope.tenant, target(wish)) {
         (_, None) if wish == CostManagement::Unmanaged => return None,
         (_, None) => {

@@ -8,6 +8,7 @@ use super::*;
 use crate::api::AzurePlanPolicy;
 use crate::model::{Ignorance, Relationship, TenantId};
 use crate::plan::schedule::{latest_turn, next_turn};
+use crate::plan::testing::assert_no_object_is_empty;
 use crate::plan::{ObjectName, Wait};
 
 const INTERVALS: Intervals = Intervals {
@@ -94,7 +95,9 @@ impl Case {
     }
 
     fn plan(&self) -> CustomerPlan {
-        plan(&self.identity, &self.reference, &self.wish, &self.facts, &self.before, INTERVALS, self.now)
+        let plan = plan(&self.identity, &self.reference, &self.wish, &self.facts, &self.before, INTERVALS, self.now);
+        assert_no_object_is_empty(&plan.status);
+        plan
     }
 
     fn later(mut self, hours: i64) -> Self {

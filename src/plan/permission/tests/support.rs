@@ -22,6 +22,7 @@ use crate::plan::permission::{
 };
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::schedule::{Intervals, latest_turn};
+use crate::plan::testing::assert_no_object_is_empty;
 use crate::plan::{CustomerRef, Identity, Need, ObjectName};
 
 pub(super) use crate::api::PurchaseSwitch::{Allow, Deny, Unmanaged};
@@ -241,7 +242,9 @@ impl Case {
     }
 
     pub(super) fn plan(&self) -> PermissionPlan {
-        plan(&self.desired, &self.facts, &self.before, INTERVALS, self.now)
+        let plan = plan(&self.desired, &self.facts, &self.before, INTERVALS, self.now);
+        assert_no_object_is_empty(&plan.status);
+        plan
     }
 
     /// What the plan does, in words.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::{LatchReason, SwitchState};
+use crate::plan::testing::assert_no_object_is_empty;
 
 impl World {
     // What must hold at every step.
@@ -206,6 +207,7 @@ impl World {
     }
 
     pub(super) fn check_status(desired: &Desired, facts: &Facts, status: &Status, now: Timestamp) {
+        assert_no_object_is_empty(status);
         let again = plan(desired, facts, status, INTERVALS, now);
         assert_eq!(
             (&again.status, again.events.as_slice()),
