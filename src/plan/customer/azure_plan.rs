@@ -215,8 +215,18 @@ impl Purchase<'_> {
     fn has_one(&self, status: &mut AzurePlanStatus) -> Section {
         let mut section = Section::holds(Verdict::yes("AzurePlan", "the customer has an active Azure plan"));
         let is_news = !is_true(self.scope.before, ConditionType::AzurePlanVerified);
-        if is_news && status.cart.is_none() && self.facts.record.is_unread() {
-            section.needs.insert(Need::PlanPurchase(self.tenant));
+        if is_news && status.cart.is_none() {
+            match &self.facts.record {
+                Fact::Known { .. } => {}
+                Fact::Unknown { .. } if self.facts.record.is_unread() => {
+                    section.needs.insert(Need::PlanPurchase(self.tenant));
+                }
+                // It is news only once: whether it was bought is known before it is shown.
+                Fact::Unknown { why } => {
+                    let verdict = Verdict::ignorance(why, "what is remembered of a purchase");
+                    return Section::waiting(verdict);
+                }
+            }
         }
         if is_news {
             section.events.extend(self.bought(&[PurchaseStage::Bought, PurchaseStage::Sent], status));

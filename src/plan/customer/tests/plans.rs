@@ -435,3 +435,22 @@ fn a_plan_that_may_be_anothers_is_not_told_as_bought() {
         assert!(events.len() == 1 && events[0].note.starts_with(expected), "{events:?}");
     }
 }
+
+#[test]
+fn a_plan_is_not_shown_before_it_is_known_whether_it_was_bought() {
+    let shows = |record: Fact<Option<PlanPurchase>>| {
+        with(ready_to_buy(), |case| {
+            case.facts.plan.record = record;
+            case.facts.estate = known(case, estate(&[(AzurePlanKind::AzurePlan, "active")]));
+        })
+    };
+    let unreadable = shows(failed());
+    check(&unreadable, "Unknown Forbidden", 0);
+    assert_eq!(unreadable.plan().events, []);
+    let record = known(&unreadable, Some(record(&unreadable, PurchaseStage::Bought, 30)));
+    let readable = with(unreadable.clone(), |case| {
+        case.before = unreadable.plan().status;
+        case.facts.plan.record = record;
+    });
+    assert_eq!((shown(&readable).as_str(), readable.plan().events.len()), ("True AzurePlan", 1));
+}
