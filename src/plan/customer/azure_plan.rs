@@ -111,6 +111,13 @@ fn verify(scope: &Scope<'_>, facts: &PlanFacts) -> Option<Section> {
         section.next = Wait::Until(end);
         return Some(section);
     }
+    let is_new = scope.before.is_empty();
+    if scope.estate.is_unread() && facts.is_estate_read_anyway && is_new && scope.customer.holds() {
+        // Now rather than in a moment: then one status says it all.
+        let mut section = Section::kept();
+        section.needs.insert(Need::Estate(tenant));
+        return Some(section);
+    }
     let mut section = match scope.estate {
         _ if is_known_to_be_nobodys => {
             Section::holds(Verdict::unknown(scope.customer.reason, scope.customer.message.clone()))
@@ -122,7 +129,19 @@ fn verify(scope: &Scope<'_>, facts: &PlanFacts) -> Option<Section> {
             Section::kept()
         }
         Fact::Unknown { .. } if scope.estate.is_unread() && facts.is_estate_read_anyway => return None,
-        Fact::Unknown { why } => Section::holds(Verdict::ignorance(why, "what the customer has of Azure")),
+        Fact::Unknown { why } => {
+            let verdict = Verdict::ignorance(why, "what the customer has of Azure");
+            // Others may never meet the failure that the first look has met.
+            let news = (is_new && scope.estate.failure().is_some()).then(|| Event {
+                severity: Severity::Warning,
+                reason: verdict.reason.to_owned(),
+                note: verdict.message.clone(),
+                key: format!("estate/{tenant}/{}", verdict.reason),
+            });
+            let mut section = Section::holds(verdict);
+            section.events.extend(news);
+            section
+        }
     };
     let is_due = scope.recheck.is_due(scope.estate) || scope.estate.is_unread() && !has_condition;
     if !is_known_to_be_nobodys && !facts.is_estate_read_anyway && is_due {

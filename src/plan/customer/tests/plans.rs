@@ -106,16 +106,28 @@ fn what_there_is_is_shown_and_holds_nothing_up() {
         assert!(is_true(&case.plan().status.conditions, ConditionType::Ready));
         assert_eq!(case.plan().status.azure_plan, None);
     }
-    // Where it is read for its subscriptions, it is not read for this; else it is, once.
+    // Where it is read for its subscriptions, a new object has it read at once, and says it with its first status.
     let unread = |is_read_anyway| {
         with(fresh().reads(Some(Relationship::Reseller)), |case| {
             case.facts.plan.is_estate_read_anyway = is_read_anyway;
             case.identity.created = case.now - SignedDuration::from_secs(2);
         })
     };
-    assert!(!unread(true).plan().needs.contains(&Need::Estate(tenant())));
-    assert_eq!(shown(&unread(true)), "");
+    assert!(unread(true).plan().needs.contains(&Need::Estate(tenant())));
+    // An old one waits for whoever reads it; else it is read for this, once.
+    let told = with(unread(true), |case| case.before = unread(true).plan().status);
+    assert!(!told.plan().needs.contains(&Need::Estate(tenant())));
+    assert_eq!(shown(&told), "");
     assert!(unread(false).plan().needs.contains(&Need::Estate(tenant())));
+    // What a new one fails to read it says, for nobody else may meet that failure.
+    let failure = with(unread(true), |case| case.facts.estate = failed()).plan();
+    let reasons: Vec<_> = failure.events.iter().map(|event| event.reason.as_str()).collect();
+    assert_eq!((reasons, is_true(&failure.status.conditions, ConditionType::Ready)), (vec!["Forbidden"], true));
+    let again = with(unread(true), |case| {
+        case.before = failure.status;
+        case.facts.estate = failed();
+    });
+    assert_eq!(again.plan().events, []);
     // They may come a moment later.
     let new = with(unread(false), |case| case.identity.created = case.now);
     assert_eq!((new.plan().needs, shown(&new)), (BTreeSet::new(), String::new()));
