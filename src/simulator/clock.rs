@@ -113,6 +113,12 @@ impl TryFrom<String> for Duration {
     }
 }
 
+/// `at` plus so many milliseconds; a delay beyond the end of time means never.
+pub(crate) fn later(at: Timestamp, delay_ms: u64) -> Timestamp {
+    let delay = SignedDuration::from_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+    at.checked_add(delay).unwrap_or(Timestamp::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

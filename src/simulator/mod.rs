@@ -16,38 +16,40 @@
 
 mod arm;
 mod audit;
-mod client_proof;
 mod clock;
 mod commerce;
 mod connection;
-mod consent;
 mod control;
 mod control_call;
 mod delivery;
 mod directory;
-mod discovery;
 mod entra;
 mod exchange;
 mod faults;
 mod graph;
-mod interactive;
 mod issued;
+mod oauth;
+mod operation;
 mod partner_center;
 mod policy;
+mod policy_change;
 mod purchase;
 mod random;
 mod rate_limit;
+mod refresh_tokens;
+mod replays;
 mod request_log;
 mod routes;
 mod scenario;
-mod scope;
 mod server;
 mod settings;
+mod sign_ins;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod tokens;
+mod used_statements;
 mod world;
 
 pub use scenario::{Scenario, ScenarioError};

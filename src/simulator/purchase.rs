@@ -5,8 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{self, Record};
+use super::clock::later;
 use super::commerce::{BoughtBy, Buyer, Order, Reservation, SavingsPlan, Term};
-use super::policy::later;
 use super::state::State;
 
 /// The offers under which Partner Center lists what was bought.

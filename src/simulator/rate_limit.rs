@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::routes::Operation;
+use super::operation::Operation;
 
 /// Over which time requests are counted.
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::routes::Operation;
+use super::operation::Operation;
 
 /// Requests remembered; the oldest are forgotten first. The counts go on counting.
 pub(crate) const ENTRIES_MAX: usize = 100_000;

@@ -18,17 +18,19 @@ use super::connection::{Accept, AcceptTls, Connection};
 use super::control;
 use super::control_call::ControlCall;
 use super::delivery::response;
+use super::entra::{self, discovery, interactive};
 use super::exchange::{Answer, Delivery, Request, http_date};
 use super::faults::{CutHow, FaultAnswer};
+use super::operation::Api;
 use super::random::Random;
 use super::request_log::Entry;
-use super::routes::{Api, Route};
+use super::routes::Route;
 use super::settings::Settings;
 use super::state::State;
 use super::tls::Tls;
 use super::tokens;
 use super::world::World;
-use super::{arm, discovery, entra, graph, interactive, partner_center};
+use super::{arm, graph, partner_center};
 
 /// The largest body that is read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -6,19 +6,19 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::audit::Trail;
-use super::client_proof::UsedStatements;
-use super::clock::Clock;
+use super::clock::{Clock, later};
 use super::commerce::Commerce;
-use super::entra::RefreshTokens;
 use super::faults::Faults;
-use super::interactive::SignIns;
 use super::issued::Issued;
-use super::partner_center::replay::Replays;
-use super::policy::{Policy, later};
+use super::policy::Policy;
 use super::random::Random;
 use super::rate_limit::Limiter;
+use super::refresh_tokens::RefreshTokens;
+use super::replays::Replays;
 use super::request_log::RequestLog;
 use super::settings::Settings;
+use super::sign_ins::SignIns;
+use super::used_statements::UsedStatements;
 use super::world::{self, Partner, PrincipalType, RoleAssignment, User, World};
 
 /// The state behind the server's lock.

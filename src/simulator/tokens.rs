@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// The resource of a redemption that names none.
+pub(crate) const DEFAULT_RESOURCE: &str = "https://api.partnercenter.microsoft.com";
+
 /// The claims a caller of these APIs can see in a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {

@@ -5,11 +5,12 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{authenticate, check_tenant, check_version, refuse, unauthorized};
+use super::caller::{authenticate, check_tenant, check_version, unauthorized};
+use super::refusal::refuse;
+use crate::simulator::clock::later;
 use crate::simulator::commerce::PendingCharges;
 use crate::simulator::directory::has_role;
 use crate::simulator::exchange::{Answer, Outcome, Request, member, text_member};
-use crate::simulator::policy::later;
 use crate::simulator::state::{Customer, State};
 use crate::simulator::world::{PartnerRole, SubscriptionKind};
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use super::refuse;
+use super::refusal::refuse;
 use crate::simulator::directory::Directory;
 use crate::simulator::exchange::{Answer, Request};
 use crate::simulator::world::{RoleAssignment, Scope};

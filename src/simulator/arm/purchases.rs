@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{authenticate, check_version, page, page_with, refuse};
+use super::caller::{authenticate, check_version, page, page_with};
+use super::refusal::refuse;
 use crate::simulator::audit::operation_date;
 use crate::simulator::commerce::{BoughtBy, Buyer, Reservation, SavingsPlan};
 use crate::simulator::exchange::{Answer, Outcome, Request};

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::caller::{authenticate, check_tenant, check_version, page, unauthorized};
 use super::filter::Filter;
-use super::{authenticate, check_tenant, check_version, page, refuse, unauthorized};
+use super::refusal::refuse;
+use crate::simulator::clock::later;
 use crate::simulator::directory::{Directory, has_role};
 use crate::simulator::exchange::{Answer, Outcome, Request, member, text_member};
-use crate::simulator::policy::later;
 use crate::simulator::state::{Customer, State};
 use crate::simulator::tokens::Claims;
 use crate::simulator::world::{AzureSubscription, PartnerRole, PrincipalType, RoleAssignment, RoleDefinition, Scope};

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use uuid::Uuid;
 
-use crate::simulator::routes::Operation;
+use crate::simulator::operation::Operation;
 
 /// An operation with what its path says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use super::{body, done, refuse, unknown};
 use crate::simulator::audit::{self, Record};
+use crate::simulator::clock::later;
 use crate::simulator::exchange::{Answer, Outcome, Request};
-use crate::simulator::interactive::Decision;
-use crate::simulator::policy::{self, Author, PURCHASE, Permission, Policy, RESOURCES, Through, later};
+use crate::simulator::policy::{PURCHASE, Permission, Policy, RESOURCES};
+use crate::simulator::policy_change::{self, Author, Through};
+use crate::simulator::sign_ins::Decision;
 use crate::simulator::state::State;
 use crate::simulator::world::{
     self, PartnerRole, PrincipalType, Relationship, RoleAssignment, RoleDefinition, SubscriptionStatus,
@@ -64,7 +66,7 @@ pub(super) fn portal_permission(state: &mut State, request: &Request) -> Outcome
     // The portal makes up its own correlation id, which no other client knows.
     let correlation_id = correlation_id.unwrap_or_else(|| state.random.uuid().to_string());
     let author = Author { user: Some(user), application: PORTAL.to_owned(), correlation_id, through: Through::Portal };
-    let operation = policy::write(state, tenant, permissions, author, request.at);
+    let operation = policy_change::write(state, tenant, permissions, author, request.at);
     Ok(Answer::ok(&json!({ "operation": operation })))
 }
 

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::{guid, refuse, unknown};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::operation::Operation;
 use crate::simulator::policy::policy_id;
 use crate::simulator::request_log::{ENTRIES_MAX, Entry};
-use crate::simulator::routes::Operation;
 use crate::simulator::state::{Customer, State};
 
 pub(super) fn all_customers(state: &State) -> Answer {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::control_call::ControlCall;
-use super::routes::Operation;
+use super::operation::Operation;
 
 pub(crate) use answer::{CutHow, FaultAnswer};
 

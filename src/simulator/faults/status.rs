@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::headers::{self, Headers};
+use crate::simulator::arm::refusal as arm;
 use crate::simulator::exchange::{Answer, Request, http_date};
-use crate::simulator::routes::Api;
-use crate::simulator::{arm, entra, graph, partner_center};
+use crate::simulator::graph::refusal as graph;
+use crate::simulator::oauth;
+use crate::simulator::operation::Api;
+use crate::simulator::partner_center::refusal as partner_center;
 
 /// How far from now a date in `Retry-After` may be, in seconds: a hundred years, so that it is a date all the same.
 const DATE_SECONDS_MAX: i64 = 36_525 * 24 * 60 * 60;
@@ -159,7 +162,7 @@ impl StatusAnswer {
             StatusCode::BAD_REQUEST => "invalid_grant",
             _ => "temporarily_unavailable",
         };
-        entra::refuse(request, self.status, error, number, text)
+        oauth::refuse(request, self.status, error, number, text)
     }
 }
 

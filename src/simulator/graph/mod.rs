@@ -4,14 +4,15 @@
 //! Only the router comes in here, through [`answer`]. A token says by its tenant whose directory is asked, and by its
 //! scopes what may be seen.
 
-mod route;
+pub(crate) mod refusal;
+pub(crate) mod route;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub(crate) use route::Route;
-
+use self::refusal::refuse;
+use self::route::{Kind, Route};
 use super::directory::{Directory, GroupEntry, Person};
 use super::exchange::{Answer, Outcome, Request, member};
 use super::routes;
@@ -33,15 +34,6 @@ pub(crate) fn answer(state: &State, request: &Request, route: &routes::Route) ->
         )),
     };
     outcome.unwrap_or_else(|refusal| refusal)
-}
-
-/// A refusal in Graph's shape.
-pub(crate) fn refuse(request: &Request, status: StatusCode, code: &str, message: &str) -> Answer {
-    let id = request.random.uuid();
-    let client = request.header("client-request-id").map_or_else(|| id.to_string(), str::to_owned);
-    let date = request.at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
-    let inner = json!({ "date": date, "request-id": id, "client-request-id": client });
-    Answer::json(status, &json!({ "error": { "code": code, "message": message, "innerError": inner } }))
 }
 
 fn dispatch(state: &State, request: &Request, route: &Route) -> Outcome {
@@ -192,14 +184,6 @@ impl Asker {
             (Kind::ServicePrincipal, json!({ "id": id, "displayName": null }))
         }
     }
-}
-
-/// What a member of a group can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    User,
-    Group,
-    ServicePrincipal,
 }
 
 impl Kind {

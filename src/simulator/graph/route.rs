@@ -2,8 +2,15 @@
 
 use axum::http::Method;
 
-use super::Kind;
-use crate::simulator::routes::Operation;
+use crate::simulator::operation::Operation;
+
+/// What a member of a group can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    User,
+    Group,
+    ServicePrincipal,
+}
 
 /// An operation with what its path says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod customers;
 mod partners;
 mod policies;
 mod profiles;
-mod refusal;
+pub(crate) mod refusal;
 pub(crate) mod replay;
 mod roles;
 mod subscriptions;

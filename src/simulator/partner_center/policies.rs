@@ -12,7 +12,8 @@ use super::collection;
 use super::customers::resold;
 use super::refusal::{fault, invalid_property};
 use crate::simulator::exchange::{Answer, Outcome, Request, member, text_member};
-use crate::simulator::policy::{self, Author, PURCHASE, Permission, Policy, RESOURCES, Through};
+use crate::simulator::policy::{PURCHASE, Permission, Policy, RESOURCES};
+use crate::simulator::policy_change::{self, Author, Through};
 use crate::simulator::settings::StaleEtag;
 use crate::simulator::state::{Customer, State};
 
@@ -96,7 +97,7 @@ fn applied(
     let correlation_id =
         request.header("MS-CorrelationId").map_or_else(|| request.random.uuid().to_string(), str::to_owned);
     let author = Author { user: caller.user, application: caller.application, correlation_id, through: Through::Api };
-    policy::write(state, tenant, permissions, author, request.at);
+    policy_change::write(state, tenant, permissions, author, request.at);
     let answer = match stored(state, tenant) {
         Ok(policy) => Answer::json(status, &policy.to_json(state.partner.tenant_id, tenant)),
         Err(_) => Answer::empty(status),

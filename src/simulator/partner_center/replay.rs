@@ -4,39 +4,12 @@
 //! may use one id for everything it does. Reads are never replayed, and refused writes are judged anew. Who asks is
 //! examined each time: a stored answer is for nobody whom the write itself would be refused to.
 
-use std::collections::{HashMap, VecDeque};
-
 use sha2::{Digest, Sha256};
 
 use super::caller::{Needs, authenticate};
-use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::exchange::{Outcome, Request};
+use crate::simulator::replays::Key;
 use crate::simulator::state::State;
-
-/// Answers kept at most; the oldest are forgotten first.
-const ANSWERS_MAX: usize = 10_000;
-
-type Key = [u8; 32];
-
-/// The answers of applied writes.
-#[derive(Debug, Default)]
-pub(crate) struct Replays {
-    answers: HashMap<Key, Answer>,
-    order: VecDeque<Key>,
-}
-
-impl Replays {
-    fn store(&mut self, key: Key, answer: &Answer) {
-        let stored = Answer { effective: false, ..answer.clone() };
-        if self.answers.insert(key, stored).is_none() {
-            self.order.push_back(key);
-        }
-        if self.order.len() > ANSWERS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.answers.remove(&oldest);
-        }
-    }
-}
 
 /// Carries a write out, unless it was carried out before under the same id. Either way the caller is one that the
 /// operation `needs`.

@@ -101,7 +101,7 @@ async fn every_route_of_the_page_is_the_operation_that_the_page_says() {
         }
     }
     // Every operation that there is, but for the one that is none.
-    let (_, rest) = include_str!("../routes.rs").split_once("enum Operation {\n").expect("the operations");
+    let (_, rest) = include_str!("../operation.rs").split_once("enum Operation {\n").expect("the operations");
     let (variants, _) = rest.split_once("\n}").expect("their end");
     for variant in variants.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
         let name = variant.trim_end_matches(',');

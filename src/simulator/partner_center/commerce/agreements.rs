@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::simulator::clock::later;
 use crate::simulator::exchange::{Answer, Outcome, Request, text_member};
 use crate::simulator::partner_center::caller::{Needs, authenticate};
 use crate::simulator::partner_center::collection;
 use crate::simulator::partner_center::customers::resold;
 use crate::simulator::partner_center::refusal::{fault, invalid_property, unbindable};
-use crate::simulator::policy::later;
 use crate::simulator::state::{Customer, State};
 use crate::simulator::world::Subscription;
 

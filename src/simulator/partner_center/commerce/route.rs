@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use crate::simulator::routes::Operation;
+use crate::simulator::operation::Operation;
 
 /// An operation with what its path says after the customer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use super::entra::refuse;
-use super::exchange::{Answer, Request};
-use super::state::State;
-use super::tokens::Audience;
-use super::world::graph_scopes;
+use crate::simulator::exchange::{Answer, Request};
+use crate::simulator::oauth::refuse;
+use crate::simulator::state::State;
+use crate::simulator::tokens::Audience;
+use crate::simulator::world::graph_scopes;
 
 /// The scopes that a user's token for an API has in a tenant, or Entra's refusal of that sign-in.
 pub(crate) fn scopes(

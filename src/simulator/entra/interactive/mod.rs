@@ -10,39 +10,19 @@ mod code;
 mod device;
 mod page;
 
-use std::collections::VecDeque;
-
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::entra::{self, Form};
-use super::exchange::{Answer, Request};
-use super::state::State;
+use crate::simulator::exchange::{Answer, Request};
+use crate::simulator::oauth::{self, Form};
+use crate::simulator::state::State;
 
 pub(crate) use authorize::authorize;
 pub(crate) use code::redeem_code;
-pub(crate) use device::{Decision, device_code, device_page, redeem_device_code};
+pub(crate) use device::{device_code, device_page, redeem_device_code};
 
 /// The grant of a device code.
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-
-/// Sign-ins remembered at most, of each kind; the oldest are forgotten first.
-const SIGN_INS_MAX: usize = 1_000;
-
-/// Sign-ins that have begun, and codes that wait to be redeemed.
-#[derive(Debug, Default)]
-pub(crate) struct SignIns {
-    codes: VecDeque<code::Code>,
-    devices: VecDeque<device::Device>,
-}
-
-/// Keeps one more, and forgets the oldest beyond [`SIGN_INS_MAX`].
-fn keep<T>(kept: &mut VecDeque<T>, one: T) {
-    kept.push_back(one);
-    if kept.len() > SIGN_INS_MAX {
-        kept.pop_front();
-    }
-}
 
 /// Whether this token request belongs to a sign-in of a public client, which has nothing to prove itself with.
 pub(crate) fn may_be_public(state: &State, form: &Form) -> bool {
@@ -86,7 +66,7 @@ fn set_refusal(state: &State, request: &Request) -> Result<(), Answer> {
         ),
         _ => ("access_denied", "The sign-in was refused."),
     };
-    Err(entra::refuse(request, StatusCode::BAD_REQUEST, error, code, text))
+    Err(oauth::refuse(request, StatusCode::BAD_REQUEST, error, code, text))
 }
 
 /// `error` and `error_description` of a refusal.

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::entra::{self, Version};
-use super::exchange::{Answer, Outcome, Request};
-use super::state::State;
+use super::registered::known_tenant;
+use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::oauth::{self, Version};
+use crate::simulator::state::State;
 
 /// The OpenID metadata of a tenant.
 pub(crate) fn openid_configuration(state: &State, request: &Request, tenant: &str, version: Version) -> Outcome {
-    let id = entra::known_tenant(state, request, tenant)?;
+    let id = known_tenant(state, request, tenant)?;
     let authority = format!("{}/{tenant}", request.base_url());
     let (oauth2, keys) = match version {
         Version::V1 => (format!("{authority}/oauth2"), format!("{authority}/discovery/keys")),
@@ -66,7 +67,7 @@ fn named_issuer(request: &Request, tenant: &str, id: Uuid, version: Version) -> 
 /// Where the metadata of an authority is, and under which names the authority is known: only this one.
 pub(crate) fn instance(request: &Request) -> Outcome {
     let Some(endpoint) = request.query("authorization_endpoint") else {
-        return Err(entra::refuse(
+        return Err(oauth::refuse(
             request,
             StatusCode::BAD_REQUEST,
             "invalid_request",
@@ -76,7 +77,7 @@ pub(crate) fn instance(request: &Request) -> Outcome {
     };
     let tenant = Url::parse(endpoint).ok().and_then(|url| url.path_segments()?.next().map(str::to_owned));
     let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) else {
-        return Err(entra::refuse(
+        return Err(oauth::refuse(
             request,
             StatusCode::BAD_REQUEST,
             "invalid_instance",
@@ -94,7 +95,7 @@ pub(crate) fn instance(request: &Request) -> Outcome {
 
 /// No keys: the simulator's tokens are shaped like Entra's and signed by nobody, so there is nothing to verify them by.
 pub(crate) fn keys(state: &State, request: &Request, tenant: &str) -> Outcome {
-    entra::known_tenant(state, request, tenant)?;
+    known_tenant(state, request, tenant)?;
     Ok(Answer::ok(&json!({ "keys": Value::Array(Vec::new()) })))
 }
 

@@ -5,10 +5,10 @@
 
 use axum::http::StatusCode;
 
-use super::entra::{Version, refuse};
-use super::exchange::{Answer, Request};
-use super::tokens::Audience;
-use super::world::GRAPH_SCOPES;
+use crate::simulator::exchange::{Answer, Request};
+use crate::simulator::oauth::{Version, refuse};
+use crate::simulator::tokens::Audience;
+use crate::simulator::world::GRAPH_SCOPES;
 
 /// The scopes of OpenID Connect that Entra knows. They ask for more than an access token and name no resource.
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];

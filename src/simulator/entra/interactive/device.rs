@@ -2,72 +2,20 @@
 
 use axum::http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{SignIns, keep, page, set_refusal};
-use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted};
+use super::{page, set_refusal};
+use crate::simulator::entra::issuance::{Wanted, issue_to};
+use crate::simulator::entra::registered::{known_client, known_tenant};
+use crate::simulator::entra::scope::{self, has_scope};
 use crate::simulator::exchange::{Answer, Outcome, Request};
+use crate::simulator::oauth::{self, Form, Version};
 use crate::simulator::random::Random;
-use crate::simulator::scope::{self, has_scope};
 use crate::simulator::settings::DeviceCodeApproval;
+use crate::simulator::sign_ins::{Decision, Device, keep};
 use crate::simulator::state::State;
-
-/// One code, from when it was asked for.
-#[derive(Debug, Clone)]
-pub(super) struct Device {
-    user_code: String,
-    /// The part that only the program knows.
-    secret: String,
-    tenant: Uuid,
-    resource: String,
-    scope: String,
-    expires_at: Timestamp,
-    decision: Option<Decision>,
-    redeemed: bool,
-}
-
-/// What a person did with a code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Signed in, as this user.
-    Approved(String),
-    Declined,
-}
-
-impl SignIns {
-    /// All codes, oldest first, as the control API shows them: without the part that the program keeps to itself.
-    pub(crate) fn device_codes(&self) -> Value {
-        let view = |device: &Device| {
-            let decision = match &device.decision {
-                None => "pending",
-                Some(Decision::Approved(_)) => "approved",
-                Some(Decision::Declined) => "declined",
-            };
-            json!({
-                "userCode": device.user_code,
-                "expiresAt": device.expires_at,
-                "decision": decision,
-                "redeemed": device.redeemed,
-            })
-        };
-        self.devices.iter().map(view).collect()
-    }
-
-    /// Notes what a person did with a code; a sentence when there is none to decide on.
-    pub(crate) fn decide(&mut self, user_code: &str, decision: Decision, now: Timestamp) -> Result<(), String> {
-        let device = self.devices.iter_mut().find(|device| device.user_code.eq_ignore_ascii_case(user_code));
-        match device {
-            Some(device) if device.expires_at <= now => Err(format!("the code {user_code} has expired")),
-            Some(device) if device.decision.is_some() => Err(format!("the code {user_code} has been used already")),
-            Some(device) => {
-                device.decision = Some(decision);
-                Ok(())
-            }
-            None => Err(format!("there is no code {user_code}")),
-        }
-    }
-}
+use crate::simulator::tokens::DEFAULT_RESOURCE;
 
 /// The device authorization endpoint.
 pub(crate) fn device_code(state: &mut State, request: &Request, tenant: &str, version: Version) -> Answer {
@@ -76,8 +24,8 @@ pub(crate) fn device_code(state: &mut State, request: &Request, tenant: &str, ve
 
 fn begin(state: &mut State, request: &Request, tenant: &str, version: Version) -> Outcome {
     let form = Form::of(request);
-    let tenant = entra::known_tenant(state, request, tenant)?;
-    entra::known_client(state, request, form.required(request, "client_id")?)?;
+    let tenant = known_tenant(state, request, tenant)?;
+    known_client(state, request, form.required(request, "client_id")?)?;
     if version == Version::V2 {
         form.required(request, "scope")?;
     }
@@ -134,7 +82,7 @@ pub(crate) fn redeem_device_code(
     version: Version,
 ) -> Outcome {
     let presented = form.required(request, if form.get("device_code").is_some() { "device_code" } else { "code" })?;
-    let refuse = |error, code, text: &str| Err(entra::refuse(request, StatusCode::BAD_REQUEST, error, code, text));
+    let refuse = |error, code, text: &str| Err(oauth::refuse(request, StatusCode::BAD_REQUEST, error, code, text));
     let approval = state.settings.device_code_approval;
     let first_user = state.partner.users.first().map(|user| user.upn.clone()).unwrap_or_default();
     let device = state.sign_ins.devices.iter_mut().find(|device| device.secret == presented);
@@ -179,7 +127,7 @@ pub(crate) fn redeem_device_code(
         nonce: None,
         public: !proves,
     };
-    entra::issue_to(state, request, tenant, &user, &device.resource, version, &wanted)
+    issue_to(state, request, tenant, &user, &device.resource, version, &wanted)
 }
 
 /// The page on which a person enters a code: shows it (GET), decides on it (POST).

@@ -6,19 +6,21 @@ use axum::http::{Method, StatusCode};
 use url::Url;
 use uuid::Uuid;
 
-use super::code::{Challenge, Code};
 use super::{page, said, set_refusal};
-use crate::simulator::entra::{self, Version};
+use crate::simulator::entra::issuance::client_info;
+use crate::simulator::entra::registered::{known_client, known_tenant};
+use crate::simulator::entra::scope;
 use crate::simulator::exchange::{Answer, Outcome, Request};
-use crate::simulator::scope;
+use crate::simulator::oauth::{self, Version};
+use crate::simulator::sign_ins::{Challenge, Code};
 use crate::simulator::state::State;
 use crate::simulator::world::{Application, User};
 
 /// Answers a browser that was sent to sign a user in.
 pub(crate) fn authorize(state: &mut State, request: &Request, tenant: &str, version: Version) -> Answer {
     let params = Params::of(request);
-    let begun = entra::known_tenant(state, request, tenant)
-        .and_then(|tenant| Ok((tenant, Reply::allowed(state, request, &params)?)));
+    let begun =
+        known_tenant(state, request, tenant).and_then(|tenant| Ok((tenant, Reply::allowed(state, request, &params)?)));
     let (tenant, reply) = match begun {
         Ok(begun) => begun,
         Err(refusal) => return refused(&refusal),
@@ -63,7 +65,7 @@ impl Params {
 }
 
 fn refuse(request: &Request, error: &str, code: u32, text: &str) -> Answer {
-    entra::refuse(request, StatusCode::BAD_REQUEST, error, code, text)
+    oauth::refuse(request, StatusCode::BAD_REQUEST, error, code, text)
 }
 
 /// Where the answer goes, and how.
@@ -86,7 +88,7 @@ enum Mode {
 impl Reply {
     fn allowed(state: &State, request: &Request, params: &Params) -> Result<Self, Answer> {
         let client = params.required(request, "client_id")?;
-        entra::known_client(state, request, client)?;
+        known_client(state, request, client)?;
         let application = &state.partner.application;
         let sent = params.get("redirect_uri").or_else(|| application.redirect_uris.first().map(String::as_str));
         let sent = sent.unwrap_or_default();
@@ -180,7 +182,7 @@ fn sign_in(
         Chosen::Several(page) => return Ok(page),
     };
     set_refusal(state, request)?;
-    let client_info = (params.get("client_info") == Some("1")).then(|| entra::client_info(state, &user));
+    let client_info = (params.get("client_info") == Some("1")).then(|| client_info(state, &user));
     let code = state.sign_ins.add_code(
         &request.random,
         Code {

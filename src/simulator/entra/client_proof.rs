@@ -5,8 +5,6 @@
 //! within its time, and once. Of a federated token only the claims are compared with what is registered: the issuer's
 //! keys would have to be fetched from it, and the simulator calls nobody.
 
-use std::collections::HashMap;
-
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,30 +17,16 @@ use serde_json::Value;
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::entra::refuse;
-use super::exchange::{Answer, Request};
-use super::state::State;
+use crate::simulator::exchange::{Answer, Request};
+use crate::simulator::oauth::refuse;
+use crate::simulator::state::State;
+use crate::simulator::used_statements::SKEW_SECONDS;
 
 /// The only kind of statement there is.
 pub(crate) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How far the clocks of a client and of Entra may be apart, in seconds.
-const SKEW_SECONDS: i64 = 300;
-
 /// The login address of the real Entra, for clients that write it as the audience whatever they talk to.
 const ENTRA: &str = "login.microsoftonline.com";
-
-/// Statements that have been used, by their id, and until when they could be used again.
-#[derive(Debug, Default)]
-pub(crate) struct UsedStatements(HashMap<String, i64>);
-
-impl UsedStatements {
-    /// Whether the id is new; it is not from now on.
-    fn first_use(&mut self, id: &str, expires: i64, now: i64) -> bool {
-        self.0.retain(|_, expires| *expires + SKEW_SECONDS >= now);
-        self.0.insert(id.to_owned(), expires).is_none()
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

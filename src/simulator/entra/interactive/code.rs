@@ -1,63 +1,19 @@
 //! Authorization codes: redeemed once, soon, and only by whoever asked for them.
 
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{SignIns, keep};
-use crate::simulator::entra::{self, DEFAULT_RESOURCE, Form, Version, Wanted};
+use crate::simulator::entra::issuance::{Wanted, issue_to};
+use crate::simulator::entra::scope::{self, has_scope};
 use crate::simulator::exchange::{Answer, Outcome, Request};
-use crate::simulator::random::Random;
-use crate::simulator::scope::{self, has_scope};
+use crate::simulator::oauth::{self, Form, Version};
+use crate::simulator::sign_ins::Challenge;
 use crate::simulator::state::State;
+use crate::simulator::tokens::DEFAULT_RESOURCE;
 
 /// How long a code can be redeemed.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
-
-/// One sign-in that waits for its redemption, or has had it.
-#[derive(Debug, Clone)]
-pub(super) struct Code {
-    pub(super) value: String,
-    pub(super) tenant: Uuid,
-    pub(super) upn: String,
-    /// Named at the sign-in; version 1 may name it at the redemption instead.
-    pub(super) resource: Option<String>,
-    pub(super) scope: String,
-    pub(super) redirect_uri: String,
-    pub(super) challenge: Option<Challenge>,
-    pub(super) nonce: Option<String>,
-    pub(super) public: bool,
-    pub(super) issued_at: Timestamp,
-    pub(super) redeemed: bool,
-}
-
-/// What the redemption must know the origin of (RFC 7636).
-#[derive(Debug, Clone)]
-pub(super) enum Challenge {
-    S256(String),
-    Plain(String),
-}
-
-impl Challenge {
-    fn is_met_by(&self, verifier: &str) -> bool {
-        match self {
-            Self::S256(challenge) => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == *challenge,
-            Self::Plain(challenge) => verifier == challenge,
-        }
-    }
-}
-
-impl SignIns {
-    /// Keeps a code under a new value, which it returns.
-    pub(super) fn add_code(&mut self, random: &Random, code: Code) -> String {
-        let value = format!("0.SimCode-{}", random.word(2));
-        keep(&mut self.codes, Code { value: value.clone(), ..code });
-        value
-    }
-}
 
 /// The grant `authorization_code`.
 pub(crate) fn redeem_code(
@@ -69,7 +25,7 @@ pub(crate) fn redeem_code(
 ) -> Outcome {
     let presented = form.required(request, "code")?;
     let redirect_uri = form.required(request, "redirect_uri")?;
-    let invalid_grant = |code, text: &str| entra::refuse(request, StatusCode::BAD_REQUEST, "invalid_grant", code, text);
+    let invalid_grant = |code, text: &str| oauth::refuse(request, StatusCode::BAD_REQUEST, "invalid_grant", code, text);
     let Some(code) = state.sign_ins.codes.iter_mut().find(|code| code.value == presented) else {
         return Err(invalid_grant(9_002_313, "Invalid request. Request is malformed or invalid."));
     };
@@ -96,7 +52,7 @@ pub(crate) fn redeem_code(
             "The reply address '{redirect_uri}' does not match the reply address '{}' provided when requesting Authorization code.",
             code.redirect_uri
         );
-        return Err(entra::refuse(request, StatusCode::BAD_REQUEST, "invalid_client", 500_112, &text));
+        return Err(oauth::refuse(request, StatusCode::BAD_REQUEST, "invalid_client", 500_112, &text));
     }
     check_verifier(request, form, code.challenge.as_ref())?;
     check_no_proof(request, form, code.public)?;
@@ -113,7 +69,7 @@ pub(crate) fn redeem_code(
         nonce: code.nonce,
         public: code.public,
     };
-    entra::issue_to(state, request, tenant, &user, &resource, version, &wanted)
+    issue_to(state, request, tenant, &user, &resource, version, &wanted)
 }
 
 fn check_verifier(request: &Request, form: &Form, challenge: Option<&Challenge>) -> Result<(), Answer> {
@@ -125,7 +81,7 @@ fn check_verifier(request: &Request, form: &Form, challenge: Option<&Challenge>)
     if is_met {
         return Ok(());
     }
-    Err(entra::refuse(
+    Err(oauth::refuse(
         request,
         StatusCode::BAD_REQUEST,
         "invalid_grant",
@@ -140,7 +96,7 @@ fn check_no_proof(request: &Request, form: &Form, public: bool) -> Result<(), An
     if !(public && proves) {
         return Ok(());
     }
-    Err(entra::refuse(
+    Err(oauth::refuse(
         request,
         StatusCode::UNAUTHORIZED,
         "invalid_client",
