@@ -1,6 +1,6 @@
 //! Partner Center's activity log: what the operator makes of it, and `kubectl csp activity`.
 
-use csp_operator::api::{Customer, CustomerPurchasePermission};
+use csp_operator::api::{Activity, ActivityOrigin, Customer, CustomerPurchasePermission};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -89,6 +89,23 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
         assert_eq!(*line, [at.as_str(), &action, user, &company, "succeeded", &correlation]);
     }
 
+    // Each has its event, which tells the same. What was before the object is history.
+    let notes: Vec<_> = scene.events(PERMISSION).into_iter().filter_map(|event| event.note).collect();
+    let tells = |note: &String, one: &Activity| {
+        let who = if one.origin == ActivityOrigin::Operator {
+            format!("this operator as {OPERATOR}")
+        } else {
+            PORTAL_USER.into()
+        };
+        let correlation = one.correlation_id.as_deref().unwrap();
+        note.starts_with(&format!(
+            "{} at {} by {who}: {}, correlation id {correlation}",
+            one.operation, one.time.0, one.result
+        ))
+    };
+    let told: Vec<_> = log.iter().map(|one| notes.iter().filter(|note| tells(note, one)).count()).collect();
+    assert_eq!(told, [1, 1, 1, 1, 1, 1, 0], "{notes:#?}");
+
     // Another namespace shows the same records, which are printed once.
     let other = scene.elsewhere();
     other.declare("mode: Observe");
@@ -101,10 +118,8 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
     assert_eq!(serde_yaml::from_str::<Vec<Value>>(&recent).unwrap().len(), 6);
 
     let nobody = kubectl_csp(stage, &["activity", "fabrikam", "-n", &scene.namespace]);
-    let sentence = format!(
-        "error: namespace {} has no Customer \"fabrikam\" and no customer with that tenant id",
-        scene.namespace
-    );
+    let sentence =
+        format!("error: namespace {} has no Customer \"fabrikam\" and none with that tenant id", scene.namespace);
     assert!(!nobody.success && nobody.stderr.starts_with(&sentence), "{}", nobody.stderr);
 }
 

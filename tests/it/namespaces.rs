@@ -1,6 +1,6 @@
 //! For which customers a namespace may act: what cluster admins write on it, and what follows.
 
-use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
+use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission, SwitchState};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -70,9 +70,29 @@ fn without_its_annotation_a_namespace_grants_nothing_more_keeps_what_it_has_and_
     let [denied, deleted] = &scenes;
     denied.change(&json!({ "azureSavingsPlans": "Allow", "onPrerequisiteLost": "Revoke" }));
     denied.until_verdict("Stalled", "True NamespaceNotAllowed");
+    // It is no prerequisite that was lost, however often one looks.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    denied.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+    let found = denied.until("it has looked again", |found| {
+        found.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.is_some())
+    });
+    assert_eq!(found.status.unwrap().prerequisite_lost_since, None);
+    assert_eq!((denied.attempts(), denied.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+    let until_shown = |count| {
+        denied.until("the portal's record is shown", |found| {
+            found.status.as_ref().unwrap().recent_activity.len() == count
+        });
+    };
+    until_shown(1);
     denied.portal(RESERVATIONS, false);
-    denied.until("what others turn off stays off", |_| denied.permitted().is_empty());
+    until_shown(2);
+    denied.until("it is seen to be off", |found| {
+        let effective = found.status.as_ref().unwrap().effective.clone().unwrap_or_default();
+        effective.azure_reservations.is_some_and(|switch| switch.state == SwitchState::Deny)
+    });
+    assert_eq!(denied.permitted(), Vec::<String>::new(), "what others turn off stays off");
     denied.portal(RESERVATIONS, true);
+    until_shown(3);
     denied.change(
         &json!({ "azureReservations": "Deny", "azureSavingsPlans": "Deny", "acceptBillingResponsibility": false }),
     );

@@ -133,7 +133,7 @@ fn owner_is_assigned_once_told_of_and_not_fought_over() {
     set(&scene, "roleAssignmentDelayMs", 0);
     scene.apply(&subscription(&scene, &both));
     until(&scene, "True OwnerHeld");
-    assert_eq!(creations(&scene).1, 2);
+    assert_eq!(creations(&scene), (2, 2), "who holds it already is assigned nothing");
     scene.delete::<AzureSubscription>("azure");
     scene.until_gone::<AzureSubscription>("azure");
     assert!(scene.requests().iter().all(|request| request["operation"] != "delete_role_assignment"));

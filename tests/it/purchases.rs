@@ -136,7 +136,14 @@ fn an_empty_list_for_want_of_access_is_told_and_takes_nothing_away() {
     let bought = buy(&scene, json!({ "kind": "reservation", "buyer": "customer", "quantity": 3 }));
     let found = read_anew(&scene);
     assert_eq!(verdict(&found, "PurchasesRecorded"), "Unknown AccessMissing");
-    assert!(message(&found, "PurchasesRecorded").contains(bought["azureOrderId"].as_str().unwrap()));
+    let order = bought["azureOrderId"].as_str().unwrap();
+    let said = message(&found, "PurchasesRecorded");
+    assert!(
+        said.starts_with(&format!(
+            "Partner Center lists 1 reservation that Azure does not show (reservation order {order})"
+        )),
+        "{said}"
+    );
     assert_eq!(verdict(&found, "Ready"), "True Resolved", "that holds up nothing");
     let hidden = purchases(&found).remove(0);
     assert_eq!((hidden.state.as_str(), hidden.quantity, hidden.term.as_deref()), ("NotShown", Some(3), Some("P1Y")));
@@ -168,13 +175,22 @@ fn a_savings_plan_shows_only_in_azure_and_who_bought_it_stays_open() {
     assert_eq!(bought["orderId"], Value::Null);
     let found = read_anew(&scene);
     let plan = purchases(&found).remove(0);
-    assert_eq!((plan.kind, plan.purchased_by, plan.order_id), (PurchaseKind::SavingsPlan, PurchasedBy::Unknown, None));
+    assert_eq!((plan.kind, plan.purchased_by, &plan.order_id), (PurchaseKind::SavingsPlan, PurchasedBy::Unknown, &None));
     assert!(plan.evidence.contains("bought in the Azure portal"), "{}", plan.evidence);
     assert_eq!((plan.commitment.as_deref(), plan.term.as_deref()), (Some("0.5 USD Hourly"), Some("P3Y")));
     assert_eq!(plan.scopes, [format!("/subscriptions/{}", scene.subscription_id())]);
     assert_eq!(verdict(&found, "PurchasesRecorded"), "True Recorded");
     assert_eq!((told(&scene, "SavingsPlanPurchased"), told(&scene, "ReservationPurchased")), ([1, 1], [0, 0]));
     assert_eq!(readings(&scene), [1, 1, 1, 1, 0]);
+
+    // Partner Center lists nothing of it: that the list of Azure is empty all at once is all there is to go by.
+    access(&scene, false);
+    let found = read_anew(&scene);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "Unknown AccessMissing");
+    assert!(message(&found, "PurchasesRecorded").contains("that was known before and has not ended"));
+    let kept = purchases(&found).into_iter().map(|one| Purchase { evidence: plan.evidence.clone(), ..one });
+    assert_eq!(kept.collect::<Vec<_>>(), [plan]);
+    assert_eq!(told(&scene, "SavingsPlanPurchased"), [1, 1]);
     assert_eq!(scene.attempts(), ["create"]);
 }
 

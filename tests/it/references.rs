@@ -120,6 +120,9 @@ fn a_tenant_that_is_no_customer_is_never_written_to() {
     });
     assert!(message(&found, "Ready").contains("99999999-9999-4999-8999-999999999999"));
     assert!(found.metadata.finalizers.is_none(), "there is nothing to be revoked there");
+    let asked = run(scene.view.simulator.get("requests?customer=99999999-9999-4999-8999-999999999999")).unwrap();
+    let asked: Vec<_> = asked["requests"].as_array().unwrap().iter().map(|request| &request["operation"]).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|operation| **operation == "get_customer"), "{asked:?}");
 }
 
 #[test]

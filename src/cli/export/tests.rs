@@ -207,6 +207,31 @@ async fn one_that_cannot_be_read_is_told_and_all_others_are_written() {
 }
 
 #[tokio::test]
+async fn many_that_cannot_be_read_among_others_that_can_do_not_end_it() {
+    let stage = Stage::start(World::generated(3 * 22)).await;
+    let forbidden = json!({ "kind": "status", "status": 403 });
+    for index in (0..22).map(|index| 3 * index) {
+        stage.fault("list_subscriptions", &tenant(index), None, forbidden.clone()).await;
+    }
+    let error = stage.export(&[]).await.unwrap_err().to_string();
+    assert_eq!(error, "22 of 66 customers could not be exported, for the reasons above; 44 were");
+    assert_eq!(stage.names().len(), 44);
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_counts_as_not_exported() {
+    let stage = Stage::start(World::generated(3)).await;
+    let edited = stage.directory.join("contoso-customer-1.yaml");
+    fs::create_dir_all(&stage.directory).unwrap();
+    fs::write(&edited, "kind: Edited\n").unwrap();
+    let error = stage.export(&[]).await.unwrap_err().to_string();
+    assert_eq!(error, "1 of 3 customers could not be exported, for the reasons above; 2 were");
+    let sentence = format!("contoso-customer-1 is left out: {} exists and says something else", edited.display());
+    assert!(stage.told().contains(&sentence), "{}", stage.told());
+    assert_eq!((fs::read_to_string(edited).unwrap().as_str(), stage.names().len()), ("kind: Edited\n", 3));
+}
+
+#[tokio::test]
 async fn customers_are_listed_by_the_page_and_those_without_a_policy_cost_one_request_each() {
     let world = World::generated(1_203);
     let stage = Stage::start(world).await;

@@ -55,7 +55,10 @@ fn what_is_not_known_yet_may_come_by_itself() {
 fn what_was_granted_stays_and_no_more_is_granted_there() {
     let granted = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(barred);
     let granted = granted.with(|case| case.desired.on_prerequisite_lost = OnPrerequisiteLost::Revoke);
-    let later = granted.later(minutes(60)).holding(policy(&[Reservations]));
+    // Shown, and looked at again: that is no prerequisite that was lost.
+    let shown = granted.plan().status;
+    assert_eq!(shown.prerequisite_lost_since, None);
+    let later = granted.with(|case| case.before = shown).later(minutes(60)).holding(policy(&[Reservations]));
     assert_eq!((later.does(), later.shows("Ready")), (String::new(), "True/InSync".into()));
     assert_eq!(later.shows("CustomerResolved"), "False/NamespaceNotAllowed");
     check_stalls(&later.clone().edited(|desired| desired.wishes.savings_plans = Allow));
