@@ -175,7 +175,10 @@ fn a_savings_plan_shows_only_in_azure_and_who_bought_it_stays_open() {
     assert_eq!(bought["orderId"], Value::Null);
     let found = read_anew(&scene);
     let plan = purchases(&found).remove(0);
-    assert_eq!((plan.kind, plan.purchased_by, &plan.order_id), (PurchaseKind::SavingsPlan, PurchasedBy::Unknown, &None));
+    assert_eq!(
+        (plan.kind, plan.purchased_by, &plan.order_id),
+        (PurchaseKind::SavingsPlan, PurchasedBy::Unknown, &None)
+    );
     assert!(plan.evidence.contains("bought in the Azure portal"), "{}", plan.evidence);
     assert_eq!((plan.commitment.as_deref(), plan.term.as_deref()), (Some("0.5 USD Hourly"), Some("P3Y")));
     assert_eq!(plan.scopes, [format!("/subscriptions/{}", scene.subscription_id())]);

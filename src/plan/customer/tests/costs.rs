@@ -177,6 +177,15 @@ fn drift_is_turned_back_and_told_once() {
     assert_eq!(told, ["CostManagementDrifted"]);
     let mut again = drifted.clone();
     again.before = plan.status;
+    check(&again, "False Drifted", 1);
+    assert_eq!(again.plan().events, []);
+    // Nor after a change that has failed, which is what the condition tells of then.
+    let failure = Failure { reason: "Throttled", message: "later".into(), needs_person: false };
+    again.facts.attempt = Attempt::Failed(failure);
+    let failed = again.plan();
+    assert_eq!(failed.events, []);
+    (again.before, again.facts.attempt) = (failed.status, Attempt::None);
+    check(&again, "False PendingWrite", 1);
     assert_eq!(again.plan().events, []);
     assert_eq!(drifted.plan().events, drifted.plan().events, "a repetition has the same name");
     // A changed spec is a wish, and no drift.
