@@ -104,15 +104,17 @@ enum InstallationError {
 }
 
 async fn read_uid(client: &Client, namespace: &str) -> Result<String, InstallationError> {
-    let call = || Call { verb: "list", resource: "namespaces".into(), object: namespace.to_owned() };
+    let call = |verb| move || Call { verb, resource: "namespaces".into(), object: namespace.to_owned() };
     let api: Api<Namespace> = Api::all(client.clone());
-    // Listed rather than read, since the operator may list namespaces and nothing else.
     let only = ListParams::default().fields(&format!("metadata.name={namespace}"));
-    match within(REQUEST_TIMEOUT, call, api.list_metadata(&only)).await {
-        Ok(list) => list
-            .items
-            .into_iter()
-            .find_map(|found| found.metadata.uid)
+    // Either right does, since a role may lack one: nothing is granted then, but what must go off does not wait for it.
+    let found = match within(REQUEST_TIMEOUT, call("list"), api.list_metadata(&only)).await {
+        Err(CallError::Forbidden { .. }) => within(REQUEST_TIMEOUT, call("get"), api.get_metadata_opt(namespace)).await,
+        list => list.map(|list| list.items.into_iter().next()),
+    };
+    match found {
+        Ok(found) => found
+            .and_then(|found| found.metadata.uid)
             .ok_or_else(|| InstallationError::NoNamespace { namespace: namespace.to_owned() }),
         Err(source) => Err(InstallationError::Unknown { namespace: namespace.to_owned(), source }),
     }

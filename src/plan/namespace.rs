@@ -29,7 +29,10 @@ pub enum NamespaceRule {
         malformed: Vec<String>,
     },
     /// Nobody has seen the namespace yet.
-    Unknown,
+    Unknown {
+        /// Why not, where it is known not to come by itself; with what to do.
+        why: Option<String>,
+    },
 }
 
 impl NamespaceRule {
@@ -58,8 +61,11 @@ impl NamespaceRule {
                 why: refusal(namespace, tenant, tenants.is_empty() && malformed.is_empty(), malformed),
                 is_certain: true,
             },
-            Self::Unknown => CustomerRef::NotAllowed {
-                why: format!("nobody has looked yet which customers namespace \"{namespace}\" may act for"),
+            Self::Unknown { why } => CustomerRef::NotAllowed {
+                why: format!(
+                    "nobody has looked yet which customers namespace \"{namespace}\" may act for{}",
+                    why.as_ref().map(|why| format!(", for Namespaces cannot be listed: {why}")).unwrap_or_default()
+                ),
                 is_certain: false,
             },
         }
@@ -122,7 +128,7 @@ mod tests {
             check(annotation, ONE, one);
             check(annotation, TWO, two);
         }
-        let unseen = NamespaceRule::Unknown.refer("ns", ONE.parse().unwrap());
+        let unseen = NamespaceRule::Unknown { why: None }.refer("ns", ONE.parse().unwrap());
         assert!(matches!(unseen, CustomerRef::NotAllowed { is_certain: false, .. }));
     }
 

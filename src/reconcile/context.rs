@@ -121,6 +121,7 @@ impl Context {
         for slots in [&self.customer_slots, &self.subscription_slots, &self.permission_slots] {
             slots.close();
         }
+        self.namespaces.stop_waiting();
         self.remote.stop_waiting();
     }
 

@@ -205,11 +205,17 @@ async fn show_charges(
     account: &BillingAccount,
     view: ChargeView,
 ) -> Result<Progress, Error> {
+    let planned = &*pass;
+    let sure = planned.remote.billing.once_sure(tenant, GRANT_SENT_WITHIN, || planned.make_sure(tenant));
+    let client = match sure.await {
+        Ok(client) => client,
+        Err(error) => return Err(pass.ended_by(error)),
+    };
     let inventory = &pass.context.inventory;
     let at = Timestamp::now();
     // Whatever becomes of this pass, what the customer sees is unknown until the answer is there.
     inventory.charges_change_begins(tenant);
-    match pass.remote.billing.show_charges(tenant, account, view).await {
+    match client.show_charges(tenant, account, view).await {
         Ok(change) => {
             tracing::info!(%tenant, ?view, "changed what the customer sees of its charges");
             inventory.charges_changed(tenant, view, change, at);
@@ -240,7 +246,7 @@ async fn prepare_plan(
 async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &PlanPurchase) -> Result<Progress, Error> {
     let planned = &*pass;
     let ledger = &planned.context.ledger;
-    let sure = planned.remote.partner_center.once_sure_to_buy(tenant, GRANT_SENT_WITHIN, || planned.make_sure());
+    let sure = planned.remote.partner_center.once_sure_to_buy(tenant, GRANT_SENT_WITHIN, || planned.make_sure(tenant));
     let client = match sure.await {
         Ok(client) => client,
         Err(error) => return Err(pass.ended_by(error)),

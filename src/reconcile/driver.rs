@@ -26,9 +26,9 @@ use super::patches::apply_status;
 use super::slots::Slots;
 use crate::model::{Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
-use crate::plan::permission::{Attempt, Failure};
+use crate::plan::permission::Attempt;
 use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
-use crate::remote::{Advice, Errand, Remote};
+use crate::remote::{Errand, Remote};
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
 const ROUNDS_MAX: usize = 12;
@@ -62,6 +62,10 @@ pub(super) trait Kind: Send + Sync + 'static {
     fn urgency(object: &Self::Object) -> Urgency;
     /// The tenant whose other objects must wait while this one's pass runs.
     fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId>;
+    /// Whether a pass waits until it is known for whom namespaces may act.
+    fn needs_namespaces(_: &Context, _: &Self::Object) -> bool {
+        true
+    }
     /// Observes and plans.
     fn plan(pass: &Pass<'_, Self>, before: &Self::Status) -> Result<Plan<Self::Status, Self::Action>, Error>;
     /// Carries out one action.
@@ -116,6 +120,9 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
     let name = (object.namespace(), object.name_any());
     let uid = object.uid().unwrap_or_default();
     let Some(place) = object_name(object.as_ref()) else { return Err(Error::Anonymous) };
+    if K::needs_namespaces(&context, &K::objects(&context).newest(Arc::clone(&object))) {
+        context.namespaces.settled().await;
+    }
     let errand = Errand::new(K::urgency(&K::objects(&context).newest(Arc::clone(&object))));
     let Some(_slot) = K::slots(&context).enter(&place, &errand).await else { return Ok(Requeue::await_change()) };
     let began = std::time::Instant::now();
@@ -242,7 +249,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
                 Err(Error::Remote(error)) if !pass.has_acted && is_worth_no_word(&error) => {
                     return Err(Error::Deferred(error.is_paused_for().unwrap_or_default()));
                 }
-                Err(error @ Error::Remote(_)) => {
+                Err(error) if error.failure().is_some() => {
                     // What follows is shown, not tried: the next pass will see the truth.
                     first_error.get_or_insert(error);
                     break;
@@ -336,12 +343,8 @@ impl<K: Kind> Pass<'_, K> {
 
     /// Notes what has ended a write, if that is a failure to be told of.
     pub(super) fn ended_by(&mut self, error: Error) -> Error {
-        if let Error::Remote(error) = &error {
-            self.attempt = Attempt::Failed(Failure {
-                reason: error.reason(),
-                message: error.message(),
-                needs_person: error.advice() == Advice::AwaitChange,
-            });
+        if let Some(failure) = error.failure() {
+            self.attempt = Attempt::Failed(failure);
         }
         error
     }

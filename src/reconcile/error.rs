@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::TenantId;
+use crate::plan::permission::Failure;
 use crate::plan::{Need, ObjectName};
 use crate::remote::Advice;
 
@@ -31,6 +32,28 @@ pub enum Error {
         tenant: TenantId,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A namespace may not act for the customer any more, whatever the watch says.
+    #[error(
+        "namespace {namespace} may not act for tenant {tenant} any more, which the watch has not shown yet; nothing was written"
+    )]
+    NamespaceNotAllowed {
+        /// The namespace.
+        namespace: String,
+        /// The customer.
+        tenant: TenantId,
+    },
+    /// Nothing new is begun for a namespace that is being deleted.
+    #[error("namespace {0} is being deleted; nothing was written")]
+    NamespaceTerminating(String),
+    /// Whether a namespace may still act for the customer could not be asked.
+    #[error("cannot read namespace {namespace} again, which says for whom it may act; nothing was written")]
+    NamespaceUnreadable {
+        /// The namespace.
+        namespace: String,
+        /// The API server's answer.
+        #[source]
+        source: Box<kube::Error>,
     },
     /// The object has changed since it was planned with.
     #[error("the object has changed since the watch showed it; nothing was granted")]
@@ -72,8 +95,9 @@ impl Error {
         match self {
             Self::Remote(error) => error.category(),
             Self::Kubernetes { source, .. } if is_conflict(source) => "conflict",
-            Self::Kubernetes { .. } => "kubernetes",
-            Self::Outdated => "conflict",
+            Self::Kubernetes { .. } | Self::NamespaceUnreadable { .. } => "kubernetes",
+            Self::Outdated | Self::NamespaceNotAllowed { .. } => "conflict",
+            Self::NamespaceTerminating(_) => "namespace_terminating",
             Self::Ledger { .. } => "ledger",
             Self::Late => "late",
             Self::Deferred(_) => "deferred",
@@ -90,6 +114,30 @@ impl Error {
         matches!(self.category(), "conflict" | "late" | "deferred")
     }
 
+    /// What the object tells of it, if it is a matter of the object's and does not pass by itself at once.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let waits = |reason, message| Some(Failure { reason, message, needs_person: false });
+        match self {
+            Self::Remote(error) => Some(Failure {
+                reason: error.reason(),
+                message: error.message(),
+                needs_person: error.advice() == Advice::AwaitChange,
+            }),
+            Self::NamespaceTerminating(namespace) => waits(
+                "NamespaceTerminating",
+                format!("namespace \"{namespace}\" is being deleted, so nothing new is begun for it"),
+            ),
+            Self::NamespaceUnreadable { namespace, source } => waits(
+                "NamespaceUnreadable",
+                format!(
+                    "namespace \"{namespace}\" says which customers it may act for, and it cannot be read again right before the write, which is not made meanwhile: {}",
+                    refusal(source)
+                ),
+            ),
+            _ => None,
+        }
+    }
+
     /// What the next attempt should wait for.
     pub fn advice(&self) -> Advice {
         match self {
@@ -97,6 +145,9 @@ impl Error {
             Self::Deferred(wait) => Advice::RetryAfter(*wait),
             Self::Anonymous => Advice::AwaitChange,
             Self::Kubernetes { .. }
+            | Self::NamespaceNotAllowed { .. }
+            | Self::NamespaceTerminating(_)
+            | Self::NamespaceUnreadable { .. }
             | Self::Outdated
             | Self::Ledger { .. }
             | Self::Late
@@ -105,6 +156,18 @@ impl Error {
             | Self::Endless { .. }
             | Self::Panicked(_) => Advice::RetrySoon,
         }
+    }
+}
+
+/// Why Namespaces cannot be read, and what to do; the same for the same cause.
+pub(super) fn refusal(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => format!(
+            "{}. Have a cluster admin apply manifests/rbac of this version: the operator may get, list and watch Namespaces",
+            status.message.trim_end_matches('.')
+        ),
+        kube::Error::Api(status) => format!("the API server answers {} {}", status.code, status.reason),
+        _ => "the API server does not answer".to_owned(),
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::driver::{Kind, Pass};
 use super::error::Error;
-use super::patches;
+use super::{namespaces, patches};
+use crate::model::TenantId;
 
 /// How long after it was made sure of a grant is sent at the latest, for the first time or again: whoever takes a grant
 /// back has to reckon with this, and with the time that a request may then be under way.
@@ -25,17 +26,21 @@ const GRANT_PASS_MAX: SignedDuration = SignedDuration::from_mins(5);
 const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl<K: Kind> Pass<'_, K> {
-    /// Makes sure of a grant: meanwhile it may have been taken back. Gives the moment for which that is certain.
-    pub(super) async fn make_sure(&self) -> Result<Instant, Error> {
+    /// Makes sure of a grant: meanwhile it may have been taken back, or the namespace may not act for the customer any more.
+    /// Gives the moment for which that is certain.
+    pub(super) async fn make_sure(&self, tenant: TenantId) -> Result<Instant, Error> {
         if Timestamp::now().duration_since(self.now) > GRANT_PASS_MAX {
             return Err(Error::Late);
         }
-        // A claim has asked already.
+        let namespace = self.object.meta().namespace.as_deref().ok_or(Error::Anonymous)?;
+        let may_act = namespaces::make_sure(self.context, namespace, tenant);
+        // A claim has asked for the object already.
         if let Some(at) = self.claimed_at.filter(|at| at.elapsed() <= LOOKED_AT_AGAIN_AFTER) {
+            may_act.await?;
             return Ok(at);
         }
         let at = Instant::now();
-        self.confirm().await?;
+        futures::try_join!(self.confirm(), may_act)?;
         Ok(at)
     }
 

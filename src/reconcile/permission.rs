@@ -68,6 +68,14 @@ impl Kind for Permission {
         tenant(context, &Desired::of(object)?)
     }
 
+    /// A revoke does not, unless another object may be who owns the tenant or takes over.
+    fn needs_namespaces(context: &Context, object: &Self::Object) -> bool {
+        let Some(desired) = Desired::of(object) else { return true };
+        let is_alone =
+            |tenant| context.index().permissions_of_tenant(tenant).iter().all(|name| *name == desired.identity.name);
+        Self::urgency(object) != Urgency::Revoke || !tenant(context, &desired).is_some_and(is_alone)
+    }
+
     fn plan(pass: &Pass<'_, Self>, before: &CustomerPurchasePermissionStatus) -> Result<PermissionPlan, Error> {
         let desired = Desired::of(&pass.object).ok_or(Error::Anonymous)?;
         let facts = observe(pass, &desired);
@@ -244,7 +252,7 @@ async fn grant(
 ) -> Result<Progress, Error> {
     let _trial = trial(pass).await;
     let planned = &*pass;
-    let sure = planned.remote.partner_center.once_sure(tenant, GRANT_SENT_WITHIN, || planned.make_sure());
+    let sure = planned.remote.partner_center.once_sure(tenant, GRANT_SENT_WITHIN, || planned.make_sure(tenant));
     let client = match sure.await {
         Ok(client) => client,
         Err(error) => return Err(pass.ended_by(error)),

@@ -153,16 +153,23 @@ pub async fn run(
             permissions_complete.0,
         )),
     ];
-    // A permission that is looked at before all Customers are known would find that its own is missing.
-    for complete in [namespaces_complete.1, customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
+    // A permission that is looked at before all Customers are known would find that its own is missing. For whom namespaces
+    // may act is waited for by the passes themselves, since a revoke need not know it.
+    for complete in [customers_complete.1, subscriptions_complete.1, permissions_complete.1] {
         first_list(complete, shutdown.clone()).await;
     }
-    is_complete.send_replace(true);
     // Only now is it known whom they concern.
     for customer in touched {
         pass_on(&context, customer);
     }
     let background = [
+        tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move {
+                first_list(namespaces_complete.1, shutdown).await;
+                is_complete.send_replace(true);
+            }
+        }),
         tokio::spawn(follow_feed(
             Arc::clone(&context),
             memory,

@@ -138,7 +138,8 @@ async fn assign(
     let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
     for assignee in assignees {
         let planned = &*pass;
-        let sure = planned.remote.azure.once_sure(tenant, subscription, GRANT_SENT_WITHIN, || planned.make_sure());
+        let sure =
+            planned.remote.azure.once_sure(tenant, subscription, GRANT_SENT_WITHIN, || planned.make_sure(tenant));
         let assigned = match sure.await {
             Ok(azure) => azure.assign_owner(tenant, subscription, assignee).await.map_err(Error::from),
             Err(error) => Err(error),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
+use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
@@ -76,6 +77,20 @@ impl Billing {
         let answer = self.sender.send(realm, call, Uuid::new_v4()).await?;
         let policy: ChargesWire = wire::read(&answer.body).map_err(unexpected(operation))?;
         policy.view().map_err(unexpected(operation))
+    }
+
+    /// Waits until what a customer sees of its charges may be changed, and then has `look` make sure that it should be.
+    /// `look` gives the moment for which it is sure. What is returned sends nothing later than `lasts` after that moment.
+    ///
+    /// [`Error::is_late`] when that cannot be kept, here or when it is changed.
+    pub async fn once_sure<E: From<Error>, Look: Future<Output = Result<Instant, E>>>(
+        &self,
+        customer: TenantId,
+        lasts: Duration,
+        look: impl Fn() -> Look,
+    ) -> Result<Self, E> {
+        let sender = self.sender.once_sure(Operation::ChangeCharges(customer), customer, lasts, look).await?;
+        Ok(self.with(Arc::new(sender)))
     }
 
     /// Shows a customer its charges, or hides them. Azure may take its time over it.

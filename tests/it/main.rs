@@ -33,6 +33,7 @@ mod examples;
 mod export;
 mod login;
 mod main_path;
+mod namespace_rights;
 mod namespaces;
 mod outside;
 mod owners;

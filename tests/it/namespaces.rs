@@ -12,7 +12,7 @@ use crate::stages::{Exclusive, QUICK, eventually, run, shared};
 const REFUSED: &str = "False NamespaceNotAllowed";
 
 /// Writes the annotation, as a cluster admin does; `null` takes it away.
-fn allow(scene: &Scene, customers: &Value) {
+pub(crate) fn allow(scene: &Scene, customers: &Value) {
     let patch = json!({ "metadata": { "annotations": { "csp-operator.dev/allowed-customers": customers } } });
     let namespaces: Api<Namespace> = Api::all(scene.view.client.clone());
     run(namespaces.patch(&scene.namespace, &PatchParams::default(), &Patch::Merge(patch))).unwrap();

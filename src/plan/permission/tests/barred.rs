@@ -82,6 +82,24 @@ fn what_was_granted_is_revoked_when_it_is_denied_turned_on_by_others_or_deleted(
 }
 
 #[test]
+fn what_must_go_off_goes_off_although_nobody_knows_for_whom_the_namespace_may_act() {
+    let unseen = |case: &mut Case| {
+        case.facts.prerequisites.customer = CustomerRef::NotAllowed { why: "not seen".into(), is_certain: false };
+    };
+    let granted = Case::new(Allow, Deny).with(|case| case.desired.valid_until = Some(case.now + minutes(30)));
+    let granted = granted.settled(policy(&[Reservations])).restarted().with(unseen);
+    assert_eq!((granted.does(), granted.plan().status), (String::new(), granted.before.clone()), "nothing is lost");
+    let denied = granted.clone().edited(|desired| desired.wishes.reservations = Deny);
+    let ended = granted.clone().later(minutes(40)).with(|case| case.facts.started = case.now - minutes(1));
+    for case in [denied, ended, granted.clone().deleting()] {
+        assert_eq!(case.does(), "read policy");
+        assert_eq!(case.holding(policy(&[Reservations])).does(), "delete");
+    }
+    let turned_on = granted.holding(policy(&[Reservations, SavingsPlans]));
+    assert_eq!(turned_on.does(), "update azureReservations");
+}
+
+#[test]
 fn a_claim_made_by_hand_is_worth_nothing_there() {
     let case = Case::new(Deny, Deny).claimed().with(forged).with(barred).holding(policy(&[Reservations]));
     check_stalls(&case);
