@@ -163,13 +163,7 @@ pub async fn run(
         pass_on(&context, customer);
     }
     let background = [
-        tokio::spawn({
-            let shutdown = shutdown.clone();
-            async move {
-                first_list(namespaces_complete.1, shutdown).await;
-                is_complete.send_replace(true);
-            }
-        }),
+        tokio::spawn(tell_when_listed(namespaces_complete.1, shutdown.clone(), is_complete)),
         tokio::spawn(follow_feed(
             Arc::clone(&context),
             memory,
@@ -201,6 +195,16 @@ async fn first_list(mut complete: watch::Receiver<bool>, mut shutdown: watch::Re
         _ = complete.wait_for(|is_complete| *is_complete) => {}
         _ = shutdown.wait_for(|is_down| *is_down) => {}
     }
+}
+
+/// Tells that everything is known once the last list is in.
+async fn tell_when_listed(
+    last: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
+    is_complete: watch::Sender<bool>,
+) {
+    first_list(last, shutdown).await;
+    is_complete.send_replace(true);
 }
 
 /// Forgets what was read in the name of whoever signed in before.

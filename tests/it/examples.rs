@@ -125,3 +125,34 @@ fn settings_of_the_example_installation_are_added_to_those_of_the_base() {
     let said = String::from_utf8(started.output().unwrap().stderr).unwrap();
     assert!(said.contains("--ca-file /nonexistent cannot be read"), "the values are not understood: {said}");
 }
+
+/// The kustomizations that README.md shows, each built beside the repository's manifests as a reader would.
+#[test]
+fn the_kustomizations_of_the_readme_do_what_it_says() {
+    let (stage, _) = shared();
+    let result = |directory: &Path| {
+        let built = stage.kubectl(&["kustomize", &directory.display().to_string()]).unwrap();
+        stage.cluster.kubectl_with_input(&["apply", "--dry-run=server", "--filename=-"], &built).unwrap();
+        parsed(&built, &directory.display().to_string())
+    };
+    let name = |document: &Value| format!("{} {}", document["kind"], document["metadata"]["name"]);
+    let base = result(&stage::root().join("manifests/base"));
+    let readme = fs::read_to_string(stage::root().join("README.md")).unwrap();
+    let target = stage::root().join("target");
+    let mut differences = Vec::new();
+    for (number, shown) in readme.split("```yaml\n").filter(|block| block.starts_with("resources:")).enumerate() {
+        // As deep as what it refers to by a relative path.
+        let directory = target.join(format!("readme-{}-{number}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("kustomization.yaml"), shown.split("```").next().unwrap()).unwrap();
+        let built = result(&directory);
+        fs::remove_dir_all(&directory).unwrap();
+        let lost = base.iter().map(name).filter(|one| !built.iter().any(|other| name(other) == *one));
+        let changed = built.iter().filter(|one| !base.contains(one)).map(name);
+        differences.push((lost.collect::<Vec<_>>(), changed.collect::<Vec<_>>()));
+    }
+    let setting = (vec![], vec![r#""Deployment" "csp-operator""#.to_owned()]);
+    let policy = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+        .map(|kind| format!("\"{kind}\" \"csp-operator-allowed-customers\""));
+    assert_eq!(differences, [setting, (policy.to_vec(), vec![])]);
+}

@@ -1,7 +1,7 @@
 //! What the operator does while it may not read Namespaces, or its watch of them is behind: nothing new, and every revoke.
 
 use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
-use k8s_openapi::api::rbac::v1::ClusterRole;
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -28,13 +28,12 @@ impl Drop for Rights {
 }
 
 fn set(view: &View, verbs: &[&str]) {
-    let roles: Api<ClusterRole> = Api::all(view.client.clone());
-    let mut role = run(roles.get("csp-operator")).unwrap();
-    let rules = role.rules.as_mut().unwrap();
-    let rule = rules.iter_mut().find(|rule| rule.resources.as_deref() == Some(&["namespaces".to_owned()])).unwrap();
-    rule.verbs = verbs.iter().map(ToString::to_string).collect();
-    let patch = Patch::Merge(json!({ "rules": role.rules }));
-    run(roles.patch("csp-operator", &PatchParams::default(), &patch)).unwrap();
+    let api: Api<ClusterRole> = Api::all(view.client.clone());
+    let mut rules = run(api.get("csp-operator")).unwrap().rules.unwrap();
+    let is_meant = |rule: &&mut PolicyRule| rule.resources.as_deref() == Some(&["namespaces".to_owned()]);
+    rules.iter_mut().find(is_meant).unwrap().verbs = verbs.iter().map(ToString::to_string).collect();
+    let patch = Patch::Merge(json!({ "rules": rules }));
+    run(api.patch("csp-operator", &PatchParams::default(), &patch)).unwrap();
 }
 
 /// The refusals were meant.
