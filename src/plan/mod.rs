@@ -74,12 +74,19 @@ pub enum Need {
     Charges(TenantId, BillingAccount),
     /// How a change of that is getting on, by where Azure tells of it.
     ChargesChange(TenantId, String),
-    /// What kind of partner it is that signs in.
-    PartnerKind,
-    /// Whether the signed-in user is an Admin agent.
-    AdminAgents,
+    /// About the partner that signs in.
+    Partner(PartnerQuestion),
     /// What the customer has bought; who has a role on a reservation order is not asked of these.
     Purchases(TenantId, BTreeSet<Uuid>),
+}
+
+/// What is asked about the partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartnerQuestion {
+    /// What kind of partner it is.
+    Kind,
+    /// Whether the signed-in user is an Admin agent.
+    AdminAgents,
 }
 
 /// When to look at an object again.

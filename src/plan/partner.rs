@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use writes::Writes;
 
-use super::Need;
 use super::conditions::Verdict;
+use super::{Need, PartnerQuestion};
 use crate::model::{Denial, Fact, PartnerKind};
 
 /// How long it takes a changed role to arrive everywhere, as documented. For this long a refusal counts, and for this
@@ -146,10 +146,13 @@ impl PartnerFacts {
             Fact::Known { value: false, at } => is_due(*at, NO_ADMIN_AGENT_AGE_MAX, now, is_asked_anew),
             Fact::Unknown { .. } => self.is_admin_agent.is_unread(),
         };
-        [(is_kind_due, Need::PartnerKind), (is_membership_due, Need::AdminAgents)]
-            .into_iter()
-            .filter_map(|(is_due, need)| is_due.then_some(need))
-            .collect()
+        [
+            (is_kind_due, Need::Partner(PartnerQuestion::Kind)),
+            (is_membership_due, Need::Partner(PartnerQuestion::AdminAgents)),
+        ]
+        .into_iter()
+        .filter_map(|(is_due, need)| is_due.then_some(need))
+        .collect()
     }
 
     /// What to ask to tell people why everything is refused: an indirect reseller gets nothing from Partner Center, and
@@ -159,7 +162,7 @@ impl PartnerFacts {
             .into_iter()
             .filter_map(|refused| still_counts(refused.as_ref(), now))
             .any(|refused| refused.denial.reason == "ProgramNotActive");
-        (is_puzzling && self.is_kind_due(now, is_asked_anew)).then_some(Need::PartnerKind)
+        (is_puzzling && self.is_kind_due(now, is_asked_anew)).then_some(Need::Partner(PartnerQuestion::Kind))
     }
 
     fn is_kind_due(&self, now: Timestamp, is_asked_anew: bool) -> bool {

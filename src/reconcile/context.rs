@@ -96,8 +96,7 @@ impl Context {
                 | Need::BillingAccounts
                 | Need::Charges(..)
                 | Need::ChargesChange(..)
-                | Need::PartnerKind
-                | Need::AdminAgents => return,
+                | Need::Partner(_) => return,
             }
         };
         for name in &customers {

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use super::reading::Reading;
 use crate::model::{Denial, Fact, Group, Ignorance, PartnerKind, TenantId};
-use crate::plan::Need;
 use crate::plan::partner::{PartnerFacts, Refused, Writes};
+use crate::plan::{Need, PartnerQuestion};
 use crate::remote::{Error as RemoteError, Remote};
 
 /// Members of this group of the partner's tenant are its Admin agents. Microsoft makes it, and its name is fixed.
@@ -81,52 +81,35 @@ impl Partner {
     }
 
     /// Asks one of the questions about the partner, and keeps the answer or that there is none.
-    pub(super) async fn ask(&self, remote: &Remote, need: &Need, at: Timestamp) -> Result<(), RemoteError> {
-        let error = match need {
-            Need::PartnerKind => {
+    pub(super) async fn ask(
+        &self,
+        remote: &Remote,
+        question: PartnerQuestion,
+        at: Timestamp,
+    ) -> Result<(), RemoteError> {
+        let error = match question {
+            PartnerQuestion::Kind => {
                 let answer = remote.partner_center.partner_kind().await;
                 let (answer, error) = split(answer);
                 self.change(|state| state.put(at, |state| state.kind = Some(Reading::new(answer, at))));
                 error
             }
-            Need::AdminAgents => {
+            PartnerQuestion::AdminAgents => {
                 let (groups, error) = split(remote.graph.own_groups().await);
                 let answer = groups.and_then(|groups| is_admin_agent(&groups));
                 self.change(|state| state.put(at, |state| state.is_admin_agent = Some(Reading::new(answer, at))));
                 error
             }
-            Need::Customer(_)
-            | Need::Estate(_)
-            | Need::Owners(..)
-            | Need::User(..)
-            | Need::Policy(_)
-            | Need::Agreement(_)
-            | Need::PlanPurchase(_)
-            | Need::BillingAccounts
-            | Need::Charges(..)
-            | Need::ChargesChange(..)
-            | Need::Purchases(..) => None,
         };
         error.map_or(Ok(()), Err)
     }
 
     /// When one of the questions was last asked, whatever came of it.
-    pub(super) fn asked_at(&self, need: &Need) -> Option<Timestamp> {
+    pub(super) fn asked_at(&self, question: PartnerQuestion) -> Option<Timestamp> {
         let state = self.state();
-        match need {
-            Need::PartnerKind => state.kind.as_ref().map(Reading::at),
-            Need::AdminAgents => state.is_admin_agent.as_ref().map(Reading::at),
-            Need::Customer(_)
-            | Need::Estate(_)
-            | Need::Owners(..)
-            | Need::User(..)
-            | Need::Policy(_)
-            | Need::Agreement(_)
-            | Need::PlanPurchase(_)
-            | Need::BillingAccounts
-            | Need::Charges(..)
-            | Need::ChargesChange(..)
-            | Need::Purchases(..) => None,
+        match question {
+            PartnerQuestion::Kind => state.kind.as_ref().map(Reading::at),
+            PartnerQuestion::AdminAgents => state.is_admin_agent.as_ref().map(Reading::at),
         }
     }
 

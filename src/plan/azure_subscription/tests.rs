@@ -126,7 +126,7 @@ impl Case {
             Need::Owners(..) => "owners",
             Need::User(..) => "user",
             Need::Policy(_) => "policy",
-            Need::PartnerKind | Need::AdminAgents => "partner",
+            Need::Partner(_) => "partner",
             _ => "of a Customer",
         });
         words.collect::<Vec<_>>().join(", ")

@@ -1,5 +1,7 @@
 //! Tables: what is known of the partner, what follows, and what is asked.
 
+use PartnerQuestion::{AdminAgents, Kind};
+
 use super::*;
 use crate::model::Ignorance;
 
@@ -30,13 +32,12 @@ fn direct() -> PartnerFacts {
 
 /// What these facts show as `PartnerAuthorized`, and what is asked before a grant.
 #[track_caller]
-fn check(facts: &PartnerFacts, shown: &str, asked: &[Need]) {
+fn check(facts: &PartnerFacts, shown: &str, asked: &[PartnerQuestion]) {
     let verdict = facts.authorization(now()).verdict();
     assert_eq!(format!("{}/{}", verdict.truth.as_str(), verdict.reason), shown, "{facts:?}");
+    let asked: Vec<_> = asked.iter().copied().map(Need::Partner).collect();
     assert_eq!(facts.needs(now(), false).into_iter().collect::<Vec<_>>(), asked, "{facts:?}");
 }
-
-use Need::{AdminAgents, PartnerKind as Kind};
 
 #[test]
 fn a_direct_bill_partner_and_an_indirect_provider_may_grant_with_an_admin_agent() {
@@ -92,7 +93,7 @@ fn what_was_asked_is_asked_again_in_its_time_or_when_a_person_wants_it() {
     check(&facts(60, 60), "True/AdminAgent", &[AdminAgents]);
     check(&facts(24 * 60, 0), "True/AdminAgent", &[Kind]);
     let asked_anew = |facts: PartnerFacts| facts.needs(now(), true).into_iter().collect::<Vec<_>>();
-    assert_eq!(asked_anew(facts(1, 1)), [Kind, AdminAgents]);
+    assert_eq!(asked_anew(facts(1, 1)), [Kind, AdminAgents].map(Need::Partner));
     assert_eq!(asked_anew(facts(0, 0)), []);
 }
 
@@ -158,7 +159,7 @@ fn an_indirect_reseller_to_whom_everything_is_refused_is_told_why() {
     let refused = PartnerFacts { write_refused: Some(refused("ProgramNotActive", 0)), ..PartnerFacts::UNKNOWN };
     check(&refused, "False/ProgramNotActive", &[]);
     let explained = |facts: &PartnerFacts| facts.needs_to_explain(now(), false);
-    assert_eq!(explained(&refused), Some(Kind));
+    assert_eq!(explained(&refused), Some(Need::Partner(Kind)));
     for (kind, shown, asked) in [
         (known(PartnerKind::IndirectReseller, 0), "False/IndirectReseller", None),
         (known(PartnerKind::IndirectReseller, 60), "False/IndirectReseller", Some(Kind)),
@@ -167,10 +168,10 @@ fn an_indirect_reseller_to_whom_everything_is_refused_is_told_why() {
     ] {
         let facts = PartnerFacts { kind, ..refused.clone() };
         check(&facts, shown, &[]);
-        assert_eq!(explained(&facts), asked, "{facts:?}");
+        assert_eq!(explained(&facts), asked.map(Need::Partner), "{facts:?}");
     }
     let read = PartnerFacts { write_refused: None, read_refused: refused.write_refused, ..PartnerFacts::UNKNOWN };
     check(&read, "False/ProgramNotActive", &[]);
-    assert_eq!(explained(&read), Some(Kind));
+    assert_eq!(explained(&read), Some(Need::Partner(Kind)));
     assert_eq!(explained(&PartnerFacts::UNKNOWN), None);
 }

@@ -13,7 +13,7 @@ use crate::model::{
     BillingAccount, ChargeProgress, Holding, Ignorance, ObjectId, PolicyState, Relationship, SubscriptionId, TenantId,
     UserPrincipalName,
 };
-use crate::plan::Need;
+use crate::plan::{Need, PartnerQuestion};
 use crate::reconcile::reading::{Reading, put};
 use crate::remote::{Error as RemoteError, Remote};
 
@@ -41,8 +41,7 @@ pub(super) enum TurnKey {
     BillingAccounts,
     Charges(TenantId),
     ChargesChange(TenantId),
-    PartnerKind,
-    AdminAgents,
+    Partner(PartnerQuestion),
     Purchases(TenantId),
 }
 
@@ -87,8 +86,8 @@ impl Inventory {
                 self.read_charges_change(remote, *customer, operation, at).await
             }
             Need::Purchases(customer, settled) => self.read_purchases(remote, *customer, settled, at).await,
-            Need::PartnerKind | Need::AdminAgents => {
-                let asked = self.partner.ask(remote, need, at).await;
+            Need::Partner(question) => {
+                let asked = self.partner.ask(remote, *question, at).await;
                 if let Err(error) = &asked {
                     // Nobody is held up by that: then the write itself is the test.
                     self.partner.read_failed(Some(need), error, at);
@@ -101,7 +100,7 @@ impl Inventory {
         match result {
             Ok(is_news) => {
                 let is_the_users = match need {
-                    Need::Policy(_) | Need::PartnerKind => true,
+                    Need::Policy(_) | Need::Partner(PartnerQuestion::Kind) => true,
                     Need::Customer(_) | Need::Estate(_) => !remote.partner_center.reads_as_application(),
                     // What Azure and Graph answer says nothing of a token for Partner Center.
                     Need::Owners(..)
@@ -111,7 +110,7 @@ impl Inventory {
                     | Need::BillingAccounts
                     | Need::Charges(..)
                     | Need::ChargesChange(..)
-                    | Need::AdminAgents => false,
+                    | Need::Partner(PartnerQuestion::AdminAgents) => false,
                     // A refusal for good is among what was read.
                     Need::Purchases(customer, _) => {
                         self.purchases(*customer).known().is_some_and(|seen| seen.entitlements.is_ok())
@@ -296,8 +295,7 @@ impl Inventory {
             | Need::Charges(..)
             | Need::ChargesChange(..)
             | Need::Purchases(..)
-            | Need::PartnerKind
-            | Need::AdminAgents => true,
+            | Need::Partner(_) => true,
         };
         is_answered && self.read_at(need).is_some_and(|at| at >= since)
     }
@@ -319,7 +317,7 @@ impl Inventory {
                 found.map(|(_, reading)| reading.at())
             }
             Need::Purchases(customer, _) => facts.purchases.get(customer).map(Reading::at),
-            Need::PartnerKind | Need::AdminAgents => self.partner.asked_at(need),
+            Need::Partner(question) => self.partner.asked_at(*question),
         }
     }
 
@@ -336,8 +334,7 @@ impl Inventory {
             Need::Charges(customer, _) => TurnKey::Charges(*customer),
             Need::ChargesChange(customer, _) => TurnKey::ChargesChange(*customer),
             Need::Purchases(customer, _) => TurnKey::Purchases(*customer),
-            Need::PartnerKind => TurnKey::PartnerKind,
-            Need::AdminAgents => TurnKey::AdminAgents,
+            Need::Partner(question) => TurnKey::Partner(*question),
         };
         self.turn_of(key)
     }

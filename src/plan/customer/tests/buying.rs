@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::plans::estate;
 use super::*;
 use crate::model::{AzurePlanKind, CartId, CheckOut, PartnerKind, PurchaseStage};
+use crate::plan::PartnerQuestion;
 use crate::plan::partner::PartnerFacts;
 
 /// How late an order shows, as documented at the worst.
@@ -84,10 +85,12 @@ impl World {
             }
             Need::Agreement(_) => self.case.facts.plan.agreement = Fact::Known { value: true, at: now },
             Need::PlanPurchase(_) => self.remember(),
-            Need::PartnerKind => {
+            Need::Partner(PartnerQuestion::Kind) => {
                 self.case.facts.plan.partner.kind = Fact::Known { value: PartnerKind::DirectBill, at: now };
             }
-            Need::AdminAgents => self.case.facts.plan.partner.is_admin_agent = Fact::Known { value: true, at: now },
+            Need::Partner(PartnerQuestion::AdminAgents) => {
+                self.case.facts.plan.partner.is_admin_agent = Fact::Known { value: true, at: now }
+            }
             other => panic!("{other:?}"),
         }
     }

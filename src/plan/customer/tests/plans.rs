@@ -3,6 +3,7 @@
 use super::super::ownership::Contender;
 use super::*;
 use crate::model::{AzurePlanKind, CartId, Denial, PartnerKind, PlanSubscription, PurchaseStage};
+use crate::plan::PartnerQuestion;
 use crate::plan::conditions::find;
 use crate::plan::partner::{PartnerFacts, Refused};
 use crate::plan::permission::Failure;
@@ -248,7 +249,7 @@ fn what_is_not_known_buys_nothing() {
     assert!(has(needs(|case| case.facts.estate = Fact::NOT_READ), Need::Estate(tenant())));
     assert!(has(needs(|case| case.facts.plan.record = Fact::NOT_READ), Need::PlanPurchase(tenant())));
     assert!(has(needs(|case| case.facts.plan.agreement = Fact::NOT_READ), Need::Agreement(tenant())));
-    assert!(has(needs(|case| case.facts.plan.partner.kind = Fact::NOT_READ), Need::PartnerKind));
+    assert!(has(needs(|case| case.facts.plan.partner.kind = Fact::NOT_READ), Need::Partner(PartnerQuestion::Kind)));
     // What was read before this pass is not what is remembered now, and half an hour is too old to buy on.
     let old = with(ready_to_buy(), |case| case.now += SignedDuration::from_mins(30));
     assert!(has(old.plan().needs, Need::PlanPurchase(tenant())) && old.plan().actions.is_empty());

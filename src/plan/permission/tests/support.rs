@@ -23,7 +23,7 @@ use crate::plan::permission::{
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::schedule::{Intervals, latest_turn};
 use crate::plan::testing::assert_no_object_is_empty;
-use crate::plan::{CustomerRef, Identity, Need, ObjectName};
+use crate::plan::{CustomerRef, Identity, Need, ObjectName, PartnerQuestion};
 
 pub(super) use crate::api::PurchaseSwitch::{Allow, Deny, Unmanaged};
 pub(super) use crate::model::Switch::{Reservations, SavingsPlans};
@@ -325,8 +325,8 @@ pub(super) fn does(plan: &PermissionPlan) -> String {
                 Need::Owners(..) => "owners",
                 Need::User(..) => "user",
                 Need::Policy(_) => "policy",
-                Need::PartnerKind => "partner",
-                Need::AdminAgents => "admin agents",
+                Need::Partner(PartnerQuestion::Kind) => "partner",
+                Need::Partner(PartnerQuestion::AdminAgents) => "admin agents",
                 _ => "of a Customer",
             })
             .collect();

@@ -176,12 +176,12 @@ impl World {
                 let found = self.customer(*tenant).state();
                 self.memory.policies.insert(*tenant, result(now, faults.policy, found));
             }
-            Need::PartnerKind => {
+            Need::Partner(PartnerQuestion::Kind) => {
                 let found =
                     if self.is_reseller { PartnerKind::IndirectReseller } else { PartnerKind::IndirectProvider };
                 self.memory.partner.kind = result(now, faults.partner, found);
             }
-            Need::AdminAgents => {
+            Need::Partner(PartnerQuestion::AdminAgents) => {
                 let fails = faults.partner || !self.has_consent;
                 self.memory.partner.is_admin_agent = result(now, fails, !self.is_forbidden);
             }

@@ -27,7 +27,7 @@ use crate::plan::permission::{
     SeenRecord, SubscriptionFacts, Successor, Wishes, Write, plan, successor,
 };
 use crate::plan::prerequisites::SubscriptionWish;
-use crate::plan::{CustomerRef, Identity, Need, ObjectName, to_second};
+use crate::plan::{CustomerRef, Identity, Need, ObjectName, PartnerQuestion, to_second};
 
 const OBJECTS: usize = 3;
 const TENANTS: u8 = 2;
