@@ -1,9 +1,11 @@
 //! `Ready`, `Reconciling` and `Stalled`: the three conditions that kstatus, Argo CD and Flux read.
 
 use super::conditions::{ConditionType, Conditions, Truth, Verdict};
-use super::permission::GRANT_BUDGET_EXCEEDED;
 use super::{Event, Severity};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+/// Reason of a permission whose first grant waits for room.
+pub(super) const GRANT_BUDGET_EXCEEDED: &str = "GrantBudgetExceeded";
 
 /// How an object stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use crate::api::CustomerPurchasePermissionStatus;
 use crate::model::{PermissionSet, Policy, TenantId};
-use crate::plan::ObjectName;
+use crate::plan::{ObjectName, Plan};
+
+/// The plan of one permission.
+pub type PermissionPlan = Plan<CustomerPurchasePermissionStatus, Action>;
 
 /// What is done for a permission. Every action says all that its execution needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::activity;
+use super::facts::Attempt;
 use super::held::Held;
-use super::report::{Outcome, Report, word};
-use super::{Attempt, Pass, activity};
+use super::pass::Pass;
+use super::report::{Outcome, Report};
+use super::switches::word;
 use crate::api::{ActivityOrigin, Adopted, CustomerPurchasePermissionStatus};
 use crate::model::{PolicyState, Switch};
 use crate::plan::conditions::{ConditionType, find};

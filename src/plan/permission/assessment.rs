@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::Desired;
+use super::desired::Desired;
 use crate::model::{AzureEstate, CustomerProfile, Fact};
 use crate::plan::conditions::{Truth, Verdict, customer_verdict};
 use crate::plan::owners::{self, OwnerFacts};
 use crate::plan::prerequisites::{self, SubscriptionWish};
 use crate::plan::{CustomerRef, Need};
+
+/// How old the facts behind a grant may be.
+pub(super) const GRANT_FACTS_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is known about a permission's customer and subscriptions.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,37 +4,14 @@
 //! What restores the state that an object has reached before is no first grant, and neither is a revoke: both go on. Who
 //! counts the hour is no matter of a plan; it hears whether there is room.
 
-use super::Pass;
 use super::assessment::Assessment;
-use super::held::{Held, state};
+use super::held::Held;
+use super::pass::Pass;
+use super::switches::state;
 use crate::api::{CustomerPurchasePermissionStatus, SwitchState};
 use crate::model::Switch;
 use crate::plan::conditions::{ConditionType, find};
-
-/// Reason of an object that waits for room.
-pub(in crate::plan) const GRANT_BUDGET_EXCEEDED: &str = "GrantBudgetExceeded";
-
-/// What is left of the first grants of this hour, as far as one object is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GrantBudget {
-    /// How many there may be within an hour.
-    pub limit: u32,
-    /// Whether this object may have one now.
-    pub has_room: bool,
-}
-
-impl GrantBudget {
-    /// What an object that waits says.
-    pub(super) fn message(self) -> String {
-        let Self { limit, .. } = self;
-        if limit == 0 {
-            return "the operator runs with --max-grants-per-hour 0, so no first grant goes out. To let some, start it with a higher number (CSP_MAX_GRANTS_PER_HOUR)".to_owned();
-        }
-        format!(
-            "within an hour at most {limit} first grants go out (--max-grants-per-hour), and others came before this one; it follows by itself. If it is not meant, take it back now: nothing has been granted yet. If it is and cannot wait, start the operator with a higher number (CSP_MAX_GRANTS_PER_HOUR)"
-        )
-    }
-}
+use crate::plan::summary::GRANT_BUDGET_EXCEEDED;
 
 /// Whether a status tells that a first grant waits for room.
 pub fn is_waiting_for_room(status: &CustomerPurchasePermissionStatus) -> bool {

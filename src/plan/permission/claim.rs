@@ -3,44 +3,17 @@
 //! So a claim counts only where something else bears it out, which only the operator or Partner Center can have written.
 //! Otherwise whoever may write one permission could have any customer's grant revoked, and read its activity log.
 
+use super::action::{Action, PermissionPlan};
 use super::activity::SeenRecord;
 use super::desired::Desired;
+use super::pass::Pass;
 use super::report::Report;
-use super::{Action, Pass, PermissionPlan};
-use crate::api::{CustomerPurchasePermissionStatus, Mode, TENANT_ANNOTATION};
+use crate::api::{Mode, TENANT_ANNOTATION};
 use crate::model::{Origin, TenantId};
 use crate::plan::CustomerRef;
 
 /// Reason of an object whose claim nothing bears out.
 pub(super) const UNPROVEN: &str = "ClaimUnproven";
-
-/// What the status of an object tells of what it has done. Only the operator may write a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
-    /// The tenant that the status is about.
-    pub tenant: Option<TenantId>,
-    /// Whether a wish of the object has held there.
-    pub has_acted: bool,
-    /// Whether there is no status yet: the process may have died after it acted and before it could tell.
-    pub is_untold: bool,
-}
-
-impl Record {
-    /// Of an object that nobody has looked at.
-    pub const NONE: Self = Self { tenant: None, has_acted: false, is_untold: true };
-
-    /// What `status` tells.
-    pub fn of(status: &CustomerPurchasePermissionStatus) -> Self {
-        if status.observed_generation < 0 {
-            return Self::NONE;
-        }
-        Self {
-            tenant: status.tenant_id.as_ref().and_then(|tenant| tenant.parse().ok()),
-            has_acted: status.last_applied.is_some(),
-            is_untold: false,
-        }
-    }
-}
 
 impl Desired {
     /// The tenant that it claims while nothing bears that out. `activity`: the records of that tenant.

@@ -9,12 +9,16 @@
 //! Nothing is released on a guess: only when Partner Center is known to hold none of our switches, when nothing was to
 //! be revoked, or when a person abandons the object.
 
+use super::action::{Action, PermissionPlan};
+use super::assessment::{GRANT_FACTS_AGE_MAX, assess};
 use super::claim::UNPROVEN;
+use super::desired::Wishes;
+use super::facts::Attempt;
 use super::held::Held;
 use super::ownership::{Ownership, ownership};
+use super::pass::Pass;
 use super::report::{Outcome, Report};
 use super::target::{Target, convergence};
-use super::{Action, Attempt, GRANT_FACTS_AGE_MAX, Pass, PermissionPlan, Wishes, assess};
 use crate::api::{DeletionPolicy, Mode, PurchaseSwitch};
 use crate::model::{Fact, Ignorance, PolicyState, Switch, TenantId};
 use crate::plan::{CustomerRef, Event, Need, Severity};

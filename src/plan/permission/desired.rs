@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::claim::Record;
 use crate::api::{
-    ABANDON_ANNOTATION, CustomerPurchasePermission, DeletionPolicy, DriftPolicy, FINALIZER, Mode, OnPrerequisiteLost,
-    PurchaseSwitch, TENANT_ANNOTATION,
+    ABANDON_ANNOTATION, CustomerPurchasePermission, CustomerPurchasePermissionStatus, DeletionPolicy, DriftPolicy,
+    FINALIZER, Mode, OnPrerequisiteLost, PurchaseSwitch, TENANT_ANNOTATION,
 };
 use crate::model::{Switch, TenantId};
 use crate::plan::{CustomerRef, Identity, to_second};
@@ -141,5 +140,33 @@ impl Desired {
             || self.drift_policy == DriftPolicy::Unknown
             || self.on_prerequisite_lost == OnPrerequisiteLost::Unknown
             || Switch::ALL.into_iter().any(|switch| self.wishes.of(switch) == PurchaseSwitch::Unknown)
+    }
+}
+
+/// What the status of an object tells of what it has done. Only the operator may write a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// The tenant that the status is about.
+    pub tenant: Option<TenantId>,
+    /// Whether a wish of the object has held there.
+    pub has_acted: bool,
+    /// Whether there is no status yet: the process may have died after it acted and before it could tell.
+    pub is_untold: bool,
+}
+
+impl Record {
+    /// Of an object that nobody has looked at.
+    pub const NONE: Self = Self { tenant: None, has_acted: false, is_untold: true };
+
+    /// What `status` tells.
+    pub fn of(status: &CustomerPurchasePermissionStatus) -> Self {
+        if status.observed_generation < 0 {
+            return Self::NONE;
+        }
+        Self {
+            tenant: status.tenant_id.as_ref().and_then(|tenant| tenant.parse().ok()),
+            has_acted: status.last_applied.is_some(),
+            is_untold: false,
+        }
     }
 }

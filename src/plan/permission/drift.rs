@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Pass;
 use super::activity;
-use super::held::{Held, state};
-use super::report::{wished, word};
+use super::held::Held;
+use super::pass::Pass;
+use super::switches::{state, wished, word};
 use crate::api::{Activity, ActivityOrigin, DriftPolicy};
 use crate::model::{Denial, PolicyState, Switch};
 

@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::activity::SeenRecord;
 use super::assessment::PrerequisiteFacts;
-use super::brake::GrantBudget;
 use super::desired::Desired;
 use super::ownership::Contender;
 use crate::model::{Fact, PolicyState};
@@ -88,4 +87,26 @@ pub struct Failure {
     pub message: String,
     /// Whether trying again helps nothing until a person acts.
     pub needs_person: bool,
+}
+
+/// What is left of the first grants of this hour, as far as one object is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantBudget {
+    /// How many there may be within an hour.
+    pub limit: u32,
+    /// Whether this object may have one now.
+    pub has_room: bool,
+}
+
+impl GrantBudget {
+    /// What an object that waits says.
+    pub(super) fn message(self) -> String {
+        let Self { limit, .. } = self;
+        if limit == 0 {
+            return "the operator runs with --max-grants-per-hour 0, so no first grant goes out. To let some, start it with a higher number (CSP_MAX_GRANTS_PER_HOUR)".to_owned();
+        }
+        format!(
+            "within an hour at most {limit} first grants go out (--max-grants-per-hour), and others came before this one; it follows by itself. If it is not meant, take it back now: nothing has been granted yet. If it is and cannot wait, start the operator with a higher number (CSP_MAX_GRANTS_PER_HOUR)"
+        )
+    }
 }

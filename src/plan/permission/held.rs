@@ -6,7 +6,9 @@ use crate::plan::schedule::{INTERVALS_UNTIL_UNKNOWN, latest_turn};
 use jiff::{SignedDuration, Timestamp};
 
 use super::activity::unseen;
-use super::{Attempt, Pass};
+use super::facts::Attempt;
+use super::pass::Pass;
+use super::switches::state;
 
 /// What Partner Center holds for the tenant.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,13 @@ pub(super) enum Held {
         /// Whether it was read in this very pass, so that its etag may be used.
         is_from_this_pass: bool,
     },
+}
+
+impl Pass<'_> {
+    /// What Partner Center holds.
+    pub(super) fn held(&self) -> Held {
+        Held::of(self)
+    }
 }
 
 impl Held {
@@ -120,13 +129,4 @@ fn remembered(pass: &Pass<'_>) -> Option<Held> {
         .into_iter()
         .all(|switch| matches!(state(&effective, switch), Some(SwitchState::Allow | SwitchState::Deny)));
     says_all.then(|| Held::Remembered { effective, has_policy: pass.before.policy_id.is_some() })
-}
-
-/// The state of one switch, as a status has it.
-pub(super) fn state(switches: &Switches, switch: Switch) -> Option<SwitchState> {
-    let status = match switch {
-        Switch::Reservations => switches.azure_reservations.as_ref(),
-        Switch::SavingsPlans => switches.azure_savings_plans.as_ref(),
-    };
-    status.map(|status| status.state)
 }

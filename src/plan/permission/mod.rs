@@ -19,7 +19,9 @@ mod facts;
 mod held;
 mod latch;
 mod ownership;
+mod pass;
 mod report;
+mod switches;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -28,39 +30,31 @@ mod urgency;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::conditions::Verdict;
-use super::partner::PartnerAuthorization;
 use super::prerequisites::list;
-use super::schedule::{Intervals, next_turn};
+use super::schedule::Intervals;
 use super::{CustomerRef, Need, Plan, Wait};
 use crate::api::{CustomerPurchasePermissionStatus, Mode, PurchaseSwitch};
 use crate::model::{PermissionSet, PolicyState, Switch, TenantId};
 
-pub use action::{Action, Write};
+pub use action::{Action, PermissionPlan, Write};
 pub use activity::SeenRecord;
 pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
-pub use brake::{GrantBudget, is_waiting_for_room};
-pub use claim::Record;
-pub use desired::{Desired, Wishes};
-pub use facts::{Attempt, Facts, Failure, Successor};
+pub use brake::is_waiting_for_room;
+pub use desired::{Desired, Record, Wishes};
+pub use facts::{Attempt, Facts, Failure, GrantBudget, Successor};
 pub use ownership::{Contender, Ownership, ownership, successor};
 pub use urgency::urgency;
 
 use assessment::{Assessment, assess};
-pub(super) use brake::GRANT_BUDGET_EXCEEDED;
 use brake::Room;
 use held::Held;
 use latch::Latches;
+use pass::Pass;
 use report::{Outcome, Report};
 use target::{Target, convergence};
-
-/// How old the facts behind a grant may be.
-const GRANT_FACTS_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
-
-/// The plan of one permission.
-pub type PermissionPlan = Plan<CustomerPurchasePermissionStatus, Action>;
 
 /// Plans one permission.
 pub fn plan(
@@ -90,22 +84,6 @@ pub fn plan(
         Mode::Suspend => pass.report(Report::suspended()),
         Mode::Enforce | Mode::Observe | Mode::Unknown => pass.settle(),
     }
-}
-
-/// The arguments of [`plan`].
-#[derive(Debug, Clone, Copy)]
-struct Pass<'a> {
-    desired: &'a Desired,
-    /// The tenant it means, if that is known.
-    tenant: Option<TenantId>,
-    /// The one it claims, if nothing bears that out.
-    unproven: Option<TenantId>,
-    /// What is left of the wishes.
-    latches: &'a Latches,
-    facts: &'a Facts,
-    before: &'a CustomerPurchasePermissionStatus,
-    intervals: Intervals,
-    now: Timestamp,
 }
 
 impl Pass<'_> {
@@ -331,70 +309,5 @@ impl Pass<'_> {
     /// Whether nothing suggests that anybody has ever set a policy for this customer.
     fn is_first_contact(&self) -> bool {
         self.desired.claim().is_none() && self.before.effective.is_none() && self.facts.activity.is_empty()
-    }
-
-    fn contender(&self, tenant: TenantId) -> Contender {
-        Contender {
-            name: self.desired.identity.name.clone(),
-            uid: self.desired.identity.uid.clone(),
-            created: self.desired.identity.created,
-            has_claimed: self.desired.answers_for(tenant),
-            has_acted: self.desired.has_acted_for(tenant),
-            is_named: self.facts.prerequisites.customer == CustomerRef::Found(tenant),
-            wishes: self.desired.wishes,
-            valid_until: self.desired.valid_until,
-        }
-    }
-
-    /// Whether the partner's sign-in may write.
-    fn partner(&self) -> PartnerAuthorization {
-        self.facts.partner.authorization(self.now)
-    }
-
-    fn held(&self) -> Held {
-        Held::of(self)
-    }
-
-    fn earliest_for_a_grant(&self) -> Timestamp {
-        if self.is_asked_anew() {
-            return self.now;
-        }
-        self.now.saturating_sub(GRANT_FACTS_AGE_MAX).unwrap_or(Timestamp::MIN)
-    }
-
-    fn earliest_for_display(&self) -> Timestamp {
-        if self.is_asked_anew() { self.now } else { Timestamp::MIN }
-    }
-
-    /// The prerequisites as far as they happen to be known: nothing is granted on their strength.
-    fn assess_for_display(&self, since: Timestamp) -> Assessment {
-        let mut assessment = assess(self.desired, &self.facts.prerequisites, since);
-        let is_current = self.is_current();
-        if is_current || !self.latches.wishes.allow_anything() {
-            // The status remembers them, or nobody needs them; only whose customer it is has to be known once.
-            let is_needed = !is_current;
-            assessment.needs.retain(|need| is_needed && matches!(need, Need::Customer(_)));
-        }
-        assessment
-    }
-
-    fn is_current(&self) -> bool {
-        self.desired
-            .identity
-            .is_current(self.before.observed_generation, self.before.last_handled_reconcile_at.as_deref())
-    }
-
-    fn is_asked_anew(&self) -> bool {
-        self.desired.identity.is_asked_anew(self.before.last_handled_reconcile_at.as_deref())
-    }
-
-    /// How often this object's policy is read although nothing points to a change.
-    fn sweep_interval(&self) -> SignedDuration {
-        const UNTRUSTED: SignedDuration = SignedDuration::from_hours(1);
-        if self.facts.is_feed_trusted { self.intervals.resync } else { self.intervals.resync.min(UNTRUSTED) }
-    }
-
-    fn next_sweep(&self) -> Wait {
-        Wait::Until(next_turn(&self.desired.identity.uid, self.sweep_interval(), self.now))
     }
 }

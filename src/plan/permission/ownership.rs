@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Desired;
 use super::activity::SeenRecord;
-use super::desired::Wishes;
+use super::desired::{Desired, Wishes};
 use crate::api::Mode;
 use crate::model::TenantId;
 use crate::plan::{CustomerRef, ObjectName};

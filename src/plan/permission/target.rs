@@ -7,6 +7,7 @@
 use crate::api::PurchaseSwitch;
 use crate::model::{PermissionSet, Switch};
 
+use super::action::Write;
 use super::desired::Wishes;
 
 /// What follows for the two switches.
@@ -65,11 +66,11 @@ impl Target {
 }
 
 /// The call that takes the policy from what was read to `next`.
-pub(super) fn convergence(read: Option<&crate::model::Policy>, next: PermissionSet) -> super::Write {
+pub(super) fn convergence(read: Option<&crate::model::Policy>, next: PermissionSet) -> Write {
     match read {
-        None => super::Write::Create { permissions: next },
-        Some(policy) if next.is_empty() => super::Write::Delete { id: policy.id.clone() },
-        Some(policy) => super::Write::Update { read: policy.clone(), permissions: next },
+        None => Write::Create { permissions: next },
+        Some(policy) if next.is_empty() => Write::Delete { id: policy.id.clone() },
+        Some(policy) => Write::Update { read: policy.clone(), permissions: next },
     }
 }
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Desired;
-use super::held::state;
+use super::desired::Desired;
+use super::switches::state;
 use crate::api::{CustomerPurchasePermissionStatus, DeletionPolicy, Mode, PurchaseSwitch, SwitchState};
 use crate::model::{Switch, Urgency};
 

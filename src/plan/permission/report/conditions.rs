@@ -1,8 +1,10 @@
 //! The conditions beside `Synced` and the summary.
 
-use super::super::{Attempt, Pass};
+use super::super::activity;
+use super::super::facts::Attempt;
+use super::super::pass::Pass;
 use super::standing::Standing;
-use super::{Outcome, Report, activity};
+use super::{Outcome, Report};
 use crate::api::CustomerPurchasePermissionStatus;
 use crate::plan::conditions::{ConditionType, Conditions, Truth, Verdict};
 use crate::plan::summary::Situation;

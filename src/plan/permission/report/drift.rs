@@ -4,10 +4,12 @@ use jiff::Timestamp;
 
 use super::super::activity::{self, unseen};
 use super::super::drift::CORRECTIONS_MAX;
+use super::super::facts::Attempt;
 use super::super::held::Held;
-use super::super::{Attempt, Pass};
-use super::switches::{get, wished, word};
-use super::{Outcome, Report, Target};
+use super::super::pass::Pass;
+use super::super::switches::{get, wished, word};
+use super::super::target::Target;
+use super::{Outcome, Report};
 use crate::api::{Activity, ActivityOrigin, CustomerPurchasePermissionStatus, Drift, SwitchState};
 use crate::model::{Origin, Switch};
 use crate::plan::{Event, Severity, to_second};

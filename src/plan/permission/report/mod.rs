@@ -2,20 +2,20 @@
 
 mod conditions;
 mod drift;
+mod latches;
 mod standing;
 mod switches;
 
-pub(super) use switches::{get, wished, word};
-
 use std::collections::BTreeSet;
 
+use super::action::{Action, PermissionPlan};
 use super::activity;
 use super::assessment::Assessment;
-use super::brake::GrantBudget;
 use super::drift::Stall;
+use super::facts::GrantBudget;
 use super::held::Held;
+use super::pass::Pass;
 use super::target::Target;
-use super::{Action, Pass, PermissionPlan};
 use crate::api::Mode;
 use crate::model::{Denial, TenantId};
 use crate::plan::conditions::{ConditionType, Conditions};

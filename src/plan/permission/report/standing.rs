@@ -1,15 +1,18 @@
 //! Where an object stands: `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
 
-use super::super::brake::GRANT_BUDGET_EXCEEDED;
-use super::super::{Attempt, Failure, Pass};
-use super::switches::wished;
-use super::{Assessment, Denial, Held, Outcome, Report, Target};
+use super::super::assessment::Assessment;
+use super::super::facts::{Attempt, Failure};
+use super::super::held::Held;
+use super::super::pass::Pass;
+use super::super::switches::wished;
+use super::super::target::Target;
+use super::{Outcome, Report};
 use crate::api::LatchReason;
-use crate::model::Switch;
+use crate::model::{Denial, Switch};
 use crate::plan::conditions::{Truth, Verdict};
 use crate::plan::namespace::NAMESPACE_NOT_ALLOWED;
 use crate::plan::partner::{PartnerAuthorization, denied};
-use crate::plan::summary::Situation;
+use crate::plan::summary::{GRANT_BUDGET_EXCEEDED, Situation};
 
 /// `Synced`, and what `Ready`, `Reconciling` and `Stalled` make of it.
 pub(super) struct Standing {

@@ -2,10 +2,11 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::super::Pass;
 use super::super::held::{Held, is_touched};
+use super::super::pass::Pass;
+use super::super::switches::{get, set, wished, word};
 use super::{Outcome, Report};
-use crate::api::{CustomerPurchasePermissionStatus, PurchaseSwitch, SwitchState, SwitchStatus, Switches};
+use crate::api::{CustomerPurchasePermissionStatus, SwitchState, SwitchStatus, Switches};
 use crate::model::Switch;
 use crate::plan::to_second;
 
@@ -60,32 +61,5 @@ impl Pass<'_> {
             .filter(|before| before.state == wanted)
             .map_or_else(|| to_second(self.now), |before| before.since.clone());
         SwitchStatus { state: wanted, since }
-    }
-}
-
-/// The state that a wish asks for, if it asks for one.
-pub(in super::super) fn wished(wish: PurchaseSwitch) -> Option<SwitchState> {
-    match wish {
-        PurchaseSwitch::Allow => Some(SwitchState::Allow),
-        PurchaseSwitch::Deny => Some(SwitchState::Deny),
-        PurchaseSwitch::Unmanaged | PurchaseSwitch::Unknown => None,
-    }
-}
-
-pub(in super::super) fn word(allows: bool) -> SwitchState {
-    if allows { SwitchState::Allow } else { SwitchState::Deny }
-}
-
-pub(in super::super) fn get(switches: &Switches, switch: Switch) -> Option<&SwitchStatus> {
-    match switch {
-        Switch::Reservations => switches.azure_reservations.as_ref(),
-        Switch::SavingsPlans => switches.azure_savings_plans.as_ref(),
-    }
-}
-
-fn set(switches: &mut Switches, switch: Switch, status: Option<SwitchStatus>) {
-    match switch {
-        Switch::Reservations => switches.azure_reservations = status,
-        Switch::SavingsPlans => switches.azure_savings_plans = status,
     }
 }

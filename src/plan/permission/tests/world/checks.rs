@@ -388,7 +388,7 @@ impl World {
             }
             let shown = object.status.effective.as_ref();
             for switch in Switch::ALL {
-                let shown = shown.and_then(|shown| crate::plan::permission::held::state(shown, switch));
+                let shown = shown.and_then(|shown| crate::plan::permission::switches::state(shown, switch));
                 let is_on = state.allows(switch);
                 assert!(
                     !customer.is_ours || shown.is_none_or(|it| (it == SwitchState::Allow) == is_on),
