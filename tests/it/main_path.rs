@@ -109,14 +109,18 @@ fn a_changed_spec_is_one_write_more() {
     scene.until("both are on", |_| scene.permitted().len() == 2);
     scene.change(&serde_json::json!({ "azureReservations": "Deny" }));
     scene.until("one is off", |_| scene.permitted() == ["AzureSavingsPlan"]);
-    scene.change(&serde_json::json!({ "azureSavingsPlans": "Deny", "acceptBillingResponsibility": false }));
+    // What goes off goes off first, and alone.
+    scene.change(&serde_json::json!({ "azureReservations": "Allow", "azureSavingsPlans": "Deny" }));
+    scene.until("the other one is on", |_| scene.permitted() == [RESERVATIONS]);
+    assert_eq!(scene.attempts(), ["create", "update", "update", "delete", "create"]);
+    scene.change(&serde_json::json!({ "azureReservations": "Deny", "acceptBillingResponsibility": false }));
     scene.until("the policy is gone", |permission| {
         permission.status.as_ref().is_some_and(|status| status.policy_id.is_none()) && scene.permitted().is_empty()
     });
-    assert_eq!(scene.attempts(), ["create", "update", "update", "delete"]);
-    scene.until("all three records are told", |_| {
+    assert_eq!(scene.attempts(), ["create", "update", "update", "delete", "create", "delete"]);
+    scene.until("all records are told", |_| {
         scene.event_reasons(PERMISSION).iter().filter(|reason| reason.contains("CustomerPurchasePermissions")).count()
-            == 4
+            == 6
     });
 }
 

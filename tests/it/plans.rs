@@ -357,4 +357,6 @@ fn an_indirect_provider_buys_for_the_reseller_that_is_named() {
     until(&scene, "True AzurePlan");
     assert_eq!((attempts(&scene).len(), orders(&scene)), (2, json!([AZURE_PLAN])));
     assert_eq!(record(&scene).unwrap()["reseller"], "7654321");
+    let state = run(scene.view.simulator.get(&format!("state/{}", scene.tenant()))).unwrap();
+    assert_eq!(state["resellers"], json!(["7654321"]));
 }

@@ -34,6 +34,7 @@ fn customer_json(state: &State, customer: &Customer) -> Value {
         "portalWrites": customer.portal_writes,
         "viewCharges": customer.commerce.charges.view(state.clock.now()),
         "orders": customer.commerce.orders.iter().map(|order| &order.offer_id).collect::<Vec<_>>(),
+        "resellers": customer.about.subscriptions.iter().filter_map(|held| held.reseller.as_ref()).collect::<Vec<_>>(),
     })
 }
 
