@@ -1,9 +1,11 @@
-//! Which customer a status is about.
+//! What of the status of before still says something of this object: which customer it is about, and what it answers for.
 
 use std::borrow::Cow;
 
-use crate::api::CustomerPurchasePermissionStatus;
-use crate::model::TenantId;
+use super::desired::Desired;
+use super::switches::{get, set};
+use crate::api::{CustomerPurchasePermissionStatus, Mode, SwitchState, Switches};
+use crate::model::{Fact, PolicyState, Switch, TenantId};
 use crate::plan::conditions::ConditionType;
 
 /// The status of before as far as it is about `tenant`. An object may mean another one than it did: its Customer was made
@@ -25,5 +27,31 @@ pub(super) fn same_tenant(
         last_handled_reconcile_at: before.last_handled_reconcile_at.clone(),
         conditions: before.conditions.iter().filter(|condition| is_kept(&condition.type_)).cloned().collect(),
         ..CustomerPurchasePermissionStatus::default()
+    })
+}
+
+/// The status of before without what an object that has no claim had on once, and has not any more as far as is known;
+/// `None` where it tells of nothing of the kind. Whoever let go of it, as Observe does, may have been killed before the
+/// status could tell, and it is no reason to turn anything on again.
+pub(super) fn without_forgotten(
+    before: &CustomerPurchasePermissionStatus,
+    desired: &Desired,
+    policy: &Fact<PolicyState>,
+) -> Option<CustomerPurchasePermissionStatus> {
+    if desired.claim().is_some() || desired.is_deleting || desired.mode != Mode::Enforce {
+        return None;
+    }
+    let mut applied = before.last_applied.clone()?;
+    let is_on = |switch| policy.known().is_some_and(|policy| policy.allows(switch));
+    for switch in Switch::ALL {
+        if get(&applied, switch).is_some_and(|one| one.state == SwitchState::Allow) && !is_on(switch) {
+            set(&mut applied, switch, None);
+        }
+    }
+    let last_applied = Some(applied).filter(|applied| *applied != Switches::default());
+    (last_applied != before.last_applied).then(|| CustomerPurchasePermissionStatus {
+        last_applied,
+        corrections: Vec::new(),
+        ..before.clone()
     })
 }

@@ -69,8 +69,10 @@ pub fn plan(
     let facts = &*unproven.map_or(Cow::Borrowed(facts), |_| Cow::Owned(facts.without_tenant()));
     let tenant = desired.tenant(&facts.prerequisites.customer).filter(|_| unproven.is_none());
     let before = &*about::same_tenant(before, tenant);
+    let forgotten = about::without_forgotten(before, desired, &facts.policy);
+    let (before, has_forgotten) = (forgotten.as_ref().unwrap_or(before), forgotten.is_some());
     let latches = &Latches::new(desired, facts, before, now);
-    let pass = Pass { desired, tenant, unproven, latches, facts, before, intervals, now };
+    let pass = Pass { desired, tenant, unproven, latches, facts, before, has_forgotten, intervals, now };
     if desired.is_deleting {
         return deletion::plan(&pass);
     }
@@ -217,7 +219,7 @@ impl Pass<'_> {
         if !self.desired.is_claim_written() && (assessment.customer.holds() || !actions.is_empty()) {
             actions.insert(0, Action::Claim { tenant });
         }
-        if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) {
+        if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) || self.has_forgotten {
             actions.clear();
         }
         let is_all_else_in_order = partner.denial().is_none() && stall.is_none() && room.is_all_that_lacks(&assessment);

@@ -25,6 +25,8 @@ pub(super) struct Pass<'a> {
     pub(super) latches: &'a Latches,
     pub(super) facts: &'a Facts,
     pub(super) before: &'a CustomerPurchasePermissionStatus,
+    /// Whether the status must be written before anything is done: it tells of what this object does not answer for.
+    pub(super) has_forgotten: bool,
     pub(super) intervals: Intervals,
     pub(super) now: Timestamp,
 }

@@ -146,6 +146,7 @@ impl Pass<'_> {
             events.extend(self.latch_events());
         }
         let next = self.next(&report).or(self.next_look(&status));
+        let next = if self.has_forgotten { Wait::Until(self.now) } else { next };
         Plan { needs: report.needs, actions: report.actions, status, events, next }
     }
 

@@ -5,7 +5,7 @@ use crate::api::Mode;
 use crate::model::{Fact, PolicyState};
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{Action, GrantBudget};
-use crate::plan::{CustomerRef, summary};
+use crate::plan::{CustomerRef, Wait, summary};
 
 fn braked(case: &mut Case) {
     case.facts.grant_budget = GrantBudget { limit: 50, has_room: false };
@@ -171,4 +171,31 @@ fn what_was_applied_before_observe_let_go_of_it_is_no_reason_to_pass_the_brake()
         let with_room = claimed.with(|case| case.facts.grant_budget.has_room = true);
         assert!(is_first_grant(&with_room));
     }
+}
+
+#[test]
+fn nor_is_it_where_nobody_has_looked_between_its_release_and_enforce() {
+    let granted = Case::new(Allow, Deny).settled(policy(&[Reservations])).with(|case| {
+        case.before.corrections = vec![crate::plan::to_second(case.now)];
+    });
+    // Killed after the release; the spec has said Enforce again before the next process began.
+    let mut forgotten = granted.with(braked).edited(|desired| desired.mode = Mode::Enforce);
+    forgotten.desired.has_finalizer = false;
+    forgotten.desired.remembered = None;
+    let off = forgotten.clone().holding(PolicyState::Absent);
+    let plan = off.plan();
+    assert_eq!(off.does(), "", "not claimed before the status has forgotten it, for the next crash");
+    assert!(plan.events.is_empty(), "nobody has turned off what it granted: {:?}", plan.events);
+    let applied = plan.status.last_applied.as_ref().and_then(|applied| applied.azure_reservations.as_ref());
+    assert_eq!((applied, plan.status.corrections.len(), plan.next), (None, 0, Wait::Until(off.now)));
+    let mut known = off.clone();
+    known.before = plan.status;
+    assert_eq!(known.does(), "claim");
+    let mut claimed = known.clone().claimed();
+    claimed.before = known.plan().status;
+    assert_eq!((claimed.does(), claimed.shows("Ready")), (String::new(), "False/GrantBudgetExceeded".into()));
+    assert!(is_first_grant(&claimed.with(|case| case.facts.grant_budget.has_room = true)));
+    // What is still on stays as it was, and is told to have been so all the time.
+    let on = forgotten.holding(policy(&[Reservations]));
+    assert_eq!((on.does(), on.plan().status.last_applied), ("claim".to_owned(), on.before.last_applied.clone()));
 }

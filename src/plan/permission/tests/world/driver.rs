@@ -77,6 +77,8 @@ impl World {
                             desired.has_finalizer = false;
                             desired.remembered = None;
                         }
+                        // What it lets go of, it has not had on.
+                        self.reached.retain(|(uid, ..)| *uid != object.desired.identity.uid);
                         self.collect(index);
                         if self.objects[index].is_none() {
                             return Ok(());
