@@ -173,7 +173,7 @@ pub async fn run(
         )),
         tokio::spawn(purchases::follow_orders(Arc::clone(&context), settings.activity_interval)),
         tokio::spawn(outage::follow(Arc::clone(&context), Arc::clone(&operator))),
-        tokio::spawn(brake::follow(Arc::clone(&context), operator)),
+        tokio::spawn(brake::follow::follow(Arc::clone(&context), operator)),
         tokio::spawn(follow_sign_in(Arc::clone(&context), sign_in_changes)),
         tokio::spawn(stop_waiting(Arc::clone(&context), shutdown.clone())),
     ];

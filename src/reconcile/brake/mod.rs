@@ -3,18 +3,16 @@
 //! The planner hears only whether there is room. The shell takes a ticket right before the grant is sent; it counts from
 //! then on, whatever becomes of this process, unless Partner Center has refused the grant for certain.
 
+pub(super) mod follow;
 mod ledger;
 mod queue;
 mod store;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kube::Client;
 
-use super::context::Context;
 use super::error::{Error, SetupError};
-use super::outage::Operator;
 use crate::plan::permission::GrantBudget;
 use crate::plan::{Identity, ObjectName};
 
@@ -23,8 +21,6 @@ use ledger::{Ledger, Moment};
 use queue::Queue;
 use store::Store;
 
-/// Between two looks at who may go on.
-const LOOK: Duration = Duration::from_secs(1);
 /// Times that a reservation is tried while others write to the same `ConfigMap`.
 const TRIES_MAX: usize = 8;
 
@@ -35,6 +31,19 @@ pub(super) struct Brake {
     /// One reservation at a time. With it, what was last seen outside the process.
     remembered: tokio::sync::Mutex<Option<String>>,
     store: Store,
+}
+
+/// How the brake stands.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// First grants that may go out within an hour.
+    limit: u32,
+    /// Those that have.
+    used: u32,
+    /// Objects that wait for room.
+    waiting: usize,
+    /// Those of them that may go on now.
+    due: Vec<ObjectName>,
 }
 
 #[derive(Debug)]
@@ -114,6 +123,15 @@ impl Brake {
         self.state().ledger.give_back(ticket);
     }
 
+    /// Looks at who may go on. `exists`: whether an object, by name and UID, still does.
+    pub(super) fn look(&self, exists: impl Fn(&ObjectName, &str) -> bool) -> Look {
+        let (mut state, now) = (self.state(), Moment::now());
+        state.queue.prune(exists);
+        let free = state.ledger.free(now);
+        let due = state.queue.offer(free, now.steady);
+        Look { limit: state.ledger.limit(), used: state.ledger.used(now), waiting: state.queue.len(), due }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,35 +142,5 @@ impl State {
         let ticket = self.ledger.take(Moment::now())?;
         self.queue.leave(identity);
         Some(ticket)
-    }
-}
-
-/// Has those who wait go on as soon as there is room, and tells once that there is none; for ever.
-pub(super) async fn follow(context: Arc<Context>, operator: Arc<Operator>) {
-    let mut is_told = false;
-    loop {
-        let exists = |name: &ObjectName, uid: &str| {
-            context.permissions.get(name).is_some_and(|object| object.metadata.uid.as_deref() == Some(uid))
-        };
-        let (limit, used, waiting, due) = {
-            let (mut state, now) = (context.brake.state(), Moment::now());
-            state.queue.prune(exists);
-            let free = state.ledger.free(now);
-            let due = state.queue.offer(free, now.steady);
-            (state.ledger.limit(), state.ledger.used(now), state.queue.len(), due)
-        };
-        context.metrics.brake(limit, used, waiting);
-        for name in &due {
-            context.permissions.wake(name);
-        }
-        if waiting > 0 && !is_told {
-            let note = format!(
-                "More first grants are due than --max-grants-per-hour ({limit}) lets out; those that wait say GrantBudgetExceeded, and revokes and corrections go on. If somebody has merged what was not meant, take it back now. If it is meant and cannot wait, start the operator with a higher number."
-            );
-            tracing::warn!(limit, waiting, "{note}");
-            operator.tell(&context, "GrantBudgetExceeded", note).await;
-        }
-        is_told = waiting > 0;
-        tokio::time::sleep(LOOK).await;
     }
 }
