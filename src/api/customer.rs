@@ -133,6 +133,18 @@ pub struct CostManagementStatus {
     pub changing_since: Option<Time>,
 }
 
+/// From when to when the customer may buy, as far as its permissions tell.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PurchasesPermitted {
+    /// When a permission was first known to be on.
+    pub since: Time,
+    /// When none was any more; absent while one is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Time")]
+    pub until: Option<Time>,
+}
+
 /// What the operator last saw of the customer.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -158,6 +170,11 @@ pub struct CustomerStatus {
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub purchases: Vec<Purchase>,
+    /// When purchases are looked for: while a purchase permission of this Customer is on, and for a day after. It stays until
+    /// that day's last look has been taken, whatever becomes of the permission meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PurchasesPermitted")]
+    pub purchases_permitted: Option<PurchasesPermitted>,
     /// The newest value of the annotation `csp-operator.dev/reconcile` that has been handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -186,6 +203,7 @@ impl Default for CustomerStatus {
             relationship: None,
             cost_management: None,
             purchases: Vec::new(),
+            purchases_permitted: None,
             azure_plan: None,
             last_handled_reconcile_at: None,
             conditions: Vec::new(),

@@ -27,6 +27,7 @@ pub use azure_subscription::{
 pub use crds::crds;
 pub use customer::{
     AzurePlanPolicy, AzurePlanStatus, CostManagement, CostManagementStatus, Customer, CustomerSpec, CustomerStatus,
+    PurchasesPermitted,
 };
 pub use customer_purchase_permission::{
     Activity, ActivityOrigin, Adopted, CustomerPurchasePermission, CustomerPurchasePermissionSpec,

@@ -33,8 +33,6 @@ pub use owner::{
 };
 pub use plan_purchase::{CartId, CartIdError, CheckOut, PlanPurchase, PurchaseStage};
 pub use policy::{OtherPermission, PermissionSet, Policy, PolicyState, Switch};
-pub use purchase::{
-    Benefit, Benefits, Entitlement, Order, OrderHolder, OrderRecord, PurchaseKind, SeenPurchases, Unseen,
-};
+pub use purchase::{Benefit, Entitlement, Order, OrderHolder, OrderRecord, PurchaseKind, SeenPurchases, Unseen};
 
 pub use urgency::Urgency;

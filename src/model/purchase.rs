@@ -102,22 +102,15 @@ pub struct OrderRecord {
     pub actor: Option<String>,
 }
 
-/// Why one side did not tell, though it answered or would answer the same again.
+/// Why one list did not tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unseen {
     /// A condition reason.
     pub reason: &'static str,
     /// What is wrong and what to do.
     pub message: String,
-}
-
-/// What Azure lists in the customer's tenant. An empty list may mean that the caller may not see what there is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Benefits {
-    /// Reservations and savings plans, in any order.
-    pub held: Vec<Benefit>,
-    /// Those who may have bought a reservation order by their roles on it, for the orders that were asked about and could be.
-    pub holders: BTreeMap<Uuid, Vec<OrderHolder>>,
+    /// Whether it may pass by itself, so that it is worth while to ask again soon.
+    pub passes: bool,
 }
 
 /// An Owner of a reservation order itself, or a group of another tenant with any role that holds for it.
@@ -129,13 +122,40 @@ pub struct OrderHolder {
     pub principal: String,
 }
 
-/// What both sides tell of one customer's purchases.
+/// What both sides tell of one customer's purchases, list by list: one that cannot be read hides no other. An empty list of
+/// Azure's may mean that the caller may not see what there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenPurchases {
     /// Partner Center's entitlements.
     pub entitlements: Result<Vec<Entitlement>, Unseen>,
     /// Partner Center's orders; `None` where nothing was to be learnt from them.
-    pub orders: Option<Vec<Order>>,
-    /// Azure's lists.
-    pub azure: Result<Benefits, Unseen>,
+    pub orders: Option<Result<Vec<Order>, Unseen>>,
+    /// Azure's reservations, in any order.
+    pub reservations: Result<Vec<Benefit>, Unseen>,
+    /// Azure's savings plans, in any order.
+    pub savings_plans: Result<Vec<Benefit>, Unseen>,
+    /// Those who may have bought a reservation order by their roles on it, for the orders that were asked about.
+    pub holders: BTreeMap<Uuid, Result<Vec<OrderHolder>, Unseen>>,
+}
+
+impl SeenPurchases {
+    /// All that Azure shows.
+    pub fn held(&self) -> impl Iterator<Item = &Benefit> {
+        self.reservations.iter().chain(&self.savings_plans).flatten()
+    }
+
+    /// The lists of what was bought that could not be read, in words, and why.
+    pub fn missing(&self) -> Vec<(&'static str, &Unseen)> {
+        let lists = [
+            ("Azure's reservations", self.reservations.as_ref().err()),
+            ("Azure's savings plans", self.savings_plans.as_ref().err()),
+            ("Partner Center's reservations", self.entitlements.as_ref().err()),
+        ];
+        lists.into_iter().filter_map(|(list, unseen)| Some((list, unseen?))).collect()
+    }
+
+    /// Whether one of them may be there when it is asked for again.
+    pub fn is_worth_another_look(&self) -> bool {
+        self.missing().iter().any(|(_, unseen)| unseen.passes)
+    }
 }

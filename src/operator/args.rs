@@ -241,14 +241,14 @@ pub struct RunArgs {
     )]
     pub prerequisite_interval: Duration,
 
-    /// How often it is looked what the customers have bought for whom a purchase permission is on: three requests each, of
-    /// which one to Partner Center.
+    /// How often it is looked what the customers have bought for whom a purchase permission is on, or was until a day ago:
+    /// three requests each, of which one to Partner Center. The first time within a sixth of it.
     #[arg(
         long,
         env = "CSP_PURCHASE_INTERVAL",
         value_name = "DURATION",
         default_value = "6h",
-        value_parser = between(Duration::from_mins(10), Duration::from_hours(24 * 30)),
+        value_parser = between(Duration::from_mins(1), Duration::from_hours(24 * 30)),
         help_heading = "Reconciling"
     )]
     pub purchase_interval: Duration,

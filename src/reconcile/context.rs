@@ -18,7 +18,7 @@ use super::metrics::Metrics;
 use super::namespaces::Namespaces;
 use super::objects::Objects;
 use super::orders::OrderLog;
-use super::purchases::Woken;
+use super::permitted::Permits;
 use super::slots::Slots;
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::model::{Installation, TenantId, Urgency};
@@ -34,8 +34,8 @@ pub(super) struct Context {
     pub(super) feed: Feed,
     pub(super) orders: OrderLog,
     pub(super) brake: Brake,
-    /// Whose Customers know that purchases are to be followed.
-    pub(super) woken: Woken,
+    /// Which permissions are on, for their Customers.
+    pub(super) permits: Permits,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) installation: Installation,

@@ -120,6 +120,9 @@ impl Kind for Customer {
         if let Some(uid) = &object.metadata.uid {
             context.metrics.purchases(uid, &status.purchases, Timestamp::now());
         }
+        if let Some(identity) = Identity::of(&object.metadata) {
+            context.permits.told(&identity.name, status.purchases_permitted.as_ref());
+        }
     }
 }
 

@@ -49,6 +49,11 @@ impl Index {
         self.permissions_by_customer.of(customer)
     }
 
+    /// The Customer that a permission names.
+    pub(super) fn customers_of_permission(&self, name: &ObjectName) -> BTreeSet<ObjectName> {
+        self.permissions_by_customer.keys(name)
+    }
+
     /// Permissions that name this `AzureSubscription`.
     pub(super) fn permissions_of_subscription(&self, subscription: &ObjectName) -> BTreeSet<ObjectName> {
         self.permissions_by_subscription.of(subscription)

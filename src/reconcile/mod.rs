@@ -27,6 +27,7 @@ mod partner;
 mod past;
 mod patches;
 mod permission;
+mod permitted;
 mod purchase_metrics;
 mod purchases;
 mod reading;

@@ -16,11 +16,11 @@ use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::partner::Trial;
 use super::patches;
-use super::purchases;
+use super::permitted;
 use super::slots::Slots;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
-use crate::model::{Fact, PolicyState, TenantId, Urgency};
+use crate::model::{Fact, PolicyState, Switch, TenantId, Urgency};
 use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
@@ -114,6 +114,9 @@ impl Kind for Permission {
                         why,
                         "releasing"
                     );
+                    if pass.object.metadata.deletion_timestamp.is_some() {
+                        permitted::until_told(pass).await;
+                    }
                     let written = patches::release(&pass.context.client, &pass.object).await?;
                     pass.wrote(written);
                     let is_gone = pass.object.metadata.deletion_timestamp.is_some();
@@ -132,7 +135,7 @@ impl Kind for Permission {
             // It tells of another customer, or of none: nobody waits for it.
             context.feed.will_not_report(&desired.identity.name);
         }
-        purchases::permission_reported(context, &desired, status);
+        permitted::permission_reported(context, &desired, status);
     }
 }
 
@@ -320,6 +323,12 @@ async fn send(
     let at = Timestamp::now();
     // Whatever becomes of this pass, what Partner Center holds is unknown until the answer is there.
     let before = context.inventory.write_begins(tenant);
+    if Switch::ALL.into_iter().any(|switch| before.allows(switch))
+        && let Some(desired) = Desired::of(&pass.object)
+    {
+        // A process that was killed may have turned it on and not said so.
+        permitted::seen_on(context, &desired, at);
+    }
     // Noted before the request leaves: its record may be there before its answer.
     context.feed.expect(tenant, correlation, at);
     let result = match write {

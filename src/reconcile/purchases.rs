@@ -1,20 +1,19 @@
 //! Purchases in the shell: what a Customer's pass knows of them, and how orders are followed.
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::context::Context;
 use super::customer::Customer;
-use super::driver::{Kind as _, Pass};
+use super::driver::Pass;
 use super::orders::{OrderLog, POLLS_PER_LOOK};
-use crate::api::{self, CustomerPurchasePermission, CustomerPurchasePermissionStatus, CustomerStatus, SwitchState};
+use super::permitted::{on_since, permitted};
+use crate::api::{CustomerPurchasePermission, CustomerStatus};
 use crate::model::{Fact, Urgency};
-use crate::plan::conditions::{ConditionType, find};
 use crate::plan::customer::{Permitted, PurchaseFacts, purchases::need};
-use crate::plan::permission::Desired;
 use crate::plan::{CustomerRef, Event, ObjectName};
 use crate::remote::Errand;
 
@@ -28,7 +27,9 @@ pub(super) fn facts(
     let context = pass.context;
     let CustomerRef::Found(tenant) = reference else {
         return PurchaseFacts {
-            permitted: Permitted::Never,
+            permitted: Permitted::Unknown,
+            seen_on: None,
+            is_clock_off: false,
             seen: Fact::NOT_READ,
             orders: Vec::new(),
             partner_domains: BTreeSet::new(),
@@ -36,32 +37,12 @@ pub(super) fn facts(
     };
     let orders = context.orders.of(*tenant);
     PurchaseFacts {
-        permitted: permitted(context, name),
+        permitted: permitted(context, name, *tenant),
+        seen_on: context.permits.seen_on(name),
+        is_clock_off: context.remote.clock.is_off(),
         seen: pass.fact(&need(*tenant, before, pass.now), || context.inventory.purchases(*tenant)),
         partner_domains: if orders.is_empty() { BTreeSet::new() } else { context.feed.partner_domains() },
         orders,
-    }
-}
-
-/// Whether any permission that names this Customer is on. One that is suspended says nothing: no call is made for it.
-fn permitted(context: &Context, customer: &ObjectName) -> Permitted {
-    let names = context.index().permissions_of_customer(customer);
-    let objects = names.iter().filter_map(|name| context.permissions.get(name));
-    let (mut on, mut off) = (None::<Timestamp>, None::<Timestamp>);
-    for object in objects.filter(|object| object.spec.mode != api::Mode::Suspend) {
-        let effective = object.status.as_ref().and_then(|status| status.effective.clone()).unwrap_or_default();
-        for switch in [effective.azure_reservations, effective.azure_savings_plans].into_iter().flatten() {
-            let since = switch.since.0;
-            match switch.state {
-                SwitchState::Allow => on = Some(on.map_or(since, |on| on.min(since))),
-                SwitchState::Deny | SwitchState::Unknown => off = Some(off.map_or(since, |off| off.max(since))),
-            }
-        }
-    }
-    match (on, off) {
-        (Some(since), _) => Permitted::Since(since),
-        (None, Some(since)) => Permitted::Until(since),
-        (None, None) => Permitted::Never,
     }
 }
 
@@ -75,53 +56,12 @@ pub(super) async fn tell_permissions(pass: &Pass<'_, Customer>, event: &Event) {
     }
 }
 
-/// Permissions that are on and whose Customer has been looked at for it: once is enough for it to know its turn.
-#[derive(Debug, Default)]
-pub(super) struct Woken(Mutex<HashSet<String>>);
-
-impl Woken {
-    /// Notes whether the permission with this UID is on; says whether its Customer is to be looked at.
-    fn note(&self, uid: &str, is_on: bool) -> bool {
-        let mut woken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_on {
-            return woken.insert(uid.to_owned());
-        }
-        woken.remove(uid);
-        false
-    }
-
-    /// Forgets an object that is gone.
-    pub(super) fn forget(&self, uid: &str) {
-        self.note(uid, false);
-    }
-}
-
-/// Has the Customer looked at whose purchases are not followed yet though one of its permissions is on.
-pub(super) fn permission_reported(context: &Context, desired: &Desired, status: &CustomerPurchasePermissionStatus) {
-    if !context.woken.note(&desired.identity.uid, is_on(status)) {
-        return;
-    }
-    let name = ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() };
-    let is_followed = |customer: &api::Customer| {
-        let conditions = Customer::status(customer).map(|status| status.conditions.as_slice()).unwrap_or_default();
-        find(conditions, ConditionType::PurchasesRecorded).is_some()
-    };
-    if context.customers.get(&name).is_some_and(|customer| !is_followed(&customer)) {
-        context.customers.wake(&name);
-    }
-}
-
-fn is_on(status: &CustomerPurchasePermissionStatus) -> bool {
-    let effective = status.effective.clone().unwrap_or_default();
-    let switches = [effective.azure_reservations, effective.azure_savings_plans];
-    switches.into_iter().flatten().any(|switch| switch.state == SwitchState::Allow)
-}
-
 /// Looks for new orders in the activity log, for ever, as long as anybody may buy.
 ///
 /// In a task of its own, and not urgent: it must not hold up the feed, which finds what is to be revoked.
 pub(super) async fn follow_orders(context: Arc<Context>, activity_interval: Duration) {
-    let is_permitted = |object: &CustomerPurchasePermission| object.status.as_ref().is_some_and(is_on);
+    let is_permitted =
+        |object: &CustomerPurchasePermission| object.status.as_ref().is_some_and(|status| on_since(status).is_some());
     loop {
         if context.permissions.any(is_permitted) {
             look(&context).await;
@@ -147,19 +87,5 @@ async fn look(context: &Context) {
         for name in &names {
             context.customers.wake(name);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_customer_is_woken_once_for_each_time_that_a_permission_goes_on() {
-        let woken = Woken::default();
-        let noted = [true, true, false, true, true].map(|is_on| woken.note("uid", is_on));
-        assert_eq!(noted, [true, false, false, true, false]);
-        woken.forget("uid");
-        assert!(woken.note("uid", true));
     }
 }

@@ -29,6 +29,7 @@ use super::objects::Objects;
 use super::orders::OrderLog;
 use super::outage::{self, Operator, Polls};
 use super::permission::Permission;
+use super::permitted::Permits;
 use super::purchases;
 use super::slots::Slots;
 use super::subscription::Subscription;
@@ -100,7 +101,7 @@ pub async fn run(
         brake,
         feed: Feed::new(settings.installation.clone(), remembered, started),
         orders: OrderLog::default(),
-        woken: purchases::Woken::default(),
+        permits: Permits::default(),
         inventory: Inventory::default(),
         installation: settings.installation,
         intervals: settings.intervals,

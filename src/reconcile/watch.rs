@@ -19,8 +19,9 @@ use super::customer::{Customer, named_tenant};
 use super::driver::Kind;
 use super::index::PermissionLinks;
 use super::permission::Permission;
+use super::permitted;
 use super::subscription::Subscription;
-use crate::api::{AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTATION, TENANT_ANNOTATION};
+use crate::api::{self, AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTATION, TENANT_ANNOTATION};
 use crate::plan::ObjectName;
 use crate::plan::conditions::{ConditionType, find};
 use crate::plan::permission::Desired;
@@ -113,13 +114,17 @@ impl Watched for Permission {
         context.index().put_permission(name, links);
     }
 
-    /// Others may mean the same tenant, and wait for this one to go or to agree.
+    /// Others may mean the same tenant, and wait for this one to go or to agree. Its Customer tells whether it is on.
     fn wake_others(context: &Context, name: &ObjectName) {
         let others: BTreeSet<_> = {
             let index = context.index();
             let tenants = index.tenants_of_permission(name);
             tenants.into_iter().flat_map(|tenant| index.permissions_of_tenant(tenant)).collect()
         };
+        let customers = context.index().customers_of_permission(name);
+        for customer in &customers {
+            permitted::wake_if_behind(context, customer);
+        }
         for other in others.iter().filter(|other| *other != name) {
             context.permissions.wake(other);
         }
@@ -194,7 +199,7 @@ pub(super) async fn follow<K: Watched>(
                 K::objects(&context).forget(&uid);
                 context.backoff.forget(&uid);
                 context.metrics.forget_purchases(&uid);
-                context.woken.forget(&uid);
+                context.permits.forget(&uid, &name, K::Object::kind(&()) == api::Customer::kind(&()));
                 known.remove(&name);
                 K::wake_others(&context, &name);
                 K::note(&context, &name, None);

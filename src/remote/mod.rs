@@ -60,6 +60,7 @@ pub(crate) use limits::PARTNER_CENTER_CALLS_PER_MINUTE;
 pub use operation::{Operation, Service};
 pub use partner_center::PartnerCenter;
 pub use proof::{CertificateDefect, ClientCertificate, OutOfDate, Proof};
+pub use purchases::PurchasesRead;
 pub use refusal::Refusal;
 pub use roots::{ExtraRoots, RootsError};
 pub use server_clock::ServerClock;

@@ -3,15 +3,15 @@
 //! Nothing here is decided upon, it is shown to people: an entry that cannot be read is left out with a warning, and must
 //! not hide the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
-use url::Url;
 use uuid::Uuid;
 
 use crate::model::{
-    Benefit, Benefits, Entitlement, Order, OrderHolder, OrderRecord, PurchaseKind, SeenPurchases, TenantId, Unseen,
+    Benefit, Entitlement, Order, OrderHolder, OrderRecord, PurchaseKind, SeenPurchases, TenantId, Unseen,
 };
 
 use super::wire::{self, AssignmentWire, BenefitWire, Defect, Item, OrderWire, RecordWire, RightWire};
@@ -25,37 +25,83 @@ const ASSIGNMENTS_VERSION: &str = "2022-04-01";
 /// Reservation orders that are asked about in one reading, newest first.
 const ORDERS_ASKED_MAX: usize = 20;
 
+/// What one reading has brought.
+#[derive(Debug)]
+pub struct PurchasesRead {
+    /// What both sides tell.
+    pub seen: SeenPurchases,
+    /// Why the lists are missing that may be there another time.
+    pub failures: Vec<Error>,
+}
+
 impl Remote {
     /// What a customer has bought, as both sides tell it. Who has a role on a reservation order is asked of those that are
     /// not `settled`.
     ///
     /// One request to Partner Center and two to Azure; one more to Partner Center where its orders can tell something that
-    /// the others do not, and one to Azure for each reservation order that is asked about. A side that refuses for good is
-    /// noted; only what may pass by itself, or concerns the whole partner, is an error.
-    pub async fn purchases(&self, customer: TenantId, settled: &BTreeSet<Uuid>) -> Result<SeenPurchases, Error> {
-        // Azure first: while it fails, nothing is asked of Partner Center, whose calls are scarce.
-        let azure = noted(self.azure.benefits(customer, settled).await)?;
-        let entitlements = noted(self.partner_center.entitlements(customer).await)?;
-        let shown: BTreeSet<Uuid> = azure.iter().flat_map(|azure| &azure.held).map(|held| held.order).collect();
+    /// the others do not, and one to Azure for each reservation order that is asked about. A list that cannot be read is
+    /// noted, and the others are read all the same. It is an error when none could be and one may pass by itself, or when
+    /// the whole reading is better put off for the moment that a service has asked for.
+    pub async fn purchases(&self, customer: TenantId, settled: &BTreeSet<Uuid>) -> Result<PurchasesRead, Error> {
+        let mut failures = Vec::new();
+        let reservations = self.azure.benefits(customer, PurchaseKind::Reservation).await;
+        let reservations = noted(put_off(reservations)?, &mut failures);
+        let savings_plans = self.azure.benefits(customer, PurchaseKind::SavingsPlan).await;
+        let savings_plans = noted(put_off(savings_plans)?, &mut failures);
+        let entitlements = noted(put_off(self.partner_center.entitlements(customer).await)?, &mut failures);
+        if reservations.is_err()
+            && savings_plans.is_err()
+            && entitlements.is_err()
+            && let Some(error) = failures.pop()
+        {
+            return Err(error);
+        }
+        let mut holders = BTreeMap::new();
+        for order in open_orders(reservations.as_deref().unwrap_or_default(), settled) {
+            holders.insert(order, noted(self.azure.order_holders(customer, order).await, &mut failures));
+        }
+        let mut seen = SeenPurchases { entitlements, orders: None, reservations, savings_plans, holders };
+        let shown: BTreeSet<Uuid> = seen.held().map(|held| held.order).collect();
         let is_missing = |right: &Entitlement| !shown.contains(&right.azure_order);
-        let has_plans = azure.iter().flat_map(|azure| &azure.held).any(|held| held.kind == PurchaseKind::SavingsPlan);
+        let has_plans = seen.savings_plans.iter().flatten().next().is_some();
         // Names and times of what Azure does not show, and whether savings plans have orders at all.
-        let orders = if azure.is_err() || has_plans || entitlements.iter().flatten().any(is_missing) {
-            noted(self.partner_center.orders(customer).await)?.ok()
-        } else {
-            None
-        };
-        Ok(SeenPurchases { entitlements, orders, azure })
+        if has_plans || seen.entitlements.iter().flatten().any(is_missing) {
+            seen.orders = Some(noted(self.partner_center.orders(customer).await, &mut failures));
+        }
+        Ok(PurchasesRead { seen, failures })
     }
 }
 
-/// A refusal that will stay is something to tell of; everything else is to be tried again.
-fn noted<T>(result: Result<T, Error>) -> Result<Result<T, Unseen>, Error> {
+/// The newest reservation orders that are not `settled`.
+fn open_orders(reservations: &[Benefit], settled: &BTreeSet<Uuid>) -> Vec<Uuid> {
+    let mut open: Vec<&Benefit> = reservations.iter().filter(|held| !settled.contains(&held.order)).collect();
+    open.sort_by_key(|held| (std::cmp::Reverse(held.purchased_at), held.order));
+    open.dedup_by_key(|held| held.order);
+    open.into_iter().map(|held| held.order).take(ORDERS_ASKED_MAX).collect()
+}
+
+/// A pause that is soon over is waited for by the whole reading, and a process that must stop reads no further.
+fn put_off<T>(result: Result<T, Error>) -> Result<Result<T, Error>, Error> {
+    const SOON: Duration = Duration::from_mins(2);
     match result {
-        Ok(value) => Ok(Ok(value)),
-        Err(error) if is_final(&error) => Ok(Err(Unseen { reason: error.reason(), message: error.message() })),
-        Err(error) => Err(error),
+        Err(error)
+            if error.is_paused_for().is_some_and(|wait| wait <= SOON) || error.advice() == Advice::StopOperator =>
+        {
+            Err(error)
+        }
+        other => Ok(other),
     }
+}
+
+/// Why a list is missing; what may be otherwise another time is also put down as a failure.
+fn noted<T>(result: Result<T, Error>, failures: &mut Vec<Error>) -> Result<T, Unseen> {
+    result.map_err(|error| {
+        let unseen = Unseen { reason: error.reason(), message: error.message(), passes: !is_final(&error) };
+        if unseen.passes {
+            failures.push(error);
+        }
+        unseen
+    })
 }
 
 fn is_final(error: &Error) -> bool {
@@ -86,37 +132,20 @@ impl PartnerCenter {
 }
 
 impl Azure {
-    /// Reservations and savings plans of a customer's tenant, and who has a role on the reservation orders that are not
-    /// `settled`.
-    async fn benefits(&self, customer: TenantId, settled: &BTreeSet<Uuid>) -> Result<Benefits, Error> {
-        let reservations = self.url(&["providers", "Microsoft.Capacity", "reservations"], RESERVATIONS_VERSION);
-        let plans = self.url(&["providers", "Microsoft.BillingBenefits", "savingsPlans"], SAVINGS_PLANS_VERSION);
-        let mut found = Benefits::default();
-        for (operation, url, kind) in [
-            (Operation::ReadReservations(customer), reservations, PurchaseKind::Reservation),
-            (Operation::ReadSavingsPlans(customer), plans, PurchaseKind::SavingsPlan),
-        ] {
-            found.held.extend(self.of_kind(operation, customer, url, kind).await?);
-        }
-        let mut open: Vec<&Benefit> = found.held.iter().filter(|held| held.kind == PurchaseKind::Reservation).collect();
-        open.retain(|held| !settled.contains(&held.order));
-        open.sort_by_key(|held| (std::cmp::Reverse(held.purchased_at), held.order));
-        open.dedup_by_key(|held| held.order);
-        for order in open.into_iter().map(|held| held.order).take(ORDERS_ASKED_MAX).collect::<Vec<_>>() {
-            if let Ok(holders) = noted(self.order_holders(customer, order).await)? {
-                found.holders.insert(order, holders);
+    /// Reservations or savings plans of a customer's tenant.
+    async fn benefits(&self, customer: TenantId, kind: PurchaseKind) -> Result<Vec<Benefit>, Error> {
+        let (operation, provider, list, version) = match kind {
+            PurchaseKind::Reservation => {
+                (Operation::ReadReservations(customer), "Microsoft.Capacity", "reservations", RESERVATIONS_VERSION)
             }
-        }
-        Ok(found)
-    }
-
-    async fn of_kind(
-        &self,
-        operation: Operation,
-        customer: TenantId,
-        url: Url,
-        kind: PurchaseKind,
-    ) -> Result<Vec<Benefit>, Error> {
+            PurchaseKind::SavingsPlan => (
+                Operation::ReadSavingsPlans(customer),
+                "Microsoft.BillingBenefits",
+                "savingsPlans",
+                SAVINGS_PLANS_VERSION,
+            ),
+        };
+        let url = self.url(&["providers", provider, list], version);
         let items: Vec<Item<BenefitWire>> = self.list(operation, customer, url).await?;
         Ok(readable(items, "a reservation or savings plan", |item: BenefitWire| item.translate(kind)))
     }

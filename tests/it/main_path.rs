@@ -135,6 +135,9 @@ fn nothing_is_written_while_nothing_changes() {
     let scene = Scene::new(shared().1);
     scene.converge(ALLOW_RESERVATIONS);
     scene.until_verdict("ActivityRecorded", "True CreateCustomerPurchasePermissions");
+    scene.until_named("contoso", "it tells that something may be bought", |found: &Customer| {
+        found.status.as_ref().is_some_and(|status| status.purchases_permitted.is_some())
+    });
     let versions = || {
         let version = |object: Option<String>| object.unwrap();
         [

@@ -1,7 +1,8 @@
 //! What customers buy, made visible: who bought it on what evidence, what Azure does not show, and what ends soon. None of
 //! it writes anything outside, and every reading costs a known number of calls.
 
-use csp_operator::api::{Customer, Purchase, PurchaseKind, PurchasedBy};
+use csp_operator::api::{Customer, CustomerPurchasePermission, Purchase, PurchaseKind, PurchasedBy};
+use csp_operator::plan::schedule::next_turn;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use reqwest::Method;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::plugin::kubectl_csp;
 use crate::scene::{ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, Scene, is_ready, message, verdict};
-use crate::stages::{Exclusive, QUICK, run, shared};
+use crate::stages::{Exclusive, QUICK, View, run, shared};
 
 const CUSTOMER: &str = "contoso";
 
@@ -166,6 +167,40 @@ fn an_empty_list_for_want_of_access_is_told_and_takes_nothing_away() {
 }
 
 #[test]
+fn a_list_that_azure_refuses_hides_no_other_and_is_named() {
+    let scene = permitted(ALLOW_BOTH);
+    buy(&scene, json!({ "kind": "reservation", "buyer": "customer" }));
+    buy(&scene, json!({ "kind": "savingsPlan", "buyer": "customer" }));
+    scene.fault("list_savings_plans", 1, &json!({ "kind": "status", "status": 403 }));
+    scene.fault("list_reservation_role_assignments", 1, &json!({ "kind": "status", "status": 403 }));
+    let found = read_anew(&scene);
+    assert_eq!(verdict(&found, "PurchasesRecorded"), "Unknown AccessMissing");
+    let text = message(&found, "PurchasesRecorded");
+    assert!(
+        text.starts_with("Azure's savings plans are missing: ") && text.contains("the role Savings plan Reader"),
+        "{text}"
+    );
+    let first = purchases(&found);
+    assert_eq!(
+        (first.len(), first[0].kind, first[0].purchased_by),
+        (1, PurchaseKind::Reservation, PurchasedBy::Unknown)
+    );
+    assert!(first[0].evidence.starts_with("who has a role on it cannot be read (Forbidden)"), "{}", first[0].evidence);
+    assert_eq!((told(&scene, "ReservationPurchased"), told(&scene, "SavingsPlanPurchased")), ([1, 1], [0, 0]));
+
+    let found = read_anew(&scene);
+    assert_eq!((verdict(&found, "PurchasesRecorded").as_str(), purchases(&found).len()), ("True Recorded", 2));
+    let known = purchases(&found);
+    scene.fault("list_reservations", 1, &json!({ "kind": "status", "status": 403 }));
+    let found = read_anew(&scene);
+    assert_eq!((verdict(&found, "PurchasesRecorded").as_str(), purchases(&found)), ("Unknown AccessMissing", known));
+    assert_eq!((told(&scene, "ReservationPurchased"), told(&scene, "SavingsPlanPurchased")), ([1, 1], [1, 1]));
+    // Orders: for the savings plan's evidence, and for what Azure did not show.
+    assert_eq!(readings(&scene), [2, 3, 3, 3, 2]);
+    assert_eq!(scene.attempts(), ["create"]);
+}
+
+#[test]
 fn a_savings_plan_shows_only_in_azure_and_who_bought_it_stays_open() {
     let scene = permitted(ALLOW_BOTH);
     let bought = buy(
@@ -307,4 +342,83 @@ fn an_end_is_told_in_time_and_counted() {
         exclusive.served("metrics").contains(line).then_some(())
     });
     assert_eq!(scene.attempts(), ["create"]);
+}
+
+/// A scene that was prepared before the turn of its Customer has come, when turns come every `interval` seconds; it comes
+/// within ten.
+fn before_its_turn(view: &View, interval: i64, prepare: impl Fn(&Scene)) -> Scene {
+    loop {
+        let scene = Scene::new(view);
+        let turn = loop {
+            scene.apply(&scene.customer());
+            let uid = scene.get::<Customer>(CUSTOMER).unwrap().metadata.uid.unwrap();
+            let now = Timestamp::now();
+            let turn = next_turn(&format!("{uid}/purchases"), SignedDuration::from_secs(interval), now);
+            if (5..10).contains(&turn.duration_since(now).as_secs()) {
+                break turn;
+            }
+            scene.delete::<Customer>(CUSTOMER);
+        };
+        prepare(&scene);
+        if turn.duration_since(Timestamp::now()) > SignedDuration::from_secs(1) {
+            return scene;
+        }
+    }
+}
+
+/// Since when and until when it says that something may be bought.
+fn window(customer: &Customer) -> Option<(Timestamp, Option<Timestamp>)> {
+    let window = customer.status.clone()?.purchases_permitted?;
+    Some((window.since.0, window.until.map(|until| until.0)))
+}
+
+#[test]
+fn a_purchase_of_which_nothing_tells_is_found_in_its_turn_also_when_the_permission_is_gone() {
+    let in_turn = [&QUICK[..], &["--purchase-interval", "1m"]].concat();
+    let buys = |scene: &Scene| buy(scene, json!({ "kind": "reservation", "buyer": "customer", "audit": false }));
+    let mut exclusive = Exclusive::take();
+    exclusive.start(&in_turn);
+    // On when the process was killed, and deleted before the next one ran; its Customer had not been told, and takes its time.
+    let killed = before_its_turn(&exclusive.view, 10, |scene| {
+        scene.converge(ALLOW_RESERVATIONS);
+    });
+    exclusive.stage.operator.kill().unwrap();
+    let untold = Patch::Merge(json!({ "status": null }));
+    run(killed.api::<Customer>().patch_status(CUSTOMER, &PatchParams::default(), &untold)).unwrap();
+    killed.fault("get_customer", 1, &json!({ "kind": "delay", "delayMs": 1000, "applied": true }));
+    killed.delete::<CustomerPurchasePermission>(PERMISSION);
+    buys(&killed);
+    exclusive.kill_and_start(&in_turn);
+    killed.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    let shown = window(&killed.get::<Customer>(CUSTOMER).unwrap());
+    assert!(shown.is_some(), "who tells of it when the next process is killed now?");
+
+    // On for a moment, in the life of one process.
+    let moment = before_its_turn(&exclusive.view, 10, |scene| {
+        scene.converge(ALLOW_RESERVATIONS);
+        buys(scene);
+        scene.delete::<CustomerPurchasePermission>(PERMISSION);
+        scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    });
+    // Read once already, and bought from after that.
+    let usual = before_its_turn(&exclusive.view, 60, |scene| {
+        scene.converge(ALLOW_RESERVATIONS);
+        assert_eq!(verdict(&read_anew(scene), "PurchasesRecorded"), "Unknown NothingShown");
+        buys(scene);
+    });
+
+    for (scene, readings_each, writes) in
+        [(&moment, 1, vec!["create", "delete"]), (&killed, 1, vec!["create", "delete"]), (&usual, 2, vec!["create"])]
+    {
+        let first = until_first(scene, "it is found", |_| true);
+        assert_eq!(first.purchased_by, PurchasedBy::Customer);
+        assert_eq!(readings(scene), [0, readings_each, readings_each, readings_each, 1]);
+        assert_eq!(scene.attempts(), writes);
+        assert_eq!(told(scene, "ReservationPurchased")[0], 1);
+        let is_over = writes.len() == 2;
+        scene.until_named(CUSTOMER, "it tells from when to when", |found: &Customer| {
+            window(found)
+                .is_some_and(|(since, until)| until.is_some() == is_over && until.is_none_or(|end| end >= since))
+        });
+    }
 }

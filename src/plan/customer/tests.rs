@@ -47,6 +47,8 @@ struct Case {
 fn nothing_permitted() -> PurchaseFacts {
     PurchaseFacts {
         permitted: Permitted::Never,
+        seen_on: None,
+        is_clock_off: false,
         seen: Fact::NOT_READ,
         orders: Vec::new(),
         partner_domains: BTreeSet::new(),

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::plan::{Need, PartnerQuestion};
 use crate::reconcile::reading::{Reading, put};
-use crate::remote::{Error as RemoteError, Remote};
+use crate::remote::{Error as RemoteError, PurchasesRead, Remote};
 
 /// A fact that somebody else has just read, while this pass waited, is as good as one's own if it is no older than this.
 const JUST_READ: SignedDuration = SignedDuration::from_secs(10);
@@ -85,7 +85,7 @@ impl Inventory {
             Need::ChargesChange(customer, operation) => {
                 self.read_charges_change(remote, *customer, operation, at).await
             }
-            Need::Purchases(customer, settled) => self.read_purchases(remote, *customer, settled, at).await,
+            Need::Purchases(customer, settled) => self.read_purchases(remote, need, (*customer, settled), at).await,
             Need::Partner(question) => {
                 let asked = self.partner.ask(remote, *question, at).await;
                 if let Err(error) = &asked {
@@ -112,9 +112,10 @@ impl Inventory {
                     | Need::ChargesChange(..)
                     | Need::Partner(PartnerQuestion::AdminAgents) => false,
                     // A refusal for good is among what was read.
-                    Need::Purchases(customer, _) => {
-                        self.purchases(*customer).known().is_some_and(|seen| seen.entitlements.is_ok())
-                    }
+                    Need::Purchases(customer, _) => self
+                        .purchases(*customer)
+                        .known()
+                        .is_some_and(|seen| seen.entitlements.is_ok() && !seen.is_worth_another_look()),
                 };
                 if is_the_users {
                     self.partner.read(Some(need));
@@ -270,12 +271,16 @@ impl Inventory {
     async fn read_purchases(
         &self,
         remote: &Remote,
-        customer: TenantId,
-        settled: &BTreeSet<Uuid>,
+        need: &Need,
+        (customer, settled): (TenantId, &BTreeSet<Uuid>),
         at: Timestamp,
     ) -> Result<bool, RemoteError> {
-        let value = remote.purchases(customer, settled).await?;
-        Ok(put(&mut self.facts().purchases, customer, value, at))
+        let PurchasesRead { seen, failures } = remote.purchases(customer, settled).await?;
+        for error in &failures {
+            tracing::info!(category = error.category(), "{}", error.message());
+            self.partner.read_failed(Some(need), error, at);
+        }
+        Ok(put(&mut self.facts().purchases, customer, seen, at))
     }
 
     fn is_read(&self, need: &Need, since: Timestamp) -> bool {

@@ -19,7 +19,7 @@ async fn buy(stage: &Simulated, what: Value) -> Value {
 }
 
 async fn seen(stage: &Simulated) -> Result<SeenPurchases, Error> {
-    stage.remote.purchases(tenant(0), &BTreeSet::new()).await
+    Ok(stage.remote.purchases(tenant(0), &BTreeSet::new()).await?.seen)
 }
 
 /// How often each of these has been asked for.
@@ -37,16 +37,17 @@ async fn fault(stage: &Simulated, operation: &str, answer: Value) {
 async fn both_sides_tell_of_a_reservation_and_what_is_settled_is_not_asked_again() {
     let stage = stage().await;
     let nothing = seen(&stage).await.unwrap();
-    assert_eq!((nothing.entitlements.unwrap(), nothing.orders, nothing.azure.unwrap().held), (vec![], None, vec![]));
+    assert_eq!((nothing.held().count(), nothing.missing().len()), (0, 0));
+    assert_eq!((nothing.entitlements.unwrap(), nothing.orders), (vec![], None));
     let bought = buy(&stage, json!({ "kind": "reservation", "buyer": "customer", "quantity": 2, "term": "P3Y" })).await;
-    let SeenPurchases { entitlements, orders, azure } = seen(&stage).await.unwrap();
-    let (right, azure) = (entitlements.unwrap().remove(0), azure.unwrap());
-    let held = &azure.held[0];
+    let SeenPurchases { entitlements, orders, reservations, savings_plans: _, holders } = seen(&stage).await.unwrap();
+    let (right, reservations) = (entitlements.unwrap().remove(0), reservations.unwrap());
+    let held = &reservations[0];
     assert_eq!((json!(held.id), json!(held.order)), (bought["id"].clone(), bought["azureOrderId"].clone()));
     assert_eq!((right.azure_order, json!(right.order)), (held.order, bought["orderId"].clone()));
     assert_eq!((right.quantity, held.quantity, right.expires_at), (Some(2), Some(2), held.expires_at));
     assert_eq!((held.kind, held.term.as_deref(), orders), (PurchaseKind::Reservation, Some("P3Y"), None));
-    let holder = &azure.holders[&held.order][0];
+    let holder = &holders[&held.order].as_ref().unwrap()[0];
     assert_eq!((holder.kind, holder.principal.clone()), (PrincipalKind::User, owner(0).to_string()));
     let operations = [
         "list_entitlements",
@@ -58,8 +59,8 @@ async fn both_sides_tell_of_a_reservation_and_what_is_settled_is_not_asked_again
     assert_eq!(counts(&stage, operations).await, [2, 2, 2, 1, 0]);
 
     let settled = BTreeSet::from([held.order]);
-    let again = stage.remote.purchases(tenant(0), &settled).await.unwrap();
-    assert_eq!((again.azure.as_ref().unwrap().holders.len(), &again.azure.unwrap().held), (0, &azure.held));
+    let again = stage.remote.purchases(tenant(0), &settled).await.unwrap().seen;
+    assert_eq!((again.holders.len(), again.reservations.unwrap()), (0, reservations));
     assert_eq!(counts(&stage, operations).await, [3, 3, 3, 1, 0]);
 }
 
@@ -68,11 +69,11 @@ async fn a_savings_plan_has_no_order_unless_the_partner_bought_it() {
     let stage = stage().await;
     buy(&stage, json!({ "kind": "savingsPlan", "buyer": "customer" })).await;
     let found = seen(&stage).await.unwrap();
-    let plan = found.azure.unwrap().held.remove(0);
+    let plan = found.savings_plans.unwrap().remove(0);
     assert_eq!((plan.kind, plan.commitment.as_deref()), (PurchaseKind::SavingsPlan, Some("0.5 USD Hourly")));
-    assert!(found.orders.unwrap().iter().all(|order| !order.is_savings_plan));
+    assert!(found.orders.unwrap().unwrap().iter().all(|order| !order.is_savings_plan));
     buy(&stage, json!({ "kind": "savingsPlan", "buyer": "partner" })).await;
-    assert!(seen(&stage).await.unwrap().orders.unwrap().iter().any(|order| order.is_savings_plan));
+    assert!(seen(&stage).await.unwrap().orders.unwrap().unwrap().iter().any(|order| order.is_savings_plan));
 }
 
 #[tokio::test]
@@ -82,46 +83,76 @@ async fn all_pages_are_read_and_an_entry_that_cannot_be_right_hides_no_other() {
         buy(&stage, json!({ "kind": "reservation", "buyer": "customer" })).await;
     }
     stage.control(Method::PATCH, "settings", json!({ "roleAssignmentPageSize": 1 })).await;
-    assert_eq!(seen(&stage).await.unwrap().azure.unwrap().held.len(), 3);
+    assert_eq!(seen(&stage).await.unwrap().reservations.unwrap().len(), 3);
     stage.control(Method::PATCH, "settings", json!({ "roleAssignmentPageSize": 100 })).await;
     fault(&stage, "list_reservations", json!({ "kind": "edit", "set": { "/value/1/id": "x" } })).await;
     let wrong = json!({ "kind": "edit", "set": { "/items/0/quantity": "many" } });
     fault(&stage, "list_entitlements", wrong).await;
     let found = seen(&stage).await.unwrap();
-    assert_eq!((found.azure.unwrap().held.len(), found.entitlements.unwrap().len()), (2, 2));
+    assert_eq!((found.reservations.unwrap().len(), found.entitlements.unwrap().len()), (2, 2));
+}
+
+/// The lists that are missing after these have been refused so.
+async fn missing(stage: &Simulated, operations: &[&str], status: u16) -> Result<Vec<(&'static str, bool)>, Error> {
+    stage.control(Method::DELETE, "faults", Value::Null).await;
+    for operation in operations {
+        fault(stage, operation, json!({ "kind": "status", "status": status })).await;
+    }
+    let seen = seen(stage).await?;
+    Ok(seen.missing().into_iter().map(|(list, unseen)| (list, unseen.passes)).collect())
 }
 
 #[tokio::test]
-async fn a_refusal_that_stays_is_part_of_what_is_seen_and_one_that_passes_is_a_failure() {
+async fn a_list_that_cannot_be_read_hides_no_other_and_all_are_asked_for() {
     let stage = stage().await;
     buy(&stage, json!({ "kind": "reservation", "buyer": "customer" })).await;
-    let heal = || stage.control(Method::DELETE, "faults", Value::Null);
-    fault(&stage, "list_savings_plans", json!({ "kind": "status", "status": 403 })).await;
-    let found = seen(&stage).await.unwrap();
-    assert_eq!((found.azure.unwrap_err().reason, found.entitlements.unwrap().len()), ("Forbidden", 1));
-    assert!(!found.orders.unwrap().is_empty(), "names and times come from the orders then");
-    heal().await;
-    fault(&stage, "list_entitlements", json!({ "kind": "status", "status": 403 })).await;
-    let found = seen(&stage).await.unwrap();
-    assert_eq!((found.entitlements.unwrap_err().reason, found.azure.unwrap().held.len()), ("Forbidden", 1));
-    for operation in ["list_entitlements", "list_reservations", "list_reservation_role_assignments"] {
-        heal().await;
-        fault(&stage, operation, json!({ "kind": "status", "status": 503 })).await;
-        let [before] = counts(&stage, ["list_entitlements"]).await;
-        assert_eq!(seen(&stage).await.unwrap_err().reason(), "ServerError", "{operation}");
-        let [after] = counts(&stage, ["list_entitlements"]).await;
-        assert_eq!(after > before, operation == "list_entitlements", "Partner Center is not asked while Azure fails");
+    buy(&stage, json!({ "kind": "savingsPlan", "buyer": "customer" })).await;
+    let lists = ["list_reservations", "list_savings_plans", "list_entitlements"];
+    let words = ["Azure's reservations", "Azure's savings plans", "Partner Center's reservations"];
+    for (status, passes) in [(403, false), (503, true)] {
+        for (operation, words) in lists.into_iter().zip(words) {
+            let before = counts(&stage, lists).await;
+            assert_eq!(missing(&stage, &[operation], status).await.unwrap(), [(words, passes)]);
+            let after = counts(&stage, lists).await;
+            assert!(
+                before.iter().zip(after).all(|(before, after)| after > *before),
+                "{operation}: {before:?} {after:?}"
+            );
+            let seen = seen(&stage).await.unwrap();
+            let shown = [seen.reservations.iter().flatten().count(), seen.savings_plans.iter().flatten().count()];
+            assert_eq!(shown, lists[..2].iter().map(|list| usize::from(*list != operation)).collect::<Vec<_>>()[..]);
+            // Names and times of what Azure does not show, and whether savings plans have orders.
+            assert_eq!(seen.orders.is_some_and(|orders| orders.is_ok()), operation != "list_savings_plans");
+        }
     }
-    heal().await;
-    fault(&stage, "list_reservation_role_assignments", json!({ "kind": "status", "status": 404 })).await;
-    let azure = seen(&stage).await.unwrap().azure.unwrap();
-    assert_eq!((azure.held.len(), azure.holders.len()), (1, 0), "who has a role on it is only a hint");
-    heal().await;
+    // With nothing to show there is nothing to keep.
+    assert_eq!(missing(&stage, &lists, 503).await.unwrap_err().reason(), "ServerError");
+    assert_eq!(missing(&stage, &lists, 403).await.unwrap(), words.map(|words| (words, false)));
+    // What is only asked about what was bought hides nothing of it.
+    for status in [403, 404, 503] {
+        let asked = ["list_reservation_role_assignments", "list_orders"];
+        assert_eq!(missing(&stage, &asked, status).await.unwrap(), []);
+        let seen = seen(&stage).await.unwrap();
+        assert_eq!((seen.held().count(), seen.holders.len()), (2, 1));
+        let why = seen.holders.values().next().unwrap().as_ref().unwrap_err();
+        assert_eq!((why.passes, seen.orders.unwrap().unwrap_err().passes), (status == 503, status == 503));
+    }
+}
+
+#[tokio::test]
+async fn without_access_to_the_tenant_partner_center_still_tells_of_reservations() {
+    let stage = stage().await;
+    buy(&stage, json!({ "kind": "reservation", "buyer": "customer" })).await;
     let shut = json!({ "delegatedAdmin": false });
     stage.control(Method::PATCH, &format!("customers/{}/access", tenant(0)), shut).await;
-    let fresh = stage.clients(Limits { retry_delay_min: Duration::from_millis(1), ..Limits::default() });
-    let found = fresh.purchases(tenant(0), &BTreeSet::new()).await.unwrap();
-    assert_eq!((found.azure.unwrap_err().reason, found.entitlements.unwrap().len()), ("CustomerSignInRefused", 1));
+    let found = seen(&stage).await.unwrap();
+    let [reservations, plans] = [&found.reservations, &found.savings_plans].map(|list| list.as_ref().unwrap_err());
+    assert_eq!((reservations.reason, plans.reason), ("CustomerSignInRefused", "CustomerSignInRefused"));
+    assert_eq!(
+        (found.entitlements.unwrap().len(), found.orders.unwrap().unwrap().len()),
+        (1, 2),
+        "that of the Azure plan is among them"
+    );
 }
 
 #[tokio::test]

@@ -26,7 +26,10 @@ pub(super) fn judge(purchase: &mut Purchase, evidence: &Evidence<'_>) {
         Some((PurchasedBy::Unknown, _)) | None if is_settled => return,
         Some(found) => found,
         None => match evidence.seen {
-            Some(seen) => by_lists(purchase, seen),
+            Some(seen) => match by_lists(purchase, seen) {
+                Some(found) => found,
+                None => return,
+            },
             None if purchase.evidence.is_empty() => (PurchasedBy::Unknown, NO_RECORD.to_owned()),
             None => return,
         },
@@ -54,16 +57,24 @@ fn by_record(purchase: &Purchase, evidence: &Evidence<'_>) -> Option<(PurchasedB
     Some((by, format!("ordered by {actor}, by Partner Center's activity log: {whose}")))
 }
 
-fn by_lists(purchase: &Purchase, seen: &SeenPurchases) -> (PurchasedBy, String) {
-    let holders = seen.azure.as_ref().ok().and_then(|azure| {
-        let (_, holders) = azure.holders.iter().find(|(order, _)| order.to_string() == purchase.azure_order_id)?;
-        Some(holders.as_slice())
-    });
-    match (purchase.kind, holders) {
-        (PurchaseKind::SavingsPlan, _) => (PurchasedBy::Unknown, savings_plan(seen)),
-        (_, Some(holders)) => by_role(holders),
-        (_, None) => (PurchasedBy::Unknown, NO_RECORD.to_owned()),
+/// What the lists tell; `None`: what was found before stands, since what it came from cannot be read now.
+fn by_lists(purchase: &Purchase, seen: &SeenPurchases) -> Option<(PurchasedBy, String)> {
+    let is_first = purchase.evidence.is_empty();
+    if purchase.kind == PurchaseKind::SavingsPlan {
+        let passes = seen.orders.as_ref().and_then(|orders| orders.as_ref().err()).is_some_and(|unseen| unseen.passes);
+        let is_open = is_first || seen.savings_plans.is_ok() && !passes;
+        return is_open.then(|| (PurchasedBy::Unknown, savings_plan(seen)));
     }
+    let asked = seen.holders.iter().find(|(order, _)| order.to_string() == purchase.azure_order_id);
+    let evidence = match asked.map(|(_, holders)| holders) {
+        Some(Ok(holders)) => return Some(by_role(holders)),
+        Some(Err(unseen)) if is_first || !unseen.passes => {
+            format!("who has a role on it cannot be read ({}); {NO_RECORD}", unseen.reason)
+        }
+        None if is_first || seen.reservations.is_ok() => NO_RECORD.to_owned(),
+        Some(Err(_)) | None => return None,
+    };
+    Some((PurchasedBy::Unknown, evidence))
 }
 
 /// Azure makes the buyer Owner of the reservation order. The partner's staff are there only through a group.
@@ -92,11 +103,17 @@ fn by_role(holders: &[OrderHolder]) -> (PurchasedBy, String) {
 }
 
 fn savings_plan(seen: &SeenPurchases) -> String {
-    match &seen.orders {
-        Some(orders) if !orders.iter().any(|order| order.is_savings_plan) => {
+    let text = match &seen.orders {
+        Some(Ok(orders)) if !orders.iter().any(|order| order.is_savings_plan) => {
             "Partner Center has no order for a savings plan, so it was bought in the Azure portal, where the customer can buy and the partner's staff too"
         }
-        _ => "nothing that can be read tells who bought a savings plan",
-    }
-    .to_owned()
+        Some(Err(unseen)) => {
+            return format!(
+                "Partner Center's orders, which might tell who bought it, cannot be read ({})",
+                unseen.reason
+            );
+        }
+        Some(Ok(_)) | None => "nothing that can be read tells who bought a savings plan",
+    };
+    text.to_owned()
 }

@@ -55,11 +55,10 @@ pub(super) fn shown(mut all: Vec<Purchase>, now: Timestamp) -> Vec<Purchase> {
 }
 
 fn with(before: &[Purchase], seen: &SeenPurchases) -> Vec<Purchase> {
-    let benefits = seen.azure.as_ref().map(|azure| azure.held.as_slice()).unwrap_or_default();
     let rights = seen.entitlements.as_deref().unwrap_or_default();
-    let orders = seen.orders.as_deref().unwrap_or_default();
-    let mut shown: Vec<Purchase> = benefits
-        .iter()
+    let orders = seen.orders.as_ref().and_then(|orders| orders.as_deref().ok()).unwrap_or_default();
+    let mut shown: Vec<Purchase> = seen
+        .held()
         .map(|benefit| {
             let right = rights.iter().find(|right| right.azure_order == benefit.order);
             of_benefit(benefit, right.and_then(|right| right.order.clone()))
@@ -167,9 +166,13 @@ fn short(text: Option<&str>) -> Option<String> {
     text.map(|text| text.chars().filter(|letter| !letter.is_control()).take(TEXT_CHARS_MAX).collect())
 }
 
-/// The live purchases of before that none of the lists shows now.
+/// The live purchases of before that the list they belong on does not show now, as far as it could be read.
 pub(super) fn vanished<'a>(before: &'a [Purchase], seen: &SeenPurchases, now: Timestamp) -> Vec<&'a Purchase> {
-    let benefits = seen.azure.as_ref().map(|azure| azure.held.as_slice()).unwrap_or_default();
-    let is_listed = |one: &Purchase| benefits.iter().any(|benefit| benefit.order.to_string() == one.azure_order_id);
-    before.iter().filter(|one| news::is_live(one, now) && !is_listed(one)).collect()
+    let is_read = |one: &Purchase| match one.kind {
+        api::PurchaseKind::Reservation => seen.reservations.is_ok(),
+        api::PurchaseKind::SavingsPlan => seen.savings_plans.is_ok(),
+        api::PurchaseKind::Unknown => seen.reservations.is_ok() && seen.savings_plans.is_ok(),
+    };
+    let is_listed = |one: &Purchase| seen.held().any(|benefit| benefit.order.to_string() == one.azure_order_id);
+    before.iter().filter(|one| news::is_live(one, now) && is_read(one) && !is_listed(one)).collect()
 }

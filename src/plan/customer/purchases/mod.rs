@@ -1,11 +1,12 @@
 //! What a customer has bought: when it is looked for, what is kept, who bought it, and what is told of it.
 //!
 //! Only customers are followed for which a purchase permission is on, or was until a day ago, or who still hold something:
-//! what nobody permitted costs no call. Nothing here grants, revokes or holds up `Ready`.
+//! what nobody permitted costs no call, and what somebody did is looked for although the permission is gone. Nothing here grants, revokes or holds up `Ready`.
 
 mod buyer;
 mod known;
 mod news;
+mod permitted;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -18,16 +19,16 @@ use super::super::conditions::{ConditionType, Conditions, find};
 use super::super::schedule::{Intervals, latest_turn, next_turn};
 use super::super::{Identity, Need, Wait};
 use super::{Action, CustomerPlan};
-use crate::api::{CustomerStatus, Purchase, PurchasedBy};
+use crate::api::{CustomerStatus, Purchase, PurchasedBy, PurchasesPermitted};
 use crate::model::{Fact, OrderRecord, SeenPurchases, TenantId};
 
 pub use news::{EXPIRY_NOTICES_DAYS, days_left};
+use permitted::FOLLOWED_AFTER_OFF;
+pub use permitted::{Permitted, tells};
 
 /// As many as a status shows.
 pub const PURCHASES_MAX: usize = 100;
-/// How long a customer is followed after its last permission was turned off: orders appear up to 15 minutes late.
-const FOLLOWED_AFTER_OFF: SignedDuration = SignedDuration::from_hours(24);
-/// The first reading comes within this part of the interval.
+/// The first reading comes within this part of the interval, and so does another try for a list that could not be read.
 const FIRST_WITHIN: i32 = 6;
 /// What an activity record tells of can be read a quarter of an hour later at the latest, by Microsoft's word.
 const ORDER_SHOWS_AFTER: SignedDuration = SignedDuration::from_mins(20);
@@ -37,17 +38,6 @@ const RETRIED_AFTER: SignedDuration = SignedDuration::from_secs(15);
 const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(15);
 /// For how long it is asked again who has a role on a reservation order when that has told nothing.
 const HOLDERS_ASKED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Whether any purchase permission of the customer is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permitted {
-    /// It is, since then.
-    Since(Timestamp),
-    /// None is, since then.
-    Until(Timestamp),
-    /// None is known to be or to have been.
-    Never,
-}
 
 /// A record of a new order, and when the feed has shown it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +53,10 @@ pub struct SeenOrder {
 pub struct PurchaseFacts {
     /// Whether it may buy.
     pub permitted: Permitted,
+    /// Since when a permission was seen to be on of which the status need not tell yet, nor any object any more.
+    pub seen_on: Option<Timestamp>,
+    /// Whether this machine's clock is known to be wrong: then nothing is taken to be over.
+    pub is_clock_off: bool,
     /// What Partner Center and Azure list.
     pub seen: Fact<SeenPurchases>,
     /// What the activity log tells of its orders.
@@ -102,17 +96,15 @@ pub(super) fn follow(
     pass: Pass<'_>,
 ) {
     let Pass { identity, before, now, .. } = pass;
-    if !is_followed(before, facts.permitted, now) {
-        if before.purchases.is_empty() {
-            let name = ConditionType::PurchasesRecorded.as_str();
-            plan.status.conditions.retain(|condition| condition.type_ != name);
-        } else {
-            close(plan, pass);
-        }
+    let window = permitted::window(before.purchases_permitted.as_ref(), facts, now);
+    plan.status.purchases_permitted.clone_from(&window);
+    let window = window.as_ref();
+    if !is_followed(before, window, facts.permitted, now) {
+        wind_up(plan, pass);
         return;
     }
-    plan.next = plan.next.or(next(facts, pass));
-    if is_due(facts, pass) {
+    plan.next = plan.next.or(next(facts, window, pass));
+    if is_due(facts, window, pass) {
         plan.needs.insert(need(tenant, before, now));
         // Should it come to nothing, without a failure that says when to try again.
         plan.next = plan.next.or(now.saturating_add(RETRIED_AFTER).map_or(Wait::ForChange, Wait::Until));
@@ -146,19 +138,31 @@ pub(super) fn follow(
     }
     plan.next = plan.next.or(soonest(news::moments(&purchases), now));
     plan.status.purchases = purchases;
+    if window.and_then(permitted::end).is_some_and(|end| !facts.is_clock_off && facts.seen.known_since(end).is_some()) {
+        plan.status.purchases_permitted = None;
+        if !plan.status.purchases.iter().any(|purchase| news::is_live(purchase, now)) {
+            wind_up(plan, pass);
+        }
+    }
     // First: whatever becomes of the others, the status will say that this has been told.
     plan.actions.splice(0..0, events.iter().cloned().map(Action::TellPermissions));
     plan.events.extend(events);
 }
 
 /// Shows what has ended since the last look, now that there will be no other.
-fn close(plan: &mut CustomerPlan, pass: Pass<'_>) {
-    let Pass { identity, before, now, .. } = pass;
-    plan.status.purchases = known::merged(&before.purchases, None, now);
-    if find(&before.conditions, ConditionType::PurchasesRecorded).is_some_and(|one| one.status == "True") {
-        let mut conditions = Conditions::new(&before.conditions, identity.generation, now);
+fn wind_up(plan: &mut CustomerPlan, pass: Pass<'_>) {
+    let Pass { identity, now, .. } = pass;
+    let status = &mut plan.status;
+    if status.purchases.is_empty() {
+        let name = ConditionType::PurchasesRecorded.as_str();
+        status.conditions.retain(|condition| condition.type_ != name);
+        return;
+    }
+    status.purchases = known::merged(&status.purchases, None, now);
+    if find(&status.conditions, ConditionType::PurchasesRecorded).is_some_and(|one| one.status == "True") {
+        let mut conditions = Conditions::new(&pass.before.conditions, identity.generation, now);
         conditions.set(ConditionType::PurchasesRecorded, verdict::over());
-        put(&mut plan.status.conditions, conditions.finish());
+        put(&mut status.conditions, conditions.finish());
     }
 }
 
@@ -173,14 +177,19 @@ fn put(conditions: &mut Vec<Condition>, new: Vec<Condition>) {
 }
 
 /// Whether this customer's purchases are looked for.
-fn is_followed(before: &CustomerStatus, permitted: Permitted, now: Timestamp) -> bool {
-    let was_followed = is_recorded(before);
-    let holds = before.purchases.iter().any(|purchase| news::is_live(purchase, now));
-    match permitted {
-        Permitted::Since(_) => true,
-        Permitted::Until(since) => was_followed && (holds || now.duration_since(since) < FOLLOWED_AFTER_OFF),
-        Permitted::Never => was_followed && holds,
-    }
+fn is_followed(
+    before: &CustomerStatus,
+    window: Option<&PurchasesPermitted>,
+    permitted: Permitted,
+    now: Timestamp,
+) -> bool {
+    let holds = || before.purchases.iter().any(|purchase| news::is_live(purchase, now));
+    // Statuses of earlier versions do not tell when it was permitted.
+    let was_until = match permitted {
+        Permitted::Until(until) => now.duration_since(until) < FOLLOWED_AFTER_OFF,
+        Permitted::Since(_) | Permitted::Never | Permitted::Unknown | Permitted::Suspended => false,
+    };
+    window.is_some() && permitted != Permitted::Suspended || is_recorded(before) && (holds() || was_until)
 }
 
 fn is_recorded(status: &CustomerStatus) -> bool {
@@ -193,7 +202,7 @@ fn key(identity: &Identity) -> String {
 }
 
 /// Whether the lists must be read now.
-fn is_due(facts: &PurchaseFacts, pass: Pass<'_>) -> bool {
+fn is_due(facts: &PurchaseFacts, window: Option<&PurchasesPermitted>, pass: Pass<'_>) -> bool {
     let Pass { identity, before, intervals, started, now } = pass;
     if facts.seen.failure().is_some() {
         return false;
@@ -202,18 +211,33 @@ fn is_due(facts: &PurchaseFacts, pass: Pass<'_>) -> bool {
         return facts.seen.known_since(now).is_none();
     }
     let read_at = facts.seen.read_at();
-    if read_at.unwrap_or(started).duration_since(now) > AHEAD_MAX {
+    let begun = read_at.unwrap_or(started);
+    if begun.duration_since(now) > AHEAD_MAX {
         return true;
     }
-    let is_overdue = |at: Timestamp| read_at.unwrap_or(started) < at && at <= now;
-    if moments(facts, before).any(is_overdue) {
+    let is_overdue = |at: Timestamp| begun < at && at <= now;
+    if moments(facts, before).any(is_overdue) || retry(facts, intervals).is_some_and(is_overdue) {
         return true;
     }
-    match (read_at, facts.permitted) {
-        (None, Permitted::Since(since)) if !is_recorded(before) => {
-            latest_turn(&key(identity), intervals.purchases / FIRST_WITHIN, now) > since
+    let is_last = |end: Timestamp| end <= now && read_at.is_none_or(|at| at < end);
+    if window.and_then(permitted::end).is_some_and(is_last) {
+        return true;
+    }
+    match (read_at, window) {
+        (None, Some(window)) if !is_recorded(before) => {
+            latest_turn(&key(identity), intervals.purchases / FIRST_WITHIN, now) > window.since.0
         }
-        _ => read_at.unwrap_or(started) < latest_turn(&key(identity), intervals.purchases, now),
+        _ => begun < latest_turn(&key(identity), intervals.purchases, now),
+    }
+}
+
+/// When it is tried again to read what could not be read.
+fn retry(facts: &PurchaseFacts, intervals: Intervals) -> Option<Timestamp> {
+    match &facts.seen {
+        Fact::Known { value, at } if value.is_worth_another_look() => {
+            at.checked_add(intervals.purchases / FIRST_WITHIN).ok()
+        }
+        Fact::Known { .. } | Fact::Unknown { .. } => None,
     }
 }
 
@@ -231,16 +255,13 @@ fn moments<'a>(facts: &'a PurchaseFacts, before: &'a CustomerStatus) -> impl Ite
 }
 
 /// When to look for this customer's purchases again.
-fn next(facts: &PurchaseFacts, pass: Pass<'_>) -> Wait {
+fn next(facts: &PurchaseFacts, window: Option<&PurchasesPermitted>, pass: Pass<'_>) -> Wait {
     let Pass { identity, before, intervals, now, .. } = pass;
     let is_first = facts.seen.is_unread() && !is_recorded(before);
     let interval = if is_first { intervals.purchases / FIRST_WITHIN } else { intervals.purchases };
-    let off = match facts.permitted {
-        Permitted::Until(since) => since.saturating_add(FOLLOWED_AFTER_OFF).ok(),
-        Permitted::Since(_) | Permitted::Never => None,
-    };
+    let end = window.and_then(permitted::end);
     let turn = Wait::Until(next_turn(&key(identity), interval, now));
-    turn.or(soonest(moments(facts, before).chain(off), now))
+    turn.or(soonest(moments(facts, before).chain(end).chain(retry(facts, intervals)), now))
 }
 
 fn soonest(moments: impl Iterator<Item = Timestamp>, now: Timestamp) -> Wait {

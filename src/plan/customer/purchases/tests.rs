@@ -1,9 +1,11 @@
 mod limits;
+mod partly;
+mod permitted;
 
 use super::*;
 use crate::model::{
-    AzureEstate, Benefit, Benefits, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind,
-    PurchaseKind, Relationship, Unseen,
+    AzureEstate, Benefit, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind, PurchaseKind,
+    Relationship, Unseen,
 };
 use crate::plan::customer::azure_plan::{PlanFacts, PlanWish};
 use crate::plan::customer::cost::CostFacts;
@@ -89,9 +91,19 @@ fn order(number: u32, bought: &str) -> Order {
 pub(crate) fn test_purchase(bought: &str, ends: &str) -> Purchase {
     let benefit =
         Benefit { expires_at: Some(at(ends)), purchased_at: Some(at(bought)), ..reservation(1, "2026-03-02") };
-    let azure = Ok(Benefits { held: vec![benefit], ..Benefits::default() });
-    let seen = SeenPurchases { entitlements: Ok(Vec::new()), orders: None, azure };
-    known::merged(&[], Some(&seen), at(bought)).remove(0)
+    known::merged(&[], Some(&lists(Vec::new(), vec![benefit])), at(bought)).remove(0)
+}
+
+/// Lists that could all be read, with nothing asked about roles and orders.
+fn lists(rights: Vec<Entitlement>, held: Vec<Benefit>) -> SeenPurchases {
+    let (reservations, plans) = held.into_iter().partition(|one: &Benefit| one.kind == PurchaseKind::Reservation);
+    SeenPurchases {
+        entitlements: Ok(rights),
+        orders: None,
+        reservations: Ok(reservations),
+        savings_plans: Ok(plans),
+        holders: [].into(),
+    }
 }
 
 struct Case {
@@ -129,6 +141,8 @@ impl Case {
                 started: created,
                 purchases: PurchaseFacts {
                     permitted: Permitted::Never,
+                    seen_on: None,
+                    is_clock_off: false,
                     seen: Fact::NOT_READ,
                     orders: Vec::new(),
                     partner_domains: BTreeSet::from(["contoso.example".to_owned()]),
@@ -168,8 +182,7 @@ impl Case {
     }
 
     fn sees(&mut self, rights: Vec<Entitlement>, held: Vec<Benefit>) -> Vec<(String, String)> {
-        let azure = Ok(Benefits { held, ..Benefits::default() });
-        self.reads(SeenPurchases { entitlements: Ok(rights), orders: None, azure })
+        self.reads(lists(rights, held))
     }
 
     fn reads(&mut self, seen: SeenPurchases) -> Vec<(String, String)> {
@@ -255,14 +268,19 @@ fn a_customer_is_followed_for_a_day_after_it_was_turned_off_and_for_as_long_as_i
     case.now = off + SignedDuration::from_hours(23);
     assert!(case.is_due());
     case.now = off + SignedDuration::from_hours(24);
+    assert!(case.is_due(), "a last look, for nobody may have looked in that day");
+    case.sees(Vec::new(), Vec::new());
     assert!(!case.is_due());
-    case.pass();
-    assert_eq!(case.condition(), "");
+    assert_eq!((case.condition().as_str(), &case.before.purchases_permitted), ("", &None));
 
     let mut case = Case::new();
     case.sees(Vec::new(), vec![reservation(1, "2026-03-02")]);
     case.facts.purchases.permitted = Permitted::Until(case.now);
     case.now = at("2026-12-01T12:00:00Z");
+    assert!(case.is_due());
+    case.sees(Vec::new(), vec![reservation(1, "2026-03-02")]);
+    assert_eq!(case.before.purchases_permitted, None);
+    case.now += HOURS_6;
     assert!(case.is_due(), "it still holds one");
     case.now = at("2027-03-03T12:00:00Z");
     case.pass();
@@ -305,11 +323,8 @@ fn what_was_there_before_the_object_is_recorded_in_silence_and_a_new_order_told_
 #[test]
 fn an_empty_list_of_azure_is_not_taken_for_none() {
     let mut case = Case::new();
-    let events = case.reads(SeenPurchases {
-        entitlements: Ok(vec![right(1, "2026-03-02")]),
-        orders: Some(vec![order(1, "2026-03-02")]),
-        azure: Ok(Benefits::default()),
-    });
+    let orders = Some(Ok(vec![order(1, "2026-03-02")]));
+    let events = case.reads(SeenPurchases { orders, ..lists(vec![right(1, "2026-03-02")], Vec::new()) });
     assert_eq!((reasons(&events), case.condition().as_str()), (vec!["ReservationPurchased"], "Unknown AccessMissing"));
     let shown = &case.before.purchases[0];
     assert_eq!((shown.state.as_str(), shown.id.as_str()), ("NotShown", shown.azure_order_id.as_str()));
@@ -326,21 +341,18 @@ fn an_empty_list_of_azure_is_not_taken_for_none() {
     assert!(known.iter().all(|one| one.state == "Succeeded"));
 
     // And goes: all of it is kept, with and without a refusal.
-    let refused = Unseen { reason: "Forbidden", message: "no.".into() };
-    for azure in [Ok(Benefits::default()), Err(refused)] {
-        let seen = SeenPurchases { entitlements: Ok(vec![right(1, "2026-03-02")]), orders: None, azure };
+    let refused = Unseen { reason: "Forbidden", message: "no.".into(), passes: false };
+    for azure in [Ok(Vec::new()), Err(refused)] {
+        let read = lists(vec![right(1, "2026-03-02")], Vec::new());
+        let seen = SeenPurchases { reservations: azure.clone(), savings_plans: azure, ..read };
         assert_eq!(case.reads(seen), []);
         assert_eq!((&case.before.purchases, case.condition().as_str()), (&known, "Unknown AccessMissing"));
     }
     // Even when Partner Center lists nothing either.
     case.sees(Vec::new(), Vec::new());
     assert_eq!((&case.before.purchases, case.condition().as_str()), (&known, "Unknown AccessMissing"));
-    let seen = SeenPurchases {
-        entitlements: Err(Unseen { reason: "CustomerNotOurs", message: "not ours.".into() }),
-        orders: None,
-        azure: Ok(Benefits::default()),
-    };
-    case.reads(seen);
+    let not_ours = Unseen { reason: "CustomerNotOurs", message: "not ours.".into(), passes: false };
+    case.reads(SeenPurchases { entitlements: Err(not_ours), ..lists(Vec::new(), Vec::new()) });
     assert_eq!((&case.before.purchases, case.condition().as_str()), (&known, "Unknown CustomerNotOurs"));
 }
 
@@ -403,11 +415,8 @@ fn roles_suggest_the_customer_and_never_the_partner() {
     ] {
         let mut case = Case::new();
         let holders = holders.into_iter().map(holder).collect();
-        case.reads(SeenPurchases {
-            entitlements: Ok(vec![right(1, "2026-03-02")]),
-            orders: None,
-            azure: Ok(Benefits { held: vec![reservation(1, "2026-03-02")], holders: [(id('a', 1), holders)].into() }),
-        });
+        let read = lists(vec![right(1, "2026-03-02")], vec![reservation(1, "2026-03-02")]);
+        case.reads(SeenPurchases { holders: [(id('a', 1), Ok(holders))].into(), ..read });
         assert_eq!(case.buyer().0, by);
         let Need::Purchases(_, settled) = need(tenant(), &case.before, case.now) else { panic!() };
         assert_eq!(settled.contains(&id('a', 1)), by == PurchasedBy::Customer, "asked again while it is open");
@@ -427,12 +436,11 @@ fn roles_suggest_the_customer_and_never_the_partner() {
 fn who_bought_a_savings_plan_is_said_to_be_unknown_and_why() {
     let mut case = Case::new();
     for (orders, part) in [
-        (Some(vec![order(9, "2026-03-02")]), "no order for a savings plan"),
-        (Some(vec![Order { is_savings_plan: true, ..order(9, "2026-03-02") }]), "nothing that can be read tells"),
+        (Some(Ok(vec![order(9, "2026-03-02")])), "no order for a savings plan"),
+        (Some(Ok(vec![Order { is_savings_plan: true, ..order(9, "2026-03-02") }])), "nothing that can be read tells"),
         (None, "nothing that can be read tells"),
     ] {
-        let azure = Ok(Benefits { held: vec![savings_plan(1, "2026-03-02")], ..Benefits::default() });
-        case.reads(SeenPurchases { entitlements: Ok(Vec::new()), orders, azure });
+        case.reads(SeenPurchases { orders, ..lists(Vec::new(), vec![savings_plan(1, "2026-03-02")]) });
         let (by, evidence) = case.buyer();
         assert!(by == PurchasedBy::Unknown && evidence.contains(part), "{evidence}");
     }
@@ -495,11 +503,7 @@ fn one_that_renews_is_told_without_a_warning_and_a_later_end_starts_afresh() {
     let mut case = Case::new();
     let renewing = Benefit { renews: Some(true), ..reservation(1, "2025-03-20") };
     case.facts.purchases.seen = Fact::NOT_READ;
-    let azure = |held: Benefit| SeenPurchases {
-        entitlements: Ok(Vec::new()),
-        orders: None,
-        azure: Ok(Benefits { held: vec![held], ..Benefits::default() }),
-    };
+    let azure = |held: Benefit| lists(Vec::new(), vec![held]);
     case.facts.purchases.seen = Fact::Known { value: azure(renewing.clone()), at: case.now };
     let events = case.plan().events;
     assert_eq!(events.len(), 1);

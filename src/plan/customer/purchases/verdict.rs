@@ -6,7 +6,7 @@ use super::super::super::conditions::Verdict;
 use super::super::super::schedule::INTERVALS_UNTIL_UNKNOWN;
 use super::{PURCHASES_MAX, Pass, PurchaseFacts, is_recorded, known, news};
 use crate::api::{Purchase, PurchaseKind};
-use crate::model::{Fact, Ignorance, SeenPurchases};
+use crate::model::{Benefit, Fact, Ignorance, SeenPurchases, Unseen};
 
 /// What to do about lists that show less than there is.
 const REMEDY: &str = "the partner's sign-in sees reservations and savings plans only with a role on each or as the customer's administrator (kubectl csp purchases lists what is known)";
@@ -39,23 +39,11 @@ pub(super) fn verdict(
 }
 
 fn of_lists(seen: &SeenPurchases, before: &[Purchase], after: &[Purchase], now: Timestamp) -> Verdict {
-    let rights = match &seen.entitlements {
-        Ok(rights) => rights,
-        Err(unseen) => return Verdict::unknown(unseen.reason, format!("{} {}", unseen.message, kept(after))),
-    };
-    let azure = match &seen.azure {
-        Ok(azure) => azure,
-        Err(unseen) => {
-            let message = format!(
-                "Azure does not show what was bought: {} Partner Center lists {} without their details, and no savings plans. {}",
-                unseen.message,
-                count(rights.len(), "reservation"),
-                kept(after)
-            );
-            return Verdict::unknown("AccessMissing", message);
-        }
-    };
-    let is_listed = |order: &uuid::Uuid| azure.held.iter().any(|held| held.order == *order);
+    if let Some(verdict) = of_missing(seen, after) {
+        return verdict;
+    }
+    let rights = seen.entitlements.as_deref().unwrap_or_default();
+    let is_listed = |order: &uuid::Uuid| seen.held().any(|held| held.order == *order);
     let is_running = |end: Option<Timestamp>| end.is_none_or(|end| end > now);
     let hidden: Vec<String> = rights
         .iter()
@@ -82,7 +70,7 @@ fn of_lists(seen: &SeenPurchases, before: &[Purchase], after: &[Purchase], now: 
         );
         return Verdict::unknown("AccessMissing", message);
     }
-    if azure.held.is_empty() {
+    if seen.held().next().is_none() {
         return Verdict::unknown(
             "NothingShown",
             format!(
@@ -102,6 +90,38 @@ fn of_lists(seen: &SeenPurchases, before: &[Purchase], after: &[Purchase], now: 
             left_out(after)
         ),
     )
+}
+
+/// What is said when not all lists could be read.
+fn of_missing(seen: &SeenPurchases, after: &[Purchase]) -> Option<Verdict> {
+    let missing = seen.missing();
+    let is_refused = |azure: &Result<Vec<Benefit>, Unseen>| azure.as_ref().is_err_and(|unseen| !unseen.passes);
+    let roles = [("Reservations Reader", &seen.reservations), ("Savings plan Reader", &seen.savings_plans)];
+    let roles: Vec<_> = roles.into_iter().filter(|(_, azure)| is_refused(azure)).map(|(role, _)| role).collect();
+    let by_partner_center = seen.entitlements.as_ref().err().filter(|unseen| !unseen.passes);
+    let reason = match by_partner_center {
+        Some(unseen) => unseen.reason,
+        None if !roles.is_empty() => "AccessMissing",
+        None => missing.first()?.1.reason,
+    };
+    let mut parts: Vec<String> =
+        missing.iter().map(|(list, unseen)| format!("{list} are missing: {}", unseen.message)).collect();
+    if !roles.is_empty() {
+        parts.push(format!(
+            "If it is access that is missing: Azure shows them to a user with the role {} in the customer's tenant, or with a role on each.",
+            roles.join(" and ")
+        ));
+    }
+    if seen.is_worth_another_look() {
+        parts.push("That may pass, and is asked for again soon.".to_owned());
+    }
+    if let Ok(rights) = &seen.entitlements
+        && seen.reservations.is_err()
+    {
+        parts.push(format!("Partner Center lists {} without their details.", count(rights.len(), "reservation")));
+    }
+    parts.push(kept(after));
+    Some(Verdict::unknown(reason, parts.join(" ")))
 }
 
 fn kept(after: &[Purchase]) -> String {

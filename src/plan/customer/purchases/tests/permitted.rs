@@ -1,0 +1,182 @@
+//! A permission that was on for a moment only, one that is gone, and clocks that jump.
+
+use super::*;
+use crate::api::PurchasesPermitted;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+impl Case {
+    fn window(&self) -> Option<(Timestamp, Option<Timestamp>)> {
+        let PurchasesPermitted { since, until } = self.before.purchases_permitted.clone()?;
+        Some((since.0, until.map(|until| until.0)))
+    }
+
+    /// Looks whenever it is planned to, until a reading is due; gives how long that took.
+    fn until_due(&mut self) -> SignedDuration {
+        let start = self.now;
+        while !self.is_due() {
+            let Wait::Until(next) = self.plan().next else { panic!("looked at again") };
+            assert!(next > self.now);
+            self.now = next;
+        }
+        self.now.duration_since(start)
+    }
+
+    /// Another process, which has read nothing.
+    fn restart(&mut self) {
+        self.facts.started = self.now;
+        self.facts.purchases.seen = Fact::NOT_READ;
+        self.facts.purchases.seen_on = None;
+    }
+}
+
+/// One that nothing was read of yet, with a permission that has been on since the case began.
+fn permitted() -> Case {
+    let mut case = Case::new();
+    case.facts.purchases.permitted = Permitted::Since(case.now);
+    case.pass();
+    assert_eq!(case.window(), Some((case.now, None)));
+    case
+}
+
+#[test]
+fn one_that_is_gone_before_anything_was_read_is_looked_for_within_the_sixth_of_an_interval() {
+    // Deleted, turned off, or deleted while no process ran.
+    for (permitted_then, is_restarted) in
+        [(Permitted::Never, false), (Permitted::Until(at("2026-03-02T12:00:30Z")), false), (Permitted::Never, true)]
+    {
+        let mut case = permitted();
+        let on = case.now;
+        case.now += SignedDuration::from_mins(1);
+        case.facts.purchases.permitted = permitted_then;
+        if is_restarted {
+            case.restart();
+        }
+        case.pass();
+        let Some((since, Some(until))) = case.window() else { panic!("{:?}", case.window()) };
+        assert!(since == on && until > on && until <= case.now);
+        assert!(!case.is_due(), "in its turn");
+        assert!(case.until_due() <= HOUR);
+        let events = case.sees(vec![right(1, "2026-03-02")], vec![reservation(1, "2026-03-02")]);
+        assert_eq!(case.before.purchases.len(), 1, "{events:?}");
+        assert_eq!(case.window(), Some((on, Some(until))), "orders may come late");
+        // A last look when the day is over, also when no process ran at its end.
+        for restarts in [false, true] {
+            let mut case = Case {
+                identity: case.identity.clone(),
+                facts: case.facts.clone(),
+                before: case.before.clone(),
+                ..case
+            };
+            case.now = until + HOUR * if restarts { 300 } else { 24 };
+            if restarts {
+                case.restart();
+            }
+            assert!(case.is_due());
+            case.sees(Vec::new(), vec![savings_plan(2, "2026-03-02"), reservation(1, "2026-03-02")]);
+            assert_eq!((case.window(), case.before.purchases.len()), (None, 2));
+            case.pass();
+        }
+    }
+}
+
+#[test]
+fn what_was_on_for_so_short_a_time_that_no_status_of_it_is_left_is_recorded_all_the_same() {
+    let mut case = Case::new();
+    case.facts.purchases.permitted = Permitted::Never;
+    case.pass();
+    assert_eq!((case.window(), case.is_due()), (None, false), "nobody permitted anything");
+    let on = case.now;
+    case.facts.purchases.seen_on = Some(on);
+    case.now += SignedDuration::from_mins(1);
+    case.pass();
+    assert_eq!(case.window(), Some((on, Some(case.now))));
+    assert!(case.until_due() <= HOUR);
+    // On again, unseen, after that.
+    let again = case.now;
+    case.facts.purchases.seen_on = Some(again);
+    case.now += SignedDuration::from_mins(1);
+    case.pass();
+    assert_eq!(case.window(), Some((on, Some(case.now))));
+}
+
+#[test]
+fn it_goes_on_while_one_is_on_or_that_is_not_known_and_a_suspended_one_costs_nothing() {
+    let mut case = permitted();
+    let on = case.now;
+    case.now += HOUR;
+    for (permitted, until) in [
+        (Permitted::Unknown, None),
+        (Permitted::Suspended, None),
+        (Permitted::Until(on + HOUR / 2), Some(on + HOUR / 2)),
+        (Permitted::Never, Some(on + HOUR / 2)),
+        (Permitted::Unknown, Some(on + HOUR / 2)),
+        (Permitted::Since(on + HOUR), None),
+    ] {
+        case.facts.purchases.permitted = permitted;
+        case.pass();
+        assert_eq!(case.window(), Some((on, until)), "{permitted:?}");
+        case.now += HOUR * 7;
+        assert_eq!(case.is_due(), permitted != Permitted::Suspended, "{permitted:?}");
+        case.now -= HOUR * 7;
+    }
+}
+
+#[test]
+fn a_reading_of_before_the_end_does_not_end_it_and_nor_does_one_by_a_wrong_clock() {
+    let mut case = permitted();
+    case.facts.purchases.permitted = Permitted::Never;
+    case.pass();
+    let until = case.now;
+    case.now = until + HOUR * 23;
+    case.sees(Vec::new(), Vec::new());
+    case.now = until + HOUR * 24;
+    case.facts.purchases.is_clock_off = true;
+    assert!(case.is_due());
+    case.sees(Vec::new(), Vec::new());
+    assert_eq!((case.window(), case.is_due()), (Some((until, Some(until))), false));
+    // Put right: it was no more than an hour.
+    case.facts.purchases.is_clock_off = false;
+    case.now = until + HOUR;
+    case.facts.purchases.seen = Fact::Known { value: lists(Vec::new(), Vec::new()), at: case.now };
+    case.pass();
+    assert_eq!(case.window(), Some((until, Some(until))));
+}
+
+#[test]
+fn what_was_noted_by_a_clock_that_was_ahead_holds_nothing_up() {
+    for (since, until) in [(1, None), (1, Some(2)), (-48, Some(300))] {
+        let mut case = permitted();
+        let ahead = |hours: i64| {
+            k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(case.now + HOUR * i32::try_from(hours).unwrap())
+        };
+        case.before.purchases_permitted = Some(PurchasesPermitted { since: ahead(since), until: until.map(ahead) });
+        case.facts.purchases.permitted =
+            if until.is_some() { Permitted::Never } else { Permitted::Since(case.now + HOUR) };
+        case.pass();
+        let (noted, ended) = case.window().unwrap();
+        assert!(noted <= case.now && ended.is_none_or(|ended| ended <= case.now), "{:?}", case.window());
+        case.now += HOUR;
+        assert!(case.is_due());
+    }
+}
+
+#[test]
+fn a_status_of_an_earlier_version_is_followed_as_before() {
+    let mut case = permitted();
+    case.sees(Vec::new(), Vec::new());
+    let status = serde_json::to_value(&case.before).unwrap();
+    assert!(status["purchasesPermitted"]["since"].is_string());
+    let mut old = status;
+    old.as_object_mut().unwrap().remove("purchasesPermitted");
+    case.before = serde_json::from_value(old).unwrap();
+    assert_eq!(case.window(), None);
+    let off = case.now;
+    case.facts.purchases.permitted = Permitted::Until(off);
+    case.now = off + HOUR * 23;
+    assert!(case.is_due());
+    case.now = off + HOUR * 24;
+    assert!(!case.is_due());
+    case.pass();
+    assert_eq!((case.condition().as_str(), case.window()), ("", None));
+}
