@@ -12,11 +12,10 @@ use uuid::Uuid;
 use crate::model::{Assignee, AssigneeKind, Assignment, ObjectId, OwnerHolders, SubscriptionId, TenantId};
 
 use super::endpoints::below;
-use super::page::{Trail, follow_absolute};
 use super::send::Sender;
 use super::token::Realm;
 use super::transport::{Body, Call};
-use super::wire::{self, AssignmentWire, AzurePage, NewAssignment, NewPrincipal};
+use super::wire::{self, AssignmentWire, NewAssignment, NewPrincipal};
 use super::{Cause, Error, Operation};
 
 /// Azure Resource Manager.
@@ -163,22 +162,9 @@ impl Azure {
         &self,
         operation: Operation,
         customer: TenantId,
-        mut url: Url,
+        url: Url,
     ) -> Result<Vec<T>, Error> {
-        let unexpected = |defect| Error::new(operation, Cause::UnexpectedAnswer(defect));
-        let correlation = Uuid::new_v4();
-        let mut trail = Trail::new(self.sender.limits().pages_max);
-        let mut all = Vec::new();
-        loop {
-            let answer = self.sender.send(Realm::Azure(customer), Call::get(operation, url), correlation).await?;
-            let page: AzurePage<T> = wire::read(&answer.body).map_err(unexpected)?;
-            let (items, next) = page.open().map_err(unexpected)?;
-            all.extend(items);
-            let Some(link) = next else { return Ok(all) };
-            let next = follow_absolute(&self.base, &link).map_err(unexpected)?;
-            trail.step(&next).map_err(unexpected)?;
-            url = next.url;
-        }
+        self.sender.all_pages(operation, Realm::Azure(customer), &self.base, url).await
     }
 
     /// An address below Azure Resource Manager's.

@@ -4,18 +4,16 @@
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use url::Url;
 use uuid::Uuid;
 
 use crate::model::{DirectoryUser, Group, TenantId, UserPrincipalName};
 
 use super::endpoints::below;
-use super::page::{Trail, follow_absolute};
 use super::send::Sender;
 use super::token::Realm;
 use super::transport::Call;
-use super::wire::{self, GraphPage, GroupWire, UserWire};
+use super::wire::{self, GroupWire, UserWire};
 use super::{Cause, Error, Operation};
 
 /// Microsoft Graph, in the partner's and the customers' tenants.
@@ -43,7 +41,7 @@ impl Graph {
         let partner = self.sender.partner_tenant(operation).await?;
         let mut url = below(&self.base, &["v1.0", "me", "transitiveMemberOf", "microsoft.graph.group"]);
         url.set_query(Some("$select=id,displayName"));
-        let items: Vec<GroupWire> = self.list(operation, partner, url).await?;
+        let items: Vec<GroupWire> = self.sender.all_pages(operation, Realm::Graph(partner), &self.base, url).await?;
         let group = |item: GroupWire| item.translate().map(|(id, name)| Group { id, name });
         let groups: Result<_, _> = items.into_iter().map(group).collect();
         groups.map_err(|defect| Error::new(operation, Cause::UnexpectedAnswer(defect)))
@@ -65,29 +63,6 @@ impl Graph {
         };
         let user: UserWire = wire::read(&answer.body).map_err(unexpected)?;
         user.translate().map(Some).map_err(unexpected)
-    }
-
-    /// All pages of a collection in `tenant`.
-    async fn list<T: DeserializeOwned>(
-        &self,
-        operation: Operation,
-        tenant: TenantId,
-        mut url: Url,
-    ) -> Result<Vec<T>, Error> {
-        let unexpected = |defect| Error::new(operation, Cause::UnexpectedAnswer(defect));
-        let correlation = Uuid::new_v4();
-        let mut trail = Trail::new(self.sender.limits().pages_max);
-        let mut all = Vec::new();
-        loop {
-            let answer = self.sender.send(Realm::Graph(tenant), Call::get(operation, url), correlation).await?;
-            let page: GraphPage<T> = wire::read(&answer.body).map_err(unexpected)?;
-            let (items, next) = page.open().map_err(unexpected)?;
-            all.extend(items);
-            let Some(link) = next else { return Ok(all) };
-            let next = follow_absolute(&self.base, &link).map_err(unexpected)?;
-            trail.step(&next).map_err(unexpected)?;
-            url = next.url;
-        }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod interactive;
 mod limits;
 mod operation;
 mod page;
+mod pages;
 mod partner_center;
 mod proof;
 mod purchases;

@@ -2,24 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Defect, id, non_empty, required};
+use super::{Defect, id, non_empty};
 use crate::model::{DirectoryUser, ObjectId};
-
-/// One page of a Graph collection.
-#[derive(Debug, Deserialize)]
-pub(in crate::remote) struct GraphPage<T> {
-    value: Option<Vec<T>>,
-    #[serde(rename = "@odata.nextLink")]
-    next_link: Option<String>,
-}
-
-impl<T> GraphPage<T> {
-    /// The items and the address of the next page.
-    pub(in crate::remote) fn open(self) -> Result<(Vec<T>, Option<String>), Defect> {
-        // A body without `value` is not an empty collection: that would be taken for "member of nothing".
-        Ok((required(self.value, "value")?, non_empty(self.next_link)))
-    }
-}
 
 /// One group.
 #[derive(Debug, Deserialize)]

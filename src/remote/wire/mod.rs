@@ -24,7 +24,7 @@ pub(super) use benefit::BenefitWire;
 pub(super) use billing::{AccountPage, ChargesWire, OperationWire};
 pub(super) use customer::CustomerWire;
 pub(super) use estate::{EntitlementWire, SubscriptionWire};
-pub(super) use graph::{GraphPage, GroupWire, UserWire};
+pub(super) use graph::{GroupWire, UserWire};
 pub(super) use order::{OrderWire, RightWire};
 pub(super) use owner::{AssignmentWire, NewAssignment, NewPrincipal};
 pub(super) use plan_purchase::{
@@ -67,18 +67,21 @@ struct Links {
     next: Option<Link>,
 }
 
-/// One page of one of Azure's lists.
+/// One page of a list of Azure's or Graph's.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AzurePage<T> {
+pub(super) struct LinkedPage<T> {
     value: Option<Vec<T>>,
+    /// Graph has another name for it.
+    #[serde(alias = "@odata.nextLink")]
     next_link: Option<String>,
 }
 
-impl<T> AzurePage<T> {
+impl<T> LinkedPage<T> {
     /// The items and the address of the next page.
     pub(super) fn open(self) -> Result<(Vec<T>, Option<String>), Defect> {
-        Ok((required(self.value, "value")?, self.next_link.filter(|link| !link.is_empty())))
+        // A body without `value` is not an empty list: that would be taken for "holds nothing" or "member of nothing".
+        Ok((required(self.value, "value")?, non_empty(self.next_link)))
     }
 }
 
