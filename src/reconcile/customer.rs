@@ -10,6 +10,7 @@ use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::purchases;
+use super::references::{named_tenant, reference};
 use super::slots::Slots;
 use crate::api::{self, AzurePlanPolicy, CostManagement, CustomerStatus};
 use crate::model::{BillingAccount, ChargeView, CheckOut, Fact, PlanPurchase, PurchaseStage, TenantId, Urgency};
@@ -294,29 +295,4 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
 /// To the second: it is written down and compared.
 fn now() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// What a Customer says to those who refer to it.
-pub(super) fn reference(context: &Context, customer: Option<&api::Customer>) -> CustomerRef {
-    let Some(customer) = customer else { return CustomerRef::Missing };
-    let namespace = customer.metadata.namespace.as_deref().unwrap_or_default();
-    match customer.spec.tenant_id.parse() {
-        Ok(tenant) => context.namespaces.rule(namespace).refer(namespace, tenant),
-        Err(error) => CustomerRef::Malformed(format!("spec.tenantId: {error}")),
-    }
-}
-
-/// The tenant that a Customer names, whether its namespace may act for it or not.
-pub(super) fn named_tenant(customer: &api::Customer) -> Option<TenantId> {
-    customer.spec.tenant_id.parse().ok()
-}
-
-impl<K: Kind + ?Sized> Pass<'_, K> {
-    /// A fact as this pass sees it: one whose reading has just failed is unknown, whatever was known before.
-    pub(super) fn fact<T>(&self, need: &Need, known: impl FnOnce() -> Fact<T>) -> Fact<T> {
-        match self.failures.get(need) {
-            Some(why) => Fact::Unknown { why: why.clone() },
-            None => known(),
-        }
-    }
 }

@@ -24,7 +24,7 @@ use super::ledger;
 use super::objects::Objects;
 use super::patches::apply_status;
 use super::slots::Slots;
-use crate::model::{Ignorance, TenantId, Urgency};
+use crate::model::{Fact, Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::Attempt;
 use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
@@ -388,6 +388,16 @@ impl<K: Kind> Pass<'_, K> {
                 event.note
             );
             self.context.events.publish(self.object.as_ref(), event).await;
+        }
+    }
+}
+
+impl<K: Kind + ?Sized> Pass<'_, K> {
+    /// A fact as this pass sees it: one whose reading has just failed is unknown, whatever was known before.
+    pub(super) fn fact<T>(&self, need: &Need, known: impl FnOnce() -> Fact<T>) -> Fact<T> {
+        match self.failures.get(need) {
+            Some(why) => Fact::Unknown { why: why.clone() },
+            None => known(),
         }
     }
 }

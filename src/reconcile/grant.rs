@@ -33,7 +33,7 @@ impl<K: Kind> Pass<'_, K> {
             return Err(Error::Late);
         }
         let namespace = self.object.meta().namespace.as_deref().ok_or(Error::Anonymous)?;
-        let may_act = namespaces::make_sure(self.context, namespace, tenant);
+        let may_act = namespaces::confirm::make_sure(self.context, namespace, tenant);
         // A claim has asked for the object already.
         if let Some(at) = self.claimed_at.filter(|at| at.elapsed() <= LOOKED_AT_AGAIN_AFTER) {
             may_act.await?;

@@ -27,13 +27,16 @@ mod partner;
 mod past;
 mod patches;
 mod permission;
+mod permits;
 mod permitted;
 mod purchase_metrics;
 mod purchases;
 mod reading;
+mod references;
 mod run;
 mod slots;
 mod subscription;
+mod wake;
 mod watch;
 mod watermark;
 

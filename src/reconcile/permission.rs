@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::brake::Ticket;
 use super::context::Context;
-use super::customer::reference;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
@@ -17,6 +16,7 @@ use super::objects::Objects;
 use super::partner::Trial;
 use super::patches;
 use super::permitted;
+use super::references::reference;
 use super::slots::Slots;
 use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};

@@ -1,20 +1,14 @@
 //! From permissions to their Customers: since when one is on. The Customer's status keeps that, for a permission may be gone
 //! before its purchases are looked for.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
 use super::context::Context;
-use super::customer::reference;
-use super::driver::Pass;
-use super::permission::Permission;
-use crate::api::{
-    CustomerPurchasePermission, CustomerPurchasePermissionStatus, Mode, PurchasesPermitted, SwitchState, SwitchStatus,
-};
+use super::driver::{Kind, Pass};
+use super::references::reference;
+use crate::api::{CustomerPurchasePermission, CustomerPurchasePermissionStatus, Mode, SwitchState, SwitchStatus};
 use crate::model::TenantId;
 use crate::plan::customer::Permitted;
 use crate::plan::customer::purchases::tells;
@@ -24,60 +18,6 @@ use crate::plan::{CustomerRef, ObjectName};
 /// How long a permission that is deleted may be held until its Customer tells of it. That takes one write to the API server;
 /// when it takes longer, only a process that ends before it is done loses anything.
 const HELD_MAX: Duration = Duration::from_secs(5);
-
-/// Which permissions are on, and which Customers need not tell so yet.
-#[derive(Debug, Default)]
-pub(super) struct Permits {
-    state: Mutex<State>,
-    /// Whenever a Customer's status has been written, or a Customer has gone.
-    told: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// By UID.
-    on: HashSet<String>,
-    /// Since when a permission of these Customers was seen to be on.
-    untold: HashMap<ObjectName, Timestamp>,
-}
-
-impl Permits {
-    /// Since when a permission was seen to be on, while its Customer may not tell so.
-    pub(super) fn seen_on(&self, customer: &ObjectName) -> Option<Timestamp> {
-        self.state().untold.get(customer).copied()
-    }
-
-    /// Notes what a Customer tells.
-    pub(super) fn told(&self, customer: &ObjectName, window: Option<&PurchasesPermitted>) {
-        let mut state = self.state();
-        if state.untold.get(customer).is_some_and(|since| tells(window, *since)) {
-            state.untold.remove(customer);
-        }
-        drop(state);
-        self.told.notify_waiters();
-    }
-
-    /// Forgets a permission or a Customer that is gone.
-    pub(super) fn forget(&self, uid: &str, name: &ObjectName, is_customer: bool) {
-        let mut state = self.state();
-        state.on.remove(uid);
-        if is_customer {
-            state.untold.remove(name);
-        }
-        drop(state);
-        self.told.notify_waiters();
-    }
-
-    /// Notes whether the permission with this UID is on; says whether it was not so before.
-    fn turned(&self, uid: &str, is_on: bool) -> bool {
-        let on = &mut self.state().on;
-        if is_on { on.insert(uid.to_owned()) } else { on.remove(uid) }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Whether any permission that names this Customer is on for its tenant.
 pub(super) fn permitted(context: &Context, customer: &ObjectName, tenant: TenantId) -> Permitted {
@@ -137,7 +77,7 @@ pub(super) fn permission_reported(context: &Context, desired: &Desired, status: 
 pub(super) fn seen_on(context: &Context, desired: &Desired, since: Timestamp) {
     let name = customer_of(desired);
     if is_to_be_told(context, &name, since) {
-        context.permits.state().untold.insert(name, since);
+        context.permits.remember(name, since);
     }
 }
 
@@ -158,7 +98,7 @@ pub(super) fn wake_if_behind(context: &Context, customer: &ObjectName) {
 }
 
 /// Waits a moment for the Customer to tell that the permission was on, before it is let go: then nothing else tells.
-pub(super) async fn until_told(pass: &Pass<'_, Permission>) {
+pub(super) async fn until_told<K: Kind<Object = CustomerPurchasePermission>>(pass: &Pass<'_, K>) {
     let object: &CustomerPurchasePermission = &pass.object;
     let (context, Some(desired)) = (pass.context, Desired::of(object)) else { return };
     let name = customer_of(&desired);
@@ -169,7 +109,7 @@ pub(super) async fn until_told(pass: &Pass<'_, Permission>) {
     let _wait = pass.errand().wait();
     let told = async {
         loop {
-            let mut told = std::pin::pin!(context.permits.told.notified());
+            let mut told = std::pin::pin!(context.permits.told_again());
             told.as_mut().enable();
             if !is_to_be_told(context, &name, since) {
                 return;
@@ -196,40 +136,4 @@ fn is_to_be_told(context: &Context, name: &ObjectName, since: Timestamp) -> bool
 
 fn customer_of(desired: &Desired) -> ObjectName {
     ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
-    use super::*;
-
-    #[test]
-    fn a_customer_is_woken_once_for_each_time_that_a_permission_is_turned() {
-        let permits = Permits::default();
-        let turned = [false, true, true, false, false, true].map(|is_on| permits.turned("uid", is_on));
-        assert_eq!(turned, [false, true, false, true, false, true]);
-    }
-
-    #[test]
-    fn what_was_seen_is_remembered_until_the_customer_tells_it() {
-        let permits = Permits::default();
-        let name = ObjectName { namespace: "ns".into(), name: "fabrikam".into() };
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let since = at("2026-03-02T12:00:00.5Z");
-        permits.state().untold.insert(name.clone(), since);
-        let window = |until: Option<&str>| PurchasesPermitted {
-            since: Time(at("2026-03-01T08:00:00Z")),
-            until: until.map(|until| Time(at(until))),
-        };
-        for (told, is_remembered) in
-            [(None, true), (Some(window(Some("2026-03-02T11:59:59Z"))), true), (Some(window(None)), false)]
-        {
-            permits.told(&name, told.as_ref());
-            assert_eq!(permits.seen_on(&name).is_some(), is_remembered, "{told:?}");
-        }
-        permits.state().untold.insert(name.clone(), since);
-        permits.told(&name, Some(&window(Some("2026-03-02T12:00:00Z"))));
-        assert_eq!(permits.seen_on(&name), None, "to the second");
-    }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::Resource as _;
 
 use super::context::Context;
-use super::customer::Customer;
-use super::driver::Pass;
+use super::driver::{Kind, Pass};
 use super::orders::{OrderLog, POLLS_PER_LOOK};
 use super::permitted::{on_since, permitted};
 use crate::api::{CustomerPurchasePermission, CustomerStatus};
@@ -18,8 +18,8 @@ use crate::plan::{CustomerRef, Event, ObjectName};
 use crate::remote::Errand;
 
 /// What is known of a customer's purchases.
-pub(super) fn facts(
-    pass: &Pass<'_, Customer>,
+pub(super) fn facts<K: Kind>(
+    pass: &Pass<'_, K>,
     name: &ObjectName,
     reference: &CustomerRef,
     before: &CustomerStatus,
@@ -47,8 +47,8 @@ pub(super) fn facts(
 }
 
 /// Tells the permissions that name this Customer what it is told itself.
-pub(super) async fn tell_permissions(pass: &Pass<'_, Customer>, event: &Event) {
-    let meta = &pass.object.metadata;
+pub(super) async fn tell_permissions<K: Kind>(pass: &Pass<'_, K>, event: &Event) {
+    let meta = pass.object.meta();
     let (Some(namespace), Some(name)) = (meta.namespace.clone(), meta.name.clone()) else { return };
     let names = pass.context.index().permissions_of_customer(&ObjectName { namespace, name });
     for object in names.iter().filter_map(|name| pass.context.permissions.get(name)) {

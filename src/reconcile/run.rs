@@ -24,12 +24,12 @@ use super::feed::Feed;
 use super::inventory::Inventory;
 use super::ledger::Ledger;
 use super::metrics::Metrics;
-use super::namespaces::{self, Namespaces};
+use super::namespaces::{self, rules::Namespaces};
 use super::objects::Objects;
 use super::orders::OrderLog;
 use super::outage::{self, Operator, Polls};
 use super::permission::Permission;
-use super::permitted::Permits;
+use super::permits::Permits;
 use super::purchases;
 use super::slots::Slots;
 use super::subscription::Subscription;
@@ -134,7 +134,7 @@ pub async fn run(
     let watches = [watch::channel(false), watch::channel(false), watch::channel(false), watch::channel(false)];
     let [namespaces_complete, customers_complete, subscriptions_complete, permissions_complete] = watches;
     let followers = [
-        tokio::spawn(namespaces::follow(client.clone(), Arc::clone(&context), namespaces_complete.0)),
+        tokio::spawn(namespaces::follow::follow(client.clone(), Arc::clone(&context), namespaces_complete.0)),
         tokio::spawn(follow::<Customer>(
             Api::all(client.clone()),
             customers.writer,

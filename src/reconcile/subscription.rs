@@ -4,11 +4,11 @@ use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
-use super::customer::reference;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
+use super::references::reference;
 use super::slots::Slots;
 use crate::api::{self, AzureSubscriptionStatus};
 use crate::model::{Assignee, Fact, OwnerName, SubscriptionId, TenantId, Urgency, UserPrincipalName};

@@ -1,6 +1,6 @@
 //! One watch per kind: it fills the store, keeps the index, and wakes whoever a change concerns.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -15,12 +15,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::context::Context;
-use super::customer::{Customer, named_tenant};
+use super::customer::Customer;
 use super::driver::Kind;
 use super::index::PermissionLinks;
 use super::permission::Permission;
-use super::permitted;
+use super::references::named_tenant;
 use super::subscription::Subscription;
+use super::wake;
 use crate::api::{self, AzureSubscription, CustomerPurchasePermission, RECONCILE_ANNOTATION, TENANT_ANNOTATION};
 use crate::plan::ObjectName;
 use crate::plan::conditions::{ConditionType, find};
@@ -72,20 +73,7 @@ impl Watched for Customer {
     }
 
     fn wake_others(context: &Context, name: &ObjectName) {
-        let (subscriptions, permissions, rivals) = {
-            let index = context.index();
-            (index.subscriptions_of_customer(name), index.permissions_of_customer(name), index.rivals_of_customer(name))
-        };
-        // They may mean the same tenant, and wait for this one to go or to agree.
-        for rival in &rivals {
-            context.customers.wake(rival);
-        }
-        for name in &subscriptions {
-            context.subscriptions.wake(name);
-        }
-        for name in &permissions {
-            context.permissions.wake(name);
-        }
+        wake::others_of_customer(context, name);
     }
 }
 
@@ -96,10 +84,7 @@ impl Watched for Subscription {
     }
 
     fn wake_others(context: &Context, name: &ObjectName) {
-        let permissions = context.index().permissions_of_subscription(name);
-        for name in &permissions {
-            context.permissions.wake(name);
-        }
+        wake::others_of_subscription(context, name);
     }
 }
 
@@ -114,20 +99,8 @@ impl Watched for Permission {
         context.index().put_permission(name, links);
     }
 
-    /// Others may mean the same tenant, and wait for this one to go or to agree. Its Customer tells whether it is on.
     fn wake_others(context: &Context, name: &ObjectName) {
-        let others: BTreeSet<_> = {
-            let index = context.index();
-            let tenants = index.tenants_of_permission(name);
-            tenants.into_iter().flat_map(|tenant| index.permissions_of_tenant(tenant)).collect()
-        };
-        let customers = context.index().customers_of_permission(name);
-        for customer in &customers {
-            permitted::wake_if_behind(context, customer);
-        }
-        for other in others.iter().filter(|other| *other != name) {
-            context.permissions.wake(other);
-        }
+        wake::others_of_permission(context, name);
     }
 }
 
