@@ -7,6 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::namespaces::allow;
+use crate::plans;
 use crate::scene::{ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, Scene, is_ready, message, verdict};
 use crate::stages::{Exclusive, QUICK, View, run};
 
@@ -58,10 +59,12 @@ fn requests(scene: &Scene, operation: &str) -> usize {
 #[test]
 fn a_namespace_is_read_again_right_before_anything_is_granted_assigned_or_shown() {
     let mut exclusive = Exclusive::take();
-    exclusive.start(&["--request-timeout", "2s", "--allow-owner-assignment", "--lease-duration", "30s"]);
+    let may = ["--allow-owner-assignment", "--allow-plan-purchase"];
+    exclusive.start(&[&may[..], &QUICK, &["--lease-duration", "30s"]].concat());
     let scene = Scene::new(&exclusive.view);
     let granted = Scene::new(&exclusive.view);
     granted.converge(ALLOW_RESERVATIONS);
+    let buyer = plans::fresh(&exclusive.view);
 
     // As in the role of an older version.
     let rights = Rights::only(&exclusive.view, &["list", "watch"]);
@@ -81,21 +84,30 @@ fn a_namespace_is_read_again_right_before_anything_is_granted_assigned_or_shown(
     scene.until_named::<AzureSubscription>("unowned", "nobody is made an owner", |found| {
         verdict(found, "OwnerRoleVerified") == "False NamespaceUnreadable"
     });
+    plans::declare(&buyer, "azurePlan: Purchase");
+    plans::has_been_so_for_long(&buyer);
+    plans::until(&buyer, "False NamespaceUnreadable");
     deny(&granted);
 
     // The API server cuts the watch off, and with none of the rights that it needs it cannot be taken up again.
     set(&exclusive.view, &["update"]);
     exclusive.stage.cluster.restart_apiserver().unwrap();
-    allow(&scene, &Value::Null);
+    for scene in [&scene, &buyer] {
+        allow(scene, &Value::Null);
+    }
     set(&exclusive.view, &["get"]);
     scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
     scene.until_verdict("Ready", "False NamespaceNotAllowed");
-    scene.until_named::<Customer>("contoso", "it says so too", |found| {
-        verdict(found, "CustomerResolved") == "False NamespaceNotAllowed"
-    });
+    for scene in [&scene, &buyer] {
+        scene.ask_anew::<Customer>("contoso");
+        scene.until_named::<Customer>("contoso", "it says so too", |found| {
+            verdict(found, "CustomerResolved") == "False NamespaceNotAllowed"
+        });
+    }
+    assert_eq!(plans::attempts(&buyer), ["create_cart"], "with a cart, nothing is bought");
     assert_eq!((scene.attempts(), scene.permitted()), (vec![], vec![]));
     assert_eq!((requests(&scene, "update_billing_policy"), requests(&scene, "create_role_assignment")), (0, 0));
-    end(&mut exclusive, rights, vec![scene, granted]);
+    end(&mut exclusive, rights, vec![scene, granted, buyer]);
 }
 
 #[test]

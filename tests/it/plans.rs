@@ -17,7 +17,7 @@ const AZURE_PLAN: &str = "DZH318Z0BPS6:0001:DZH318Z0BML6";
 const PURCHASES: &str = "csp-operator-state-plans";
 
 /// A customer that has nothing of Azure yet.
-fn fresh(view: &View) -> Scene {
+pub(crate) fn fresh(view: &View) -> Scene {
     let scene = Scene::new(view);
     run(view.simulator.call(Method::DELETE, &format!("customers/{}", scene.tenant()), None)).unwrap();
     let body = json!({ "tenantId": scene.tenant(), "name": "Fresh" });
@@ -25,12 +25,12 @@ fn fresh(view: &View) -> Scene {
     scene
 }
 
-fn declare(scene: &Scene, spec: &str) {
+pub(crate) fn declare(scene: &Scene, spec: &str) {
     let tenant = scene.tenant();
     scene.apply(&format!("---\nkind: Customer\nmetadata: {{name: contoso}}\nspec: {{tenantId: {tenant}, {spec}}}\n"));
 }
 
-fn until(scene: &Scene, expected: &str) -> Customer {
+pub(crate) fn until(scene: &Scene, expected: &str) -> Customer {
     scene.until_named("contoso", &format!("AzurePlanVerified is {expected}"), |found: &Customer| {
         verdict(found, "AzurePlanVerified") == expected
             && found.status.as_ref().is_some_and(|status| Some(status.observed_generation) == found.metadata.generation)
@@ -38,7 +38,7 @@ fn until(scene: &Scene, expected: &str) -> Customer {
 }
 
 /// Everything that was sent to buy something, and whether it had an effect.
-fn attempts(scene: &Scene) -> Vec<String> {
+pub(crate) fn attempts(scene: &Scene) -> Vec<String> {
     let word = |request: &Value| {
         let operation =
             request["operation"].as_str().filter(|name| ["create_cart", "check_out_cart"].contains(name))?;
@@ -59,7 +59,7 @@ fn long_ago() -> String {
 }
 
 /// That there is no plan has been known for so long that no order from before can be missing.
-fn has_been_so_for_long(scene: &Scene) {
+pub(crate) fn has_been_so_for_long(scene: &Scene) {
     until(scene, "False ConfirmingNoPlan");
     none_since(scene, Some(&long_ago()));
 }
