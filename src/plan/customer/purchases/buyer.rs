@@ -61,8 +61,10 @@ fn by_record(purchase: &Purchase, evidence: &Evidence<'_>) -> Option<(PurchasedB
 fn by_lists(purchase: &Purchase, seen: &SeenPurchases) -> Option<(PurchasedBy, String)> {
     let is_first = purchase.evidence.is_empty();
     if purchase.kind == PurchaseKind::SavingsPlan {
-        let passes = seen.orders.as_ref().and_then(|orders| orders.as_ref().err()).is_some_and(|unseen| unseen.passes);
-        let is_open = is_first || seen.savings_plans.is_ok() && !passes;
+        // Where no savings plan is shown any more, orders are not read either.
+        let is_told =
+            seen.orders.as_ref().is_some_and(|orders| orders.as_ref().err().is_none_or(|unseen| !unseen.passes));
+        let is_open = is_first || seen.savings_plans.is_ok() && is_told;
         return is_open.then(|| (PurchasedBy::Unknown, savings_plan(seen)));
     }
     let asked = seen.holders.iter().find(|(order, _)| order.to_string() == purchase.azure_order_id);

@@ -444,6 +444,19 @@ fn who_bought_a_savings_plan_is_said_to_be_unknown_and_why() {
         let (by, evidence) = case.buyer();
         assert!(by == PurchasedBy::Unknown && evidence.contains(part), "{evidence}");
     }
+    let mut new = Case::new();
+    new.reads(lists(Vec::new(), vec![savings_plan(1, "2026-03-02")]));
+    assert!(new.buyer().1.contains("nothing that can be read tells"));
+}
+
+#[test]
+fn what_told_of_a_savings_plan_stands_when_azure_does_not_show_it_any_more() {
+    let mut case = Case::new();
+    let orders = Some(Ok(vec![order(9, "2026-03-02")]));
+    case.reads(SeenPurchases { orders, ..lists(Vec::new(), vec![savings_plan(1, "2026-03-02")]) });
+    let told = case.buyer().1.to_owned();
+    case.reads(lists(Vec::new(), Vec::new()));
+    assert_eq!(case.buyer().1, told);
 }
 
 #[test]
