@@ -112,8 +112,12 @@ pub(crate) fn shared() -> (&'static Stage, &'static View) {
     (&SHARED.0, &SHARED.1)
 }
 
-static POOL: [LazyLock<Mutex<Stage>>; 2] =
-    [LazyLock::new(|| Mutex::new(start("it-a"))), LazyLock::new(|| Mutex::new(start("it-b")))];
+/// As many as are worth their start: tests wait for each other here more than for the machine.
+static POOL: [LazyLock<Mutex<Stage>>; 3] = [
+    LazyLock::new(|| Mutex::new(start("it-a"))),
+    LazyLock::new(|| Mutex::new(start("it-b"))),
+    LazyLock::new(|| Mutex::new(start("it-c"))),
+];
 
 /// A stage that nobody else uses meanwhile, with nothing declared and nothing broken. Its operator is not running.
 pub(crate) struct Exclusive {
@@ -124,7 +128,7 @@ pub(crate) struct Exclusive {
 }
 
 impl Exclusive {
-    /// Takes one of the two, as soon as one is free, and clears away what the last test has left.
+    /// Takes one of them, as soon as one is free, and clears away what the last test has left.
     pub(crate) fn take() -> Self {
         let stage = eventually_free();
         let mut exclusive = Self { view: View::of(&stage), stage };
