@@ -238,11 +238,13 @@ async fn prepare_plan(
     reseller: Option<&str>,
     replaced: Option<&PlanPurchase>,
 ) -> Result<Progress, Error> {
+    let ledger = &pass.context.ledger;
+    ledger.check(tenant).await.map_err(|error| pass.ended_by(error))?;
     let cart = pass.remote.partner_center.plan_cart(tenant, reseller).await;
     let cart = cart.map_err(|error| pass.ended_by(error.into()))?;
     let (reseller, at) = (reseller.map(str::to_owned), now());
     let record = PlanPurchase { cart, reseller, at, stage: PurchaseStage::Prepared, refusal: None };
-    pass.context.ledger.write(tenant, replaced, record).await?;
+    ledger.write(tenant, replaced, record).await.map_err(|error| pass.ended_by(error))?;
     Ok(Progress::GoesOn)
 }
 
@@ -256,7 +258,9 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
         Err(error) => return Err(pass.ended_by(error)),
     };
     let sent = PlanPurchase { at: now(), stage: PurchaseStage::Sent, refusal: None, ..record.clone() };
-    ledger.write(tenant, Some(record), sent.clone()).await?;
+    if let Err(error) = ledger.write(tenant, Some(record), sent.clone()).await {
+        return Err(pass.ended_by(error));
+    }
     // What the customer has of Azure is another thing from now on.
     planned.context.inventory.estate_changed(tenant);
     let result = client.check_out(tenant, &record.cart).await;
@@ -281,7 +285,9 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
             PlanPurchase { at: now(), stage, refusal, ..sent.clone() }
         }
     };
-    ledger.settle(tenant, &sent, ended).await?;
+    if let Err(error) = ledger.settle(tenant, &sent, ended).await {
+        return Err(pass.ended_by(error));
+    }
     match result {
         Ok(_) => {
             pass.has_acted = true;

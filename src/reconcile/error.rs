@@ -25,13 +25,23 @@ pub enum Error {
     /// The object that was to take over has gone; the next pass decides anew.
     #[error("{0} was to take over, and is gone")]
     SuccessorGone(ObjectName),
-    /// What is remembered of a purchase is not what it was, or cannot be understood, or cannot be added to.
+    /// What is remembered of a purchase cannot be understood.
     #[error("what is remembered of the purchase of an Azure plan for {tenant} {why}; nothing was bought")]
     Ledger {
         /// The customer.
         tenant: TenantId,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// What is remembered of purchases cannot be written, and trying again does not help.
+    #[error(
+        "purchases of Azure plans cannot be remembered in ConfigMap {map}, so no cart is made and none is checked out until they can be: {why}"
+    )]
+    RecordUnwritable {
+        /// Namespace and name.
+        map: String,
+        /// The API server's refusal, or what else is in the way.
+        why: String,
     },
     /// A namespace may not act for the customer any more, whatever the watch says.
     #[error(
@@ -99,6 +109,7 @@ impl Error {
             Self::Outdated | Self::NamespaceNotAllowed { .. } => "conflict",
             Self::NamespaceTerminating(_) => "namespace_terminating",
             Self::Ledger { .. } => "ledger",
+            Self::RecordUnwritable { .. } => "purchase_record",
             Self::Late => "late",
             Self::Deferred(_) => "deferred",
             Self::SuccessorGone(_) => "successor_gone",
@@ -123,6 +134,9 @@ impl Error {
                 message: error.message(),
                 needs_person: error.advice() == Advice::AwaitChange,
             }),
+            Self::RecordUnwritable { .. } => {
+                Some(Failure { reason: "PurchaseRecordUnwritable", message: self.to_string(), needs_person: true })
+            }
             Self::NamespaceTerminating(namespace) => waits(
                 "NamespaceTerminating",
                 format!("namespace \"{namespace}\" is being deleted, so nothing new is begun for it"),
@@ -143,7 +157,7 @@ impl Error {
         match self {
             Self::Remote(error) => error.advice(),
             Self::Deferred(wait) => Advice::RetryAfter(*wait),
-            Self::Anonymous => Advice::AwaitChange,
+            Self::RecordUnwritable { .. } | Self::Anonymous => Advice::AwaitChange,
             Self::Kubernetes { .. }
             | Self::NamespaceNotAllowed { .. }
             | Self::NamespaceTerminating(_)

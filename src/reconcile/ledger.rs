@@ -1,7 +1,7 @@
 //! What is remembered of buying Azure plans, outside of every custom resource: in a `ConfigMap` of the operator's own, one
 //! entry for each tenant. An entry is never removed: there is one purchase per tenant, whatever is deleted or made anew.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +12,17 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::error::{Error, is_conflict};
+use super::error::Error;
 use super::reading::Reading;
 use crate::api::FIELD_MANAGER;
 use crate::model::{Fact, Ignorance, PlanPurchase, TenantId};
 
 /// Kubernetes takes a little more than a mebibyte.
 const BYTES_MAX: usize = 900_000;
+/// What one entry can come to, with a refusal in it.
+const ENTRY_BYTES_MAX: usize = 2_000;
+/// Characters of the API server's refusal that are shown.
+const REFUSAL_MAX: usize = 400;
 /// How often it is tried to remember what came of a checkout; each pause is twice as long as the one before.
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_millis(100);
@@ -26,6 +30,7 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 /// The entries.
 pub(super) struct Ledger {
     api: Api<ConfigMap>,
+    namespace: String,
     name: String,
     known: Mutex<HashMap<TenantId, Reading<Option<PlanPurchase>>>>,
     /// All tenants share one `ConfigMap`: of two that write at once, one would be refused.
@@ -43,6 +48,7 @@ impl Ledger {
     pub(super) fn new(client: Client, namespace: &str, state: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
+            namespace: namespace.to_owned(),
             name: format!("{state}-plans"),
             known: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
@@ -67,6 +73,15 @@ impl Ledger {
         Ok(())
     }
 
+    /// Finds out whether an entry of the tenant could be written; none is. A cart that cannot be remembered would be made
+    /// anew by every pass.
+    pub(super) async fn check(&self, tenant: TenantId) -> Result<(), Error> {
+        let _turn = self.writing.lock().await;
+        let map = self.load().await?;
+        // The API server takes a change for none where it would be none.
+        self.put(tenant, map.as_ref(), "?".repeat(ENTRY_BYTES_MAX), true).await
+    }
+
     /// Replaces `before`, which must be the tenant's entry still, by `after`.
     pub(super) async fn write(
         &self,
@@ -79,35 +94,60 @@ impl Ledger {
         // Whatever becomes of it, what is remembered is unknown until it is written.
         self.known().remove(&tenant);
         let map = self.load().await?;
-        if entry(map.as_ref(), tenant)?.as_ref() != before {
+        let found = entry(map.as_ref(), tenant)?;
+        if found.as_ref() != before {
             return Err(Error::Outdated);
         }
         let unwritable = Error::Ledger { tenant, why: "cannot be written as JSON" };
         let text = serde_json::to_string(&after).map_err(|_| unwritable)?;
-        let failed = |source: kube::Error| {
-            if is_conflict(&source) || matches!(&source, kube::Error::Api(status) if status.is_already_exists()) {
-                return Error::Outdated;
-            }
-            Error::Kubernetes { what: "remember the purchase of an Azure plan", source: Box::new(source) }
+        let result = self.put(tenant, map.as_ref(), text, false).await;
+        let record = match &result {
+            Ok(()) => Some(after),
+            // It was refused, and is as it was.
+            Err(Error::RecordUnwritable { .. }) => found,
+            Err(_) => return result,
         };
-        let data = BTreeMap::from([(tenant.to_string(), text)]);
-        if let Some(map) = map {
-            let bytes: usize = map.data.iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
-            if bytes > BYTES_MAX {
-                return Err(Error::Ledger { tenant, why: "does not fit into the ConfigMap of purchases any more" });
-            }
-            // Bound to what was read just now: of two that write at once, one is refused.
-            let body = json!({ "metadata": { "resourceVersion": map.metadata.resource_version }, "data": data });
-            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            self.api.patch(&self.name, &params, &Patch::Merge(body)).await.map_err(failed)?;
-        } else {
+        self.known().insert(tenant, Reading::new(record, at));
+        result
+    }
+
+    /// Writes a tenant's entry into what was read just now: of two that write at once, one is refused.
+    async fn put(&self, tenant: TenantId, map: Option<&ConfigMap>, text: String, dry_run: bool) -> Result<(), Error> {
+        let field_manager = Some(FIELD_MANAGER.to_owned());
+        let key = tenant.to_string();
+        let Some(map) = map else {
             let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-            let map = ConfigMap { metadata, data: Some(data), ..ConfigMap::default() };
-            let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-            self.api.create(&params, &map).await.map_err(failed)?;
+            let map = ConfigMap { metadata, data: Some([(key, text)].into()), ..ConfigMap::default() };
+            let created = self.api.create(&PostParams { dry_run, field_manager }, &map).await;
+            return created.map(drop).map_err(|source| self.failed(source));
+        };
+        let held = || map.data.iter().flatten();
+        let bytes: usize = held().map(|(key, value)| key.len() + value.len()).sum();
+        // What came of a purchase that is there already always finds room.
+        if bytes > BYTES_MAX && held().all(|(tenant, _)| *tenant != key) {
+            let why = "it is full; remove the entries of tenants that are no customers any more";
+            return Err(self.unwritable(why.to_owned()));
         }
-        self.known().insert(tenant, Reading::new(Some(after), at));
-        Ok(())
+        let version = &map.metadata.resource_version;
+        let body = json!({ "metadata": { "resourceVersion": version }, "data": { key: text } });
+        let params = PatchParams { dry_run, field_manager, ..PatchParams::default() };
+        let patched = self.api.patch(&self.name, &params, &Patch::Merge(body)).await;
+        patched.map(drop).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: kube::Error) -> Error {
+        match &source {
+            kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => Error::Outdated,
+            // Forbidden, over a quota, immutable, too large, or denied by a webhook: it would be refused again.
+            kube::Error::Api(status) if matches!(status.code, 400 | 403 | 413 | 422) => {
+                self.unwritable(status.message.chars().take(REFUSAL_MAX).collect())
+            }
+            _ => Error::Kubernetes { what: "remember the purchase of an Azure plan", source: Box::new(source) },
+        }
+    }
+
+    fn unwritable(&self, why: String) -> Error {
+        Error::RecordUnwritable { map: format!("{}/{}", self.namespace, self.name), why }
     }
 
     /// Remembers what came of the checkout that `sent` tells of. The answer comes once, and is lost if it is not written: so
@@ -116,7 +156,7 @@ impl Ledger {
         let mut pause = SETTLE_PAUSE;
         for _ in 1..SETTLE_TRIES {
             match self.write(tenant, Some(sent), after.clone()).await {
-                Err(Error::Outdated | Error::Kubernetes { .. }) => {}
+                Err(Error::Outdated | Error::Kubernetes { .. } | Error::RecordUnwritable { .. }) => {}
                 settled => return settled,
             }
             tokio::time::sleep(pause).await;
@@ -160,7 +200,7 @@ mod tests {
 
     use axum::Router;
     use axum::body::Bytes;
-    use axum::http::{Method, StatusCode};
+    use axum::http::{Method, StatusCode, Uri};
     use axum::response::{IntoResponse as _, Response};
     use futures::future::join_all;
     use serde_json::Value;
@@ -180,20 +220,22 @@ mod tests {
         conflicts: u32,
         /// The next write is done, and its answer lost.
         loses_answer: bool,
+        /// Every write is refused with this code.
+        refuses: Option<u16>,
     }
 
     impl Server {
         fn ledger(&self) -> Ledger {
             let server = self.clone();
-            let answer = move |method: Method, body: Bytes| async move {
+            let answer = move |method: Method, uri: Uri, body: Bytes| async move {
                 // Others have their turn between a reading and the write that follows it.
                 tokio::task::yield_now().await;
-                server.answer(&method, &body)
+                server.answer(&method, uri.query().is_some_and(|query| query.contains("dryRun=All")), &body)
             };
             Ledger::new(Client::new(Router::new().fallback(answer), "csp"), "csp", "state")
         }
 
-        fn answer(&self, method: &Method, body: &[u8]) -> Response {
+        fn answer(&self, method: &Method, is_dry_run: bool, body: &[u8]) -> Response {
             let failed = |code: u16, reason| {
                 let status = json!({ "kind": "Status", "status": "Failure", "code": code, "reason": reason });
                 (StatusCode::from_u16(code).unwrap(), axum::Json(status)).into_response()
@@ -206,8 +248,13 @@ mod tests {
                 if sent["metadata"]["resourceVersion"].as_str() != Some(state.version.to_string().as_str()) {
                     return failed(409, "Conflict");
                 }
-                state.version += 1;
-                state.data.extend(sent["data"].as_object().unwrap().clone());
+                if let Some(code) = state.refuses {
+                    return failed(code, "Refused");
+                }
+                if !is_dry_run {
+                    state.version += 1;
+                    state.data.extend(sent["data"].as_object().unwrap().clone());
+                }
                 if std::mem::take(&mut state.loses_answer) {
                     return failed(500, "InternalError");
                 }
@@ -268,5 +315,39 @@ mod tests {
             let what = format!("{found:?} {conflicts} {loses_answer}: {settled:?}");
             assert_eq!((settled.is_ok(), server.stage(tenant(1))), (is_remembered, stage), "{what}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whether_it_can_be_written_is_found_out_without_writing() {
+        use PurchaseStage::{Prepared, Sent};
+        for (code, category) in [(403, "purchase_record"), (422, "purchase_record"), (500, "kubernetes")] {
+            let server = Server::default();
+            server.put(tenant(1), &record(Prepared));
+            let (ledger, version) = (server.ledger(), server.0.lock().unwrap().version);
+            for number in [1, 2] {
+                ledger.check(tenant(number)).await.unwrap();
+            }
+            server.0.lock().unwrap().refuses = Some(code);
+            assert_eq!(ledger.check(tenant(2)).await.unwrap_err().category(), category, "{code}");
+            let failed = ledger.write(tenant(1), Some(&record(Prepared)), record(Sent)).await.unwrap_err();
+            assert_eq!((failed.category(), failed.failure().is_some()), (category, code < 500), "{code}");
+            // What was refused for certain is still what was read; else nobody knows.
+            let is_known = ledger.record(tenant(1)).known() == Some(&Some(record(Prepared)));
+            assert_eq!((is_known, server.0.lock().unwrap().version), (code < 500, version), "{code}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_record_takes_no_new_tenant_and_tells_of_each_that_it_has_how_it_goes_on() {
+        use PurchaseStage::{Bought, Prepared, Sent};
+        let server = Server::default();
+        server.put(tenant(1), &record(Sent));
+        server.0.lock().unwrap().data.insert("others".to_owned(), "x".repeat(BYTES_MAX).into());
+        let ledger = server.ledger();
+        ledger.settle(tenant(1), &record(Sent), record(Bought)).await.unwrap();
+        assert_eq!(server.stage(tenant(1)), Bought);
+        assert_eq!(ledger.check(tenant(2)).await.unwrap_err().category(), "purchase_record");
+        let full = ledger.write(tenant(2), None, record(Prepared)).await.unwrap_err();
+        assert!(full.to_string().contains("csp/state-plans") && full.to_string().contains("it is full"), "{full}");
     }
 }

@@ -4,7 +4,7 @@ use csp_operator::api::Customer;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stage::NAMESPACE;
@@ -322,6 +322,36 @@ fn what_stands_in_the_way_of_a_purchase_is_told_and_nothing_is_bought() {
     agreement.ask_anew::<Customer>("contoso");
     until(&agreement, "False ConfirmingNoPlan");
     assert_eq!((attempts(&agreement), orders(&agreement)), (vec![], json!([])));
+}
+
+#[test]
+fn a_purchase_that_cannot_be_remembered_is_told_and_costs_no_cart() {
+    let mut exclusive = Exclusive::take();
+    let scene = fresh(&exclusive.view);
+    let api = purchases(&exclusive.view);
+    let remake = |is_immutable: bool| {
+        let _ = run(api.delete(PURCHASES, &DeleteParams::default()));
+        let map = json!({ "metadata": { "name": PURCHASES }, "immutable": is_immutable });
+        run(api.create(&PostParams::default(), &serde_json::from_value(map).unwrap())).unwrap();
+    };
+    remake(true);
+    exclusive.start(ALLOWED);
+    declare(&scene, "azurePlan: Purchase");
+    has_been_so_for_long(&scene);
+    let found = until(&scene, "False PurchaseRecordUnwritable");
+    assert_eq!(verdict(&found, "Stalled"), "True PurchaseRecordUnwritable");
+    let said = message(&found, "Ready");
+    assert!(said.contains(PURCHASES) && said.contains("immutable"), "{said}");
+    scene.ask_anew::<Customer>("contoso");
+    scene.until_named("contoso", "it is looked at again", |found: &Customer| {
+        found.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.is_some())
+    });
+    assert_eq!((attempts(&scene), orders(&scene)), (vec![], json!([])));
+    remake(false);
+    scene.ask_anew::<Customer>("contoso");
+    assert!(is_ready(&until(&scene, "True AzurePlan")));
+    assert_eq!(attempts(&scene), ["create_cart", "check_out_cart"]);
+    assert_eq!(orders(&scene), json!([AZURE_PLAN]));
 }
 
 #[test]
