@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::model::TenantId;
+
 /// Why manifests cannot be written there.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum DestinationError {
@@ -43,6 +45,13 @@ impl Destination {
             }
             Self::Directory { path, force } => write_file(&path.join(format!("{name}.yaml")), manifests, *force),
         }
+    }
+
+    /// Whether there is a file of this customer's, from this export or an earlier one.
+    pub(super) fn has(&self, name: &str, tenant: TenantId) -> bool {
+        let Self::Directory { path, .. } = self else { return false };
+        let there = fs::read_to_string(path.join(format!("{name}.yaml")));
+        there.is_ok_and(|text| text.to_ascii_lowercase().contains(&tenant.to_string()))
     }
 
     /// Writes the list of the customers that this export is about to a file that `kubectl apply -f` passes over, and says

@@ -106,7 +106,8 @@ async fn export(
     tell(&format!("reading {total} customers, with at most {} requests a minute", args.calls_per_minute));
 
     let mut tally = Tally::default();
-    let mut exported: Vec<TenantId> = Vec::new();
+    // Those whose manifests are there to be applied, from this export or an earlier one.
+    let mut there: Vec<TenantId> = Vec::new();
     let mut told_at = Instant::now();
     let read = |wanted: Wanted| async move {
         let found = read::customer(partner_center, &wanted, args.only_with_policy).await;
@@ -114,6 +115,7 @@ async fn export(
     };
     let mut readings = stream::iter(wanted).map(read).buffered(AT_A_TIME);
     while let Some((wanted, found)) = readings.next().await {
+        let mut is_there = false;
         let written = match found {
             Ok(None) => {
                 tally.without_policy += 1;
@@ -121,26 +123,30 @@ async fn export(
             }
             Ok(Some(found)) => {
                 let manifests = manifest::manifests(&found, &wanted.name, args.namespace.as_deref());
-                let written = destination.write(&wanted.name, &manifests);
-                if written.is_ok() {
-                    tally.written += 1;
-                    exported.push(wanted.tenant);
-                }
-                match written {
+                match destination.write(&wanted.name, &manifests) {
                     // Nobody reads any more.
                     Err(error @ DestinationError::Stdout(_)) => return Err(error.into()),
-                    written => written.map_err(|error| Chain(&error).to_string()),
+                    Err(error) => Err((Chain(&error).to_string(), matches!(error, DestinationError::Exists(_)))),
+                    Ok(()) => {
+                        tally.written += 1;
+                        is_there = true;
+                        Ok(())
+                    }
                 }
             }
-            Err(error) => Err(why(&error)),
+            Err(error) => Err((why(&error), false)),
         };
         match written {
             Ok(()) => tally.failed_in_a_row = 0,
-            Err(why) => {
+            Err((why, is_edited)) => {
                 tally.failed += 1;
-                tally.failed_in_a_row += 1;
+                // However many a person has edited, nothing is wrong with what comes after them.
+                tally.failed_in_a_row = if is_edited { 0 } else { tally.failed_in_a_row + 1 };
                 tell(&printable(&format!("{} is left out: {why}", wanted.name)));
             }
+        }
+        if is_there || destination.has(&wanted.name, wanted.tenant) {
+            there.push(wanted.tenant);
         }
         if tally.failed_in_a_row >= FAILURES_MAX {
             return Err(ExportError::Stopped { wanted: total, written: tally.written });
@@ -150,18 +156,18 @@ async fn export(
             tell(&format!("{} of {total} customers", tally.written + tally.without_policy + tally.failed));
         }
     }
-    if tally.failed > 0 {
-        return Err(ExportError::Incomplete { failed: tally.failed, wanted: total, written: tally.written });
-    }
     let without = match tally.without_policy {
         0 => String::new(),
         count => format!("; {count} have no purchase permissions"),
     };
     tell(&format!("{} customers exported{without}", tally.written));
-    if tally.written > 0 {
-        tell(&permit::say_how(&exported, args.namespace.as_deref(), destination)?);
+    if !there.is_empty() {
+        tell(&permit::say_how(&there, args.namespace.as_deref(), destination)?);
     }
-    Ok(())
+    match tally.failed {
+        0 => Ok(()),
+        failed => Err(ExportError::Incomplete { failed, wanted: total, written: tally.written }),
+    }
 }
 
 /// What is wrong, and what to do where a person can do anything. The operator's sentences about what passes promise that it

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_those_that_were_exported_are_listed_and_never_all_unasked() {
+    fn exactly_those_whose_manifests_are_there_are_listed_and_never_all_unasked() {
         let path = std::env::temp_dir().join(format!("csp permit {}", std::process::id()));
         let directory = Destination::open(Some(&path), false).unwrap();
         let file = path.join("allowed-customers.txt");

@@ -91,6 +91,12 @@ impl Stage {
         self.files().into_keys().collect()
     }
 
+    /// The tenants of `allowed-customers.txt`.
+    fn list(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.directory.join("allowed-customers.txt")).unwrap();
+        text.trim().split(',').map(str::to_owned).collect()
+    }
+
     fn told(&self) -> String {
         self.told.lock().unwrap().join("\n")
     }
@@ -202,8 +208,25 @@ async fn one_that_cannot_be_read_is_told_and_all_others_are_written() {
     let sentence = format!("contoso-customer-3 is left out: Cannot read the subscriptions of customer {}", tenant(3));
     assert!(told.contains(&sentence), "{told}");
     let names = stage.names();
-    assert_eq!(names.len(), 29);
+    assert_eq!(names.len(), 29 + 1);
     assert!(!names.contains(&"contoso-customer-3.yaml".to_owned()), "{names:?}");
+    // The others can be applied, and so are listed.
+    let list = stage.list();
+    assert!(list.len() == 29 && !list.contains(&tenant(3)), "{list:?}");
+    assert!(told.lines().last().unwrap().contains("for these 29: kubectl annotate namespace"), "{told}");
+
+    // Later on it has a file, which a person has edited: it stays on the list when it cannot be read.
+    fs::write(stage.directory.join("contoso-customer-3.yaml"), format!("tenantId: {}\n", tenant(3).to_uppercase()))
+        .unwrap();
+    // And so do all others, whatever has become of theirs.
+    for index in 5..30 {
+        let file = stage.directory.join(format!("contoso-customer-{index}.yaml"));
+        let text = fs::read_to_string(&file).unwrap().replace("mode: Observe", "mode: Enforce");
+        fs::write(file, text).unwrap();
+    }
+    let error = stage.export(&[]).await.unwrap_err().to_string();
+    assert_eq!(error, "26 of 30 customers could not be exported, for the reasons above; 4 were");
+    assert_eq!(stage.list().len(), 30);
 }
 
 #[tokio::test]
@@ -215,7 +238,7 @@ async fn many_that_cannot_be_read_among_others_that_can_do_not_end_it() {
     }
     let error = stage.export(&[]).await.unwrap_err().to_string();
     assert_eq!(error, "22 of 66 customers could not be exported, for the reasons above; 44 were");
-    assert_eq!(stage.names().len(), 44);
+    assert_eq!((stage.names().len(), stage.list().len()), (44 + 1, 44));
 }
 
 #[tokio::test]
@@ -224,8 +247,12 @@ async fn what_could_not_be_written_counts_as_not_exported() {
     let edited = stage.directory.join("contoso-customer-1.yaml");
     fs::create_dir_all(&stage.directory).unwrap();
     fs::write(&edited, "kind: Edited\n").unwrap();
+    // A file of that name that is about somebody else lists nobody.
+    fs::write(stage.directory.join("contoso-customer-2.yaml"), format!("tenantId: {}\n", tenant(2))).unwrap();
     let error = stage.export(&[]).await.unwrap_err().to_string();
-    assert_eq!(error, "1 of 3 customers could not be exported, for the reasons above; 2 were");
+    assert_eq!(error, "2 of 3 customers could not be exported, for the reasons above; 1 were");
+    let listed = format!("allowed-customers={},{}", tenant(0), tenant(2));
+    assert!(stage.told().ends_with(&listed), "{}", stage.told());
     let sentence = format!("contoso-customer-1 is left out: {} exists and says something else", edited.display());
     assert!(stage.told().contains(&sentence), "{}", stage.told());
     assert_eq!((fs::read_to_string(edited).unwrap().as_str(), stage.names().len()), ("kind: Edited\n", 3));
