@@ -68,7 +68,8 @@ pub struct Purchase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "i32")]
     pub utilization_percent: Option<i32>,
-    /// In Azure's own word: Succeeded, Expired, Cancelled. Known: Partner Center lists it, Azure does not show it.
+    /// In Azure's own word, such as `Succeeded`, `Expired` or `Cancelled`; `NotShown`: Partner Center lists it, Azure does
+    /// not show it.
     pub state: String,
     /// Who bought it, as far as the evidence goes: `Customer`, `Partner` or `Unknown`.
     pub purchased_by: PurchasedBy,
