@@ -1,6 +1,6 @@
 //! `docs/partner-center.md` maps every fact about Microsoft's services to the tests that prove it, and
-//! `docs/help-article-coverage.md` every statement of Microsoft's help: each row names tests, and each test that is named
-//! exists.
+//! `docs/help-article-coverage.md` every statement of Microsoft's help, and `docs/deletion.md` every end of a permission: each
+//! row names tests, and each test that is named exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 const FACTS: &str = "docs/partner-center.md";
 const HELP: &str = "docs/help-article-coverage.md";
+const DELETION: &str = "docs/deletion.md";
 
 /// A row of one of the page's tables: its number, and the tests of its last cell.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,6 +112,7 @@ fn check(page: &str, rows_min: usize) {
 fn every_row_names_tests_that_exist() {
     check(FACTS, 150);
     check(HELP, 26);
+    check(DELETION, 22);
 }
 
 /// No test can show what Azure's own pages make of it, or what a partner asks for; but whoever wonders reads it there.

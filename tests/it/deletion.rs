@@ -182,6 +182,24 @@ fn a_customer_that_is_no_longer_ours_does_not_hold_anything() {
 }
 
 #[test]
+fn a_permission_of_which_nothing_tells_whose_it_is_is_held_until_its_customer_is_back() {
+    let scene = Scene::new(shared().1);
+    scene.portal(RESERVATIONS, true);
+    // As of a backup without status and annotations, whose Customer is not back yet.
+    let bare = permission(PERMISSION, ALLOW_RESERVATIONS)
+        .replace("{name: permission}", "{name: permission, finalizers: [csp-operator.dev/revoke]}");
+    scene.apply(&bare);
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    let found = scene.until_verdict("Stalled", "True TenantForgotten");
+    let message = message(&found, "Stalled");
+    assert!(message.contains("apply the Customer again") && message.contains("csp-operator.dev/abandon"), "{message}");
+    assert_eq!((scene.attempts(), scene.permitted()), (vec![], vec![RESERVATIONS.to_owned()]));
+    scene.apply(&scene.customer());
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    assert_eq!((scene.attempts(), scene.permitted()), (vec!["delete".to_owned()], vec![]));
+}
+
+#[test]
 fn a_permission_that_never_got_anywhere_can_be_deleted() {
     let scene = Scene::new(shared().1);
     scene.apply(&permission(PERMISSION, ALLOW_RESERVATIONS));
