@@ -128,7 +128,11 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
     let began = std::time::Instant::now();
     let handle = tokio::spawn({
         let context = Arc::clone(&context);
-        async move { within(timeout, &errand, pass::<K>(&context, object, &errand)).await }.instrument(span)
+        async move {
+            let pass = pass::<K>(&context, object, &errand);
+            errand.within(timeout, pass).await.unwrap_or(Err(Error::TimedOut(timeout)))
+        }
+        .instrument(span)
     });
     let result = handle.await.unwrap_or_else(|panic| Err(Error::Panicked(panic)));
     let label = result.as_ref().map_or_else(Error::category, |_| "ok");
@@ -159,23 +163,6 @@ pub(super) fn error_policy<K: Kind>(object: &K::Object, error: &Error, context: 
         _ => {}
     }
     Requeue::requeue(context.backoff.failed(&object.uid().unwrap_or_default(), error.advice()))
-}
-
-/// Gives a pass so much time. What it waits for its turns does not count.
-async fn within<T>(limit: Duration, errand: &Errand, pass: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    /// Between two looks at a pass that waits.
-    const LOOK: Duration = Duration::from_secs(1);
-    let began = Instant::now();
-    let mut pass = std::pin::pin!(pass);
-    loop {
-        let left = (limit + errand.waited()).saturating_sub(began.elapsed());
-        if left.is_zero() && !errand.is_waiting() {
-            return Err(Error::TimedOut(limit));
-        }
-        if let Ok(result) = tokio::time::timeout(left.max(LOOK), &mut pass).await {
-            return result;
-        }
-    }
 }
 
 fn object_name<K: Resource>(object: &K) -> Option<ObjectName> {
@@ -399,43 +386,5 @@ impl<K: Kind + ?Sized> Pass<'_, K> {
             Some(why) => Fact::Unknown { why: why.clone() },
             None => known(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::pending;
-
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(10);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pass_that_takes_too_long_is_given_up() {
-        let (errand, began) = (Errand::new(Urgency::Sweep), Instant::now());
-        let ended = within::<()>(LIMIT, &errand, pending()).await;
-        assert!(matches!(ended, Err(Error::TimedOut(LIMIT))));
-        assert!(began.elapsed() < LIMIT * 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_pass_waits_for_its_turns_does_not_count() {
-        let errand = Errand::new(Urgency::Sweep);
-        let pass = async {
-            let wait = errand.wait();
-            tokio::time::sleep(LIMIT * 50).await;
-            drop(wait);
-            tokio::time::sleep(LIMIT / 2).await;
-            Ok(())
-        };
-        within(LIMIT, &errand, pass).await.unwrap();
-        let pass = async {
-            let wait = errand.wait();
-            tokio::time::sleep(LIMIT).await;
-            drop(wait);
-            pending::<Result<(), _>>().await
-        };
-        let ended = within(LIMIT, &errand, pass).await;
-        assert!(matches!(ended, Err(Error::TimedOut(LIMIT))), "but only that");
     }
 }

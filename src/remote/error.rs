@@ -196,6 +196,11 @@ impl Error {
         self.cause.fault() == Fault::Late && !self.may_have_arrived
     }
 
+    /// No answer came, whatever else was said before.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(&*self.cause, Cause::TimedOut(_) | Cause::Unreachable(_))
+    }
+
     /// The policy to be created exists already: read it.
     pub fn policy_exists(&self) -> bool {
         self.cause.fault() == Fault::PolicyExists

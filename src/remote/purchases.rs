@@ -3,11 +3,14 @@
 //! Nothing here is decided upon, it is shown to people: an entry that cannot be read is left out with a warning, and must
 //! not hide the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::model::{
@@ -39,16 +42,22 @@ impl Remote {
     /// not `settled`.
     ///
     /// One request to Partner Center and two to Azure; one more to Partner Center where its orders can tell something that
-    /// the others do not, and one to Azure for each reservation order that is asked about. A list that cannot be read is
-    /// noted, and the others are read all the same. It is an error when none could be and one may pass by itself, or when
-    /// the whole reading is better put off for the moment that a service has asked for.
+    /// the others do not, and one to Azure for each reservation order that is asked about. A list that cannot be read, or
+    /// not in time, is noted, and the others are read all the same. It is an error when none could be and one may pass by
+    /// itself, or when the whole reading is better put off for the moment that a service has asked for.
     pub async fn purchases(&self, customer: TenantId, settled: &BTreeSet<Uuid>) -> Result<PurchasesRead, Error> {
         let mut failures = Vec::new();
-        let reservations = self.azure.benefits(customer, PurchaseKind::Reservation).await;
+        let reservations = Operation::ReadReservations(customer);
+        let plans = Operation::ReadSavingsPlans(customer);
+        let rights = Operation::ReadEntitlements(customer);
+        let (reservations, savings_plans, entitlements) = tokio::join!(
+            self.in_time(reservations, self.azure.benefits(customer, PurchaseKind::Reservation)),
+            self.in_time(plans, self.azure.benefits(customer, PurchaseKind::SavingsPlan)),
+            self.in_time(rights, self.partner_center.entitlements(customer)),
+        );
         let reservations = noted(put_off(reservations)?, &mut failures);
-        let savings_plans = self.azure.benefits(customer, PurchaseKind::SavingsPlan).await;
         let savings_plans = noted(put_off(savings_plans)?, &mut failures);
-        let entitlements = noted(put_off(self.partner_center.entitlements(customer).await)?, &mut failures);
+        let entitlements = noted(put_off(entitlements)?, &mut failures);
         if reservations.is_err()
             && savings_plans.is_err()
             && entitlements.is_err()
@@ -56,19 +65,53 @@ impl Remote {
         {
             return Err(error);
         }
-        let mut holders = BTreeMap::new();
-        for order in open_orders(reservations.as_deref().unwrap_or_default(), settled) {
-            holders.insert(order, noted(self.azure.order_holders(customer, order).await, &mut failures));
-        }
-        let mut seen = SeenPurchases { entitlements, orders: None, reservations, savings_plans, holders };
+        let open = open_orders(reservations.as_deref().unwrap_or_default(), settled);
+        let mut seen = SeenPurchases { entitlements, orders: None, reservations, savings_plans, holders: [].into() };
         let shown: BTreeSet<Uuid> = seen.held().map(|held| held.order).collect();
         let is_missing = |right: &Entitlement| !shown.contains(&right.azure_order);
         let has_plans = seen.savings_plans.iter().flatten().next().is_some();
         // Names and times of what Azure does not show, and whether savings plans have orders at all.
-        if has_plans || seen.entitlements.iter().flatten().any(is_missing) {
-            seen.orders = Some(noted(self.partner_center.orders(customer).await, &mut failures));
-        }
+        let is_open = has_plans || seen.entitlements.iter().flatten().any(is_missing);
+        let history = self.in_time(Operation::ReadOrders(customer), self.partner_center.orders(customer));
+        let history = async { if is_open { Some(history.await) } else { None } };
+        let (holders, history) = tokio::join!(self.holders(customer, open), history);
+        seen.holders = holders.into_iter().map(|(order, found)| (order, noted(found, &mut failures))).collect();
+        seen.orders = history.map(|orders| noted(orders, &mut failures));
         Ok(PurchasesRead { seen, failures })
+    }
+
+    /// Who has roles on these reservation orders. After the first that is not answered about, the others are left for
+    /// another time; so they are when this takes too long.
+    async fn holders(&self, customer: TenantId, orders: Vec<Uuid>) -> Vec<(Uuid, Result<Vec<OrderHolder>, Error>)> {
+        let mut found = Vec::new();
+        let began = Instant::now();
+        let waited = self.errand().waited();
+        for order in orders {
+            let asked = self.azure.order_holders(customer, order);
+            let holders = self.in_time(Operation::ReadOrderHolders(customer), asked).await;
+            let is_answered = holders.as_ref().err().is_none_or(|error| !error.is_unanswered());
+            found.push((order, holders));
+            let spent = began.elapsed().saturating_sub(self.errand().waited().saturating_sub(waited));
+            if !is_answered || spent > self.sender.limits().request_timeout {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Gives one list so much time as one request has, and a little more, so that a request that gets no answer ends by
+    /// itself and is counted. Without an end, one service that is silent would hold up what all the others tell.
+    fn in_time<'a, T: 'a>(
+        &'a self,
+        list: Operation,
+        read: impl Future<Output = Result<T, Error>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Error>> {
+        let (request, read) = (self.sender.limits().request_timeout, read.boxed());
+        let limited = async move {
+            let read = self.errand().within(request + request / 4, read).await;
+            read.unwrap_or_else(|| Err(Error::new(list, Cause::TimedOut(request))))
+        };
+        limited.boxed()
     }
 }
 

@@ -96,6 +96,25 @@ impl Errand {
         state.total + state.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
+    /// Gives what is done for it so much time; `None` when that is over. What it waits for its turns does not count.
+    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        /// Between two looks at an errand that waits.
+        const LOOK: Duration = Duration::from_secs(1);
+        let (began, waited) = (Instant::now(), self.waited());
+        let mut work = std::pin::pin!(work);
+        loop {
+            let left = (limit + self.waited().saturating_sub(waited)).saturating_sub(began.elapsed());
+            let is_waiting = self.is_waiting();
+            if left.is_zero() && !is_waiting {
+                return None;
+            }
+            let look = if is_waiting { left.max(LOOK) } else { left };
+            if let Ok(done) = tokio::time::timeout(look, &mut work).await {
+                return Some(done);
+            }
+        }
+    }
+
     /// Keeps a turn that has just been taken.
     pub(super) fn reserve(&self, service: Service, turn: Turn) {
         self.state().reserved.insert(service, turn);
@@ -145,6 +164,8 @@ impl Drop for Wait<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -162,6 +183,27 @@ mod tests {
         drop(other);
         tokio::time::advance(second).await;
         assert_eq!((errand.waited(), errand.is_waiting()), (second * 3, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_it_waits_for_its_turns_is_not_counted_against_it() {
+        let (errand, limit, began) = (Errand::new(Urgency::Sweep), Duration::from_secs(10), Instant::now());
+        assert_eq!(errand.within(limit, pending::<()>()).await, None);
+        assert!(began.elapsed() < limit * 2);
+        let work = async {
+            let wait = errand.wait();
+            tokio::time::sleep(limit * 50).await;
+            drop(wait);
+            tokio::time::sleep(limit / 2).await;
+        };
+        assert_eq!(errand.within(limit, work).await, Some(()));
+        let work = async {
+            let wait = errand.wait();
+            tokio::time::sleep(limit).await;
+            drop(wait);
+            pending::<()>().await;
+        };
+        assert_eq!(errand.within(limit, work).await, None, "but only that, and not what it waited before");
     }
 
     #[test]

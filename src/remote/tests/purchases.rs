@@ -139,6 +139,48 @@ async fn a_list_that_cannot_be_read_hides_no_other_and_all_are_asked_for() {
     }
 }
 
+/// A stage with less patience, on which these never answer.
+async fn silent(operations: &[&str]) -> Simulated {
+    let limits = Limits {
+        request_timeout: Duration::from_secs(1),
+        retry_delay_min: Duration::from_millis(1),
+        ..Limits::default()
+    };
+    let stage = Simulated::start_with(World::generated(3), limits).await;
+    for _ in 0..3 {
+        buy(&stage, json!({ "kind": "reservation", "buyer": "customer" })).await;
+    }
+    buy(&stage, json!({ "kind": "savingsPlan", "buyer": "customer" })).await;
+    for operation in operations {
+        fault(&stage, operation, json!({ "kind": "delay", "delayMs": 600_000, "applied": true })).await;
+    }
+    stage
+}
+
+#[tokio::test]
+async fn a_list_that_is_silent_takes_the_time_of_one_request_and_hides_no_other() {
+    let stage = silent(&["list_savings_plans", "list_entitlements"]).await;
+    let seen = seen(&stage).await.unwrap();
+    let missing: Vec<_> =
+        seen.missing().into_iter().map(|(list, unseen)| (list, unseen.reason, unseen.passes)).collect();
+    let of = |list| (list, "Unreachable", true);
+    assert_eq!(missing, [of("Azure's savings plans"), of("Partner Center's reservations")]);
+    assert_eq!((seen.reservations.unwrap().len(), seen.holders.len()), (3, 3));
+    // Side by side, and what gets no answer is not repeated as often as else.
+    let asked = counts(&stage, ["list_savings_plans", "list_entitlements"]).await;
+    assert!(asked.iter().all(|times| *times <= 2), "{asked:?}");
+}
+
+#[tokio::test]
+async fn after_the_first_order_that_is_not_answered_about_no_other_is_asked_about() {
+    let stage = silent(&["list_reservation_role_assignments"]).await;
+    let seen = seen(&stage).await.unwrap();
+    assert_eq!((seen.held().count(), seen.missing().len(), seen.holders.len()), (4, 0, 1));
+    assert!(seen.holders.values().next().unwrap().as_ref().unwrap_err().passes);
+    assert!(seen.orders.unwrap().is_ok(), "which is asked for meanwhile");
+    assert!(counts(&stage, ["list_reservation_role_assignments"]).await[0] <= 2);
+}
+
 #[tokio::test]
 async fn without_access_to_the_tenant_partner_center_still_tells_of_reservations() {
     let stage = stage().await;
