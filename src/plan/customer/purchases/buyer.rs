@@ -73,7 +73,7 @@ fn by_lists(purchase: &Purchase, seen: &SeenPurchases) -> Option<(PurchasedBy, S
         Some(Err(unseen)) if is_first || !unseen.passes => {
             format!("who has a role on it cannot be read ({}); {NO_RECORD}", unseen.reason)
         }
-        None if is_first || seen.reservations.is_ok() => NO_RECORD.to_owned(),
+        None if is_first => NO_RECORD.to_owned(),
         Some(Err(_)) | None => return None,
     };
     Some((PurchasedBy::Unknown, evidence))

@@ -460,6 +460,20 @@ fn what_told_of_a_savings_plan_stands_when_azure_does_not_show_it_any_more() {
 }
 
 #[test]
+fn what_told_of_a_reservation_stands_when_azure_does_not_show_it_any_more() {
+    let mut case = Case::new();
+    let holders = vec![OrderHolder { kind: PrincipalKind::ForeignGroup, principal: "d000".into() }];
+    let read = lists(vec![right(1, "2026-03-02")], vec![reservation(1, "2026-03-02")]);
+    case.reads(SeenPurchases { holders: [(id('a', 1), Ok(holders))].into(), ..read });
+    let told = case.buyer().1.to_owned();
+    assert!(told.starts_with("no user of the customer's tenant is Owner"), "{told}");
+    for rights in [vec![right(1, "2026-03-02")], Vec::new()] {
+        case.sees(rights, Vec::new());
+        assert_eq!(case.buyer(), (PurchasedBy::Unknown, told.as_str()));
+    }
+}
+
+#[test]
 fn an_order_in_the_activity_log_calls_for_a_look_now_and_once_it_can_be_read_for_certain() {
     let mut case = Case::new();
     case.sees(Vec::new(), Vec::new());
