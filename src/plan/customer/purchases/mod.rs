@@ -138,7 +138,8 @@ pub(super) fn follow(
     }
     plan.next = plan.next.or(soonest(news::moments(&purchases), now));
     plan.status.purchases = purchases;
-    if window.and_then(permitted::end).is_some_and(|end| !facts.is_clock_off && facts.seen.known_since(end).is_some()) {
+    let is_last_look = |end: Timestamp| facts.seen.known_since(end).is_some_and(|seen| !seen.is_worth_another_look());
+    if !facts.is_clock_off && window.and_then(permitted::end).is_some_and(is_last_look) {
         plan.status.purchases_permitted = None;
         if !plan.status.purchases.iter().any(|purchase| news::is_live(purchase, now)) {
             wind_up(plan, pass);

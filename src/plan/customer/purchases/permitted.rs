@@ -27,14 +27,15 @@ pub enum Permitted {
     Suspended,
 }
 
-/// From when to when the customer may buy, by what is known `now`.
+/// From when to when the customer may buy, by what is known `now`. A clock that is known to be wrong moves nothing of it and
+/// ends nothing, so that a last look is neither made before its time nor left out.
 pub(super) fn window(
     before: Option<&PurchasesPermitted>,
     facts: &PurchaseFacts,
     now: Timestamp,
 ) -> Option<PurchasesPermitted> {
-    // What lies ahead is from before the clock was set back.
-    let is_ahead = |at: Timestamp| at.duration_since(now) > AHEAD_MAX;
+    // What lies ahead is from before the clock was set back, unless it is the clock that is wrong now.
+    let is_ahead = |at: Timestamp| !facts.is_clock_off && at.duration_since(now) > AHEAD_MAX;
     let possible = |at: Timestamp| if is_ahead(at) { now } else { at };
     let on_since = match facts.permitted {
         Permitted::Since(since) => Some(since),
@@ -52,6 +53,7 @@ pub(super) fn window(
     let until = match facts.permitted {
         Permitted::Since(_) => None,
         _ if earlier.is_some_and(|until| until >= latest) => earlier,
+        _ if facts.is_clock_off => earlier.map(|until| until.max(latest)),
         Permitted::Until(at) => Some(possible(at).max(latest)),
         Permitted::Never => Some(now.max(latest)),
         Permitted::Unknown | Permitted::Suspended => earlier.map(|until| until.max(latest)),

@@ -144,6 +144,75 @@ fn a_reading_of_before_the_end_does_not_end_it_and_nor_does_one_by_a_wrong_clock
 }
 
 #[test]
+fn a_last_look_that_did_not_bring_what_may_come_later_ends_nothing() {
+    let unseen = |passes| Unseen { reason: "ServerError", message: "it failed.".into(), passes };
+    for passes in [true, false] {
+        let mut case = permitted();
+        case.facts.purchases.permitted = Permitted::Never;
+        case.pass();
+        case.now += HOUR * 24;
+        assert!(case.is_due());
+        case.reads(SeenPurchases { savings_plans: Err(unseen(passes)), ..lists(Vec::new(), Vec::new()) });
+        // A refusal that will stay is as much as will be known.
+        assert_eq!(case.window().is_some(), passes);
+        if passes {
+            assert!(!case.is_due(), "not twice in one pass");
+            assert!(case.until_due() <= HOUR);
+            case.sees(Vec::new(), vec![savings_plan(2, "2026-03-02")]);
+            assert_eq!((case.window(), case.before.purchases.len()), (None, 1));
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_known_to_be_wrong_moves_nothing() {
+    for hours in [-300, 300] {
+        for (permitted_then, until) in [
+            (Permitted::Since(at("2026-03-02T13:00:00Z")), None),
+            (Permitted::Since(at("2026-03-02T13:00:00Z")), Some(HOUR / 2)),
+            (Permitted::Until(at("2026-03-02T13:00:00Z") + HOUR * hours), None),
+            (Permitted::Never, None),
+            (Permitted::Never, Some(HOUR / 2)),
+            (Permitted::Unknown, Some(HOUR / 2)),
+        ] {
+            let mut case = permitted();
+            let (on, until) = (case.now, until.map(|later| case.now + later));
+            if let Some(until) = until {
+                case.facts.purchases.permitted = Permitted::Until(until);
+                case.now += HOUR;
+                case.pass();
+            }
+            assert_eq!(case.window(), Some((on, until)));
+            let right = on + HOUR * 2;
+            case.now = right + HOUR * hours;
+            case.facts.purchases.permitted = permitted_then;
+            case.facts.purchases.is_clock_off = true;
+            case.before.purchases_permitted = case.plan().status.purchases_permitted;
+            let is_on = matches!(permitted_then, Permitted::Since(_));
+            let expected = until.filter(|_| !is_on);
+            assert_eq!(case.window(), Some((on, expected)), "{hours} {permitted_then:?}");
+            // Put right, it goes on as if nothing had been.
+            case.now = right;
+            case.facts.purchases.is_clock_off = false;
+            case.facts.purchases.permitted = if is_on { permitted_then } else { Permitted::Never };
+            case.pass();
+            assert_eq!(case.window(), Some((on, if is_on { None } else { expected.or(Some(right)) })));
+        }
+        // What was seen while it is wrong is told all the same.
+        let mut case = permitted();
+        let (on, until) = (case.now, case.now + HOUR);
+        case.facts.purchases.permitted = Permitted::Until(until);
+        case.now = until;
+        case.pass();
+        case.now = until + HOUR * hours;
+        case.facts.purchases.is_clock_off = true;
+        case.facts.purchases.seen_on = Some(case.now);
+        let told = case.plan().status.purchases_permitted;
+        assert!(tells(told.as_ref(), case.now) && told.unwrap().since.0 == on);
+    }
+}
+
+#[test]
 fn what_was_noted_by_a_clock_that_was_ahead_holds_nothing_up() {
     for (since, until) in [(1, None), (1, Some(2)), (-48, Some(300))] {
         let mut case = permitted();
