@@ -153,7 +153,7 @@ fn cautions(customers: &[Customer], is_one: bool) -> Vec<String> {
                 cautions.push(printable(&format!("{name}: {}: {}", found.reason, found.message)));
             }
             None if is_one => cautions.push(format!(
-                "{name}: purchases are looked for while a purchase permission is on and for a day after, for the first time within the hour"
+                "{name}: purchases are looked for while a purchase permission is on that is not suspended, and for a day after, for the first time within the hour"
             )),
             Some(_) | None => {}
         }

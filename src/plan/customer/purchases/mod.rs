@@ -100,7 +100,7 @@ pub(super) fn follow(
     plan.status.purchases_permitted.clone_from(&window);
     let window = window.as_ref();
     if !is_followed(before, window, facts.permitted, now) {
-        wind_up(plan, pass);
+        wind_up(plan, facts.permitted, pass);
         return;
     }
     plan.next = plan.next.or(next(facts, window, pass));
@@ -142,7 +142,7 @@ pub(super) fn follow(
     if !facts.is_clock_off && window.and_then(permitted::end).is_some_and(is_last_look) {
         plan.status.purchases_permitted = None;
         if !plan.status.purchases.iter().any(|purchase| news::is_live(purchase, now)) {
-            wind_up(plan, pass);
+            wind_up(plan, facts.permitted, pass);
         }
     }
     // First: whatever becomes of the others, the status will say that this has been told.
@@ -150,8 +150,8 @@ pub(super) fn follow(
     plan.events.extend(events);
 }
 
-/// Shows what has ended since the last look, now that there will be no other.
-fn wind_up(plan: &mut CustomerPlan, pass: Pass<'_>) {
+/// Shows what has ended since the last look, now that there will be no other for the time being.
+fn wind_up(plan: &mut CustomerPlan, permitted: Permitted, pass: Pass<'_>) {
     let Pass { identity, now, .. } = pass;
     let status = &mut plan.status;
     if status.purchases.is_empty() {
@@ -160,9 +160,11 @@ fn wind_up(plan: &mut CustomerPlan, pass: Pass<'_>) {
         return;
     }
     status.purchases = known::merged(&status.purchases, None, now);
-    if find(&status.conditions, ConditionType::PurchasesRecorded).is_some_and(|one| one.status == "True") {
+    let is_outdated = |one: &Condition| one.status == "True" || one.reason == verdict::SUSPENDED;
+    if find(&status.conditions, ConditionType::PurchasesRecorded).is_some_and(is_outdated) {
+        let verdict = if permitted == Permitted::Suspended { verdict::suspended() } else { verdict::over() };
         let mut conditions = Conditions::new(&pass.before.conditions, identity.generation, now);
-        conditions.set(ConditionType::PurchasesRecorded, verdict::over());
+        conditions.set(ConditionType::PurchasesRecorded, verdict);
         put(&mut status.conditions, conditions.finish());
     }
 }

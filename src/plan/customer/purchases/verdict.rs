@@ -9,13 +9,23 @@ use crate::api::{Purchase, PurchaseKind};
 use crate::model::{Benefit, Fact, Ignorance, SeenPurchases, Unseen};
 
 /// What to do about lists that show less than there is.
-const REMEDY: &str = "the partner's sign-in sees reservations and savings plans only with a role on each or as the customer's administrator (kubectl csp purchases lists what is known)";
+const REMEDY: &str = "the partner's sign-in sees them only with the roles Reservations Reader and Savings plan Reader in the customer's tenant, or with a role on each (kubectl csp purchases lists what is known)";
+/// The reason where only suspended permissions may be on.
+pub(super) const SUSPENDED: &str = "Suspended";
 
 /// What the condition says when nothing that is known is running any more and it is not looked for more.
 pub(super) fn over() -> Verdict {
     Verdict::yes(
         "Recorded",
         "Nothing of what is known is running any more, and no permission is on: it is not looked for more".to_owned(),
+    )
+}
+
+/// What the condition says when nothing that is known is running any more, and no call is made for what may be bought.
+pub(super) fn suspended() -> Verdict {
+    Verdict::unknown(
+        SUSPENDED,
+        "Nothing of what is known is running any more, and a permission that may be on is suspended: nothing is looked for until its mode is Enforce or Observe".to_owned(),
     )
 }
 

@@ -213,6 +213,31 @@ fn a_clock_that_is_known_to_be_wrong_moves_nothing() {
 }
 
 #[test]
+fn of_a_suspended_permission_it_is_said_that_nothing_is_looked_for() {
+    let mut case = permitted();
+    case.sees(Vec::new(), vec![reservation(1, "2026-03-02")]);
+    case.facts.purchases.permitted = Permitted::Suspended;
+    case.now = at("2027-03-03T12:00:00Z");
+    case.facts.purchases.seen = Fact::NOT_READ;
+    case.pass();
+    assert_eq!((case.is_due(), case.condition().as_str()), (false, "Unknown Suspended"));
+    assert_eq!(case.before.purchases[0].state, "Expired");
+    // Gone while nobody looked, or resumed.
+    let mut gone =
+        Case { before: case.before.clone(), facts: case.facts.clone(), identity: case.identity.clone(), ..case };
+    gone.before.purchases_permitted = None;
+    gone.facts.purchases.permitted = Permitted::Never;
+    gone.pass();
+    assert_eq!(gone.condition(), "True Recorded");
+    let mut resumed = gone;
+    resumed.before = case.before;
+    resumed.facts.purchases.permitted = Permitted::Since(case.now);
+    assert!(resumed.is_due());
+    resumed.sees(Vec::new(), vec![reservation(1, "2026-03-02")]);
+    assert_eq!(resumed.condition(), "True Recorded");
+}
+
+#[test]
 fn what_was_noted_by_a_clock_that_was_ahead_holds_nothing_up() {
     for (since, until) in [(1, None), (1, Some(2)), (-48, Some(300))] {
         let mut case = permitted();
