@@ -115,6 +115,44 @@ fn every_row_names_tests_that_exist() {
     check(DELETION, 22);
 }
 
+/// The texts of the program's sources, without their tests.
+fn program() -> Vec<String> {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    files.retain(|path| !path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "simulator"));
+    files.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+/// What `texts` have in quotes right after `mark`, where `end` follows it.
+fn quoted_between(texts: &[String], mark: &str, end: &str) -> BTreeSet<String> {
+    let after = texts.iter().flat_map(|text| text.split(mark).skip(1));
+    let found = after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'));
+    found.filter(|(_, rest)| rest.starts_with(end)).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Nobody can filter or alert by a name that stands nowhere.
+#[test]
+fn every_metric_and_every_event_of_its_own_stands_in_the_runbook() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = ["docs/operations.md", "docs/scale.md"].map(|page| fs::read_to_string(root.join(page)).unwrap());
+    let rows: Vec<_> = pages.iter().flat_map(|page| page.lines()).filter(|line| line.starts_with("| `")).collect();
+    let names: BTreeSet<_> = rows
+        .iter()
+        .flat_map(|row| quoted(row))
+        .map(|name| name.split('{').next().unwrap_or_default().to_owned())
+        .collect();
+
+    let program = program();
+    let registered = ["registry.register(", "registry.register_with_unit(", "encoder.encode_descriptor("];
+    let metrics: BTreeSet<_> = registered.iter().flat_map(|mark| quoted_between(&program, mark, ",")).collect();
+    let events = quoted_between(&program, "reason: ", ".to_owned()");
+    assert!(metrics.len() >= 20 && events.len() >= 5, "{metrics:?} {events:?}");
+    let is_told =
+        |name: &&String| ["", "_total", "_seconds", "_info"].iter().any(|end| names.contains(&format!("{name}{end}")));
+    let untold: Vec<_> = metrics.iter().chain(&events).filter(|name| !is_told(name)).collect();
+    assert!(untold.is_empty(), "in no table: {untold:?}");
+}
+
 /// No test can show what Azure's own pages make of it, or what a partner asks for; but whoever wonders reads it there.
 #[test]
 fn what_only_words_can_tell_is_written_where_somebody_looks() {
