@@ -11,7 +11,7 @@ use super::context::Context;
 use super::driver::{Kind, Pass};
 use super::orders::{OrderLog, POLLS_PER_LOOK};
 use super::permitted::{on_since, permitted};
-use crate::api::{CustomerPurchasePermission, CustomerStatus};
+use crate::api::{Customer, CustomerPurchasePermission, CustomerStatus};
 use crate::model::{Fact, Urgency};
 use crate::plan::customer::{Permitted, PurchaseFacts, purchases::need};
 use crate::plan::{CustomerRef, Event, ObjectName};
@@ -56,14 +56,15 @@ pub(super) async fn tell_permissions<K: Kind>(pass: &Pass<'_, K>, event: &Event)
     }
 }
 
-/// Looks for new orders in the activity log, for ever, as long as anybody may buy.
+/// Looks for new orders in the activity log, for ever, as long as anybody may buy, or may have bought a moment ago.
 ///
 /// In a task of its own, and not urgent: it must not hold up the feed, which finds what is to be revoked.
 pub(super) async fn follow_orders(context: Arc<Context>, activity_interval: Duration) {
-    let is_permitted =
+    let is_on =
         |object: &CustomerPurchasePermission| object.status.as_ref().is_some_and(|status| on_since(status).is_some());
+    let was_on = |object: &Customer| object.status.as_ref().is_some_and(|status| status.purchases_permitted.is_some());
     loop {
-        if context.permissions.any(is_permitted) {
+        if context.permissions.any(is_on) || context.customers.any(was_on) {
             look(&context).await;
         }
         tokio::time::sleep(activity_interval * POLLS_PER_LOOK).await;

@@ -334,13 +334,18 @@ fn an_end_is_told_in_time_and_counted() {
     ] {
         assert!(served.lines().any(|one| one == line), "{line}\n{served}");
     }
+    // Orders are followed for a day after nobody may buy any more.
+    scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    buy(&scene, json!({ "kind": "reservation", "buyer": "customer", "audit": true }));
+    scene.until_named(CUSTOMER, "its record is seen", |found| purchases(found).len() == 2);
     scene.delete::<Customer>(CUSTOMER);
     scene.until_gone::<Customer>(CUSTOMER);
     crate::stages::eventually("the gauges are empty", || {
         let line = r#"csp_operator_purchases{kind="reservation",purchased_by="customer"} 0"#;
         exclusive.served("metrics").contains(line).then_some(())
     });
-    assert_eq!(scene.attempts(), ["create"]);
+    assert_eq!(scene.attempts(), ["create", "delete"]);
 }
 
 /// A scene that was prepared before the turn of its Customer has come, when turns come every `interval` seconds; it comes
