@@ -327,7 +327,7 @@ async fn send(
         && let Some(desired) = Desired::of(&pass.object)
     {
         // A process that was killed may have turned it on and not said so.
-        permitted::seen_on(context, &desired, at);
+        permitted::seen_on(context, &desired, tenant, at);
     }
     // Noted before the request leaves: its record may be there before its answer.
     context.feed.expect(tenant, correlation, at);

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
 
 use crate::api::PurchasesPermitted;
 use crate::plan::ObjectName;
@@ -65,9 +64,17 @@ impl Permits {
         self.state().untold.insert(customer, since);
     }
 
-    /// Whenever a Customer's status has been written, or a Customer has gone.
-    pub(super) fn told_again(&self) -> Notified<'_> {
-        self.told.notified()
+    /// Waits until it is told what somebody waits for. Asks whenever any Customer's status has been written, or one has gone:
+    /// who waits must not have a Customer looked at each time, or many that wait would keep each other busy.
+    pub(super) async fn until_told(&self, is_told: impl Fn() -> bool) {
+        loop {
+            let mut told = std::pin::pin!(self.told.notified());
+            told.as_mut().enable();
+            if is_told() {
+                return;
+            }
+            told.await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -86,6 +93,30 @@ mod tests {
         let permits = Permits::default();
         let turned = [false, true, true, false, false, true].map(|is_on| permits.turned("uid", is_on));
         assert_eq!(turned, [false, true, false, true, false, true]);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_done_when_what_it_waits_for_is_told_and_not_before() {
+        let permits = Permits::default();
+        let names = ["fabrikam", "tailspin"].map(|name| ObjectName { namespace: "ns".into(), name: name.into() });
+        let since = "2026-03-02T12:00:00Z".parse().unwrap();
+        for name in &names {
+            permits.remember(name.clone(), since);
+        }
+        let open = PurchasesPermitted { since: Time(since), until: None };
+        let asked = std::cell::Cell::new(0);
+        let mut waits = std::pin::pin!(permits.until_told(|| {
+            asked.set(asked.get() + 1);
+            permits.seen_on(&names[0]).is_none()
+        }));
+        for (told, is_done, times) in
+            [(None, false, 1), (Some(&names[1]), false, 2), (None, false, 2), (Some(&names[0]), true, 3)]
+        {
+            if let Some(name) = told {
+                permits.told(name, Some(&open));
+            }
+            assert_eq!((futures::poll!(waits.as_mut()).is_ready(), asked.get()), (is_done, times), "{told:?}");
+        }
     }
 
     #[test]

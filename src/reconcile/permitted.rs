@@ -26,7 +26,7 @@ pub(super) fn permitted(context: &Context, customer: &ObjectName, tenant: Tenant
     let (mut is_suspended, mut is_unknown) = (false, false);
     for object in names.iter().filter_map(|name| context.permissions.get(name)) {
         let status = object.status.clone().unwrap_or_default();
-        if status.tenant_id.is_some_and(|other| other != tenant.to_string()) {
+        if !is_about(&status, tenant) {
             continue;
         }
         if object.spec.mode == Mode::Suspend {
@@ -62,22 +62,31 @@ pub(super) fn on_since(status: &CustomerPurchasePermissionStatus) -> Option<Time
     switches.filter(|switch| switch.state == SwitchState::Allow).map(|switch| switch.since.0).min()
 }
 
+/// Whether what a status tells may be of this tenant. The Customer that a permission refers to may have become another one's.
+fn is_about(status: &CustomerPurchasePermissionStatus, tenant: TenantId) -> bool {
+    status.tenant_id.as_ref().is_none_or(|told| *told == tenant.to_string())
+}
+
 /// Takes in what a permission's status tells, and has its Customer looked at when that must tell something else now.
 pub(super) fn permission_reported(context: &Context, desired: &Desired, status: &CustomerPurchasePermissionStatus) {
     let since = on_since(status);
     if let Some(since) = since {
-        seen_on(context, desired, since);
+        remember(context, &customer_of(desired), since, |tenant| is_about(status, tenant));
     }
     if context.permits.turned(&desired.identity.uid, since.is_some()) {
         wake_if_behind(context, &customer_of(desired));
     }
 }
 
-/// Notes that a permission was on at `since`, whatever becomes of it now.
-pub(super) fn seen_on(context: &Context, desired: &Desired, since: Timestamp) {
-    let name = customer_of(desired);
-    if is_to_be_told(context, &name, since) {
-        context.permits.remember(name, since);
+/// Notes that a permission was on for this tenant at `since`, whatever becomes of it now.
+pub(super) fn seen_on(context: &Context, desired: &Desired, tenant: TenantId, since: Timestamp) {
+    remember(context, &customer_of(desired), since, |found| found == tenant);
+}
+
+/// Notes that there is something for a Customer to tell, if it means such a tenant.
+fn remember(context: &Context, name: &ObjectName, since: Timestamp, is_its: impl Fn(TenantId) -> bool) {
+    if is_to_be_told(context, name, since, is_its) {
+        context.permits.remember(name.clone(), since);
     }
 }
 
@@ -102,22 +111,16 @@ pub(super) async fn until_told<K: Kind<Object = CustomerPurchasePermission>>(pas
     let object: &CustomerPurchasePermission = &pass.object;
     let (context, Some(desired)) = (pass.context, Desired::of(object)) else { return };
     let name = customer_of(&desired);
-    let Some(since) = object.status.as_ref().and_then(on_since).or_else(|| context.permits.seen_on(&name)) else {
+    let status = object.status.clone().unwrap_or_default();
+    let Some(since) = on_since(&status).or_else(|| context.permits.seen_on(&name)) else { return };
+    let is_its = |tenant| is_about(&status, tenant);
+    if !is_to_be_told(context, &name, since, is_its) {
         return;
-    };
-    seen_on(context, &desired, since);
+    }
+    context.permits.remember(name.clone(), since);
+    context.customers.wake(&name);
     let _wait = pass.errand().wait();
-    let told = async {
-        loop {
-            let mut told = std::pin::pin!(context.permits.told_again());
-            told.as_mut().enable();
-            if !is_to_be_told(context, &name, since) {
-                return;
-            }
-            context.customers.wake(&name);
-            told.await;
-        }
-    };
+    let told = context.permits.until_told(|| !is_to_be_told(context, &name, since, is_its));
     if tokio::time::timeout(HELD_MAX, told).await.is_err() {
         tracing::warn!(
             namespace = name.namespace,
@@ -127,11 +130,11 @@ pub(super) async fn until_told<K: Kind<Object = CustomerPurchasePermission>>(pas
     }
 }
 
-/// Whether there is a Customer that must tell it and does not.
-fn is_to_be_told(context: &Context, name: &ObjectName, since: Timestamp) -> bool {
+/// Whether there is a Customer, of such a tenant, that must tell it and does not.
+fn is_to_be_told(context: &Context, name: &ObjectName, since: Timestamp, is_its: impl Fn(TenantId) -> bool) -> bool {
     let Some(customer) = context.customers.get(name) else { return false };
     let window = customer.status.as_ref().and_then(|status| status.purchases_permitted.as_ref());
-    matches!(reference(context, Some(&customer)), CustomerRef::Found(_)) && !tells(window, since)
+    matches!(reference(context, Some(&customer)), CustomerRef::Found(tenant) if is_its(tenant)) && !tells(window, since)
 }
 
 fn customer_of(desired: &Desired) -> ObjectName {

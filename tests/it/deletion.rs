@@ -106,6 +106,8 @@ fn a_customer_made_anew_with_another_tenant_gets_nothing_and_the_first_is_revoke
     assert!(message(&found, "Ready").contains(&scene.tenant()), "{}", message(&found, "Ready"));
     scene.delete::<CustomerPurchasePermission>(PERMISSION);
     scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+    let status = scene.get::<Customer>("contoso").and_then(|found| found.status).unwrap_or_default();
+    assert_eq!(status.purchases_permitted, None, "nothing was on for the other tenant");
     assert_eq!((scene.attempts(), other.attempts()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
     assert_eq!(scene.permitted(), Vec::<String>::new());
 }
