@@ -106,7 +106,8 @@ pub(super) fn wake_if_behind(context: &Context, customer: &ObjectName) {
     }
 }
 
-/// Waits a moment for the Customer to tell that the permission was on, before it is let go: then nothing else tells.
+/// Waits a moment for the Customer to tell that the permission was on, before it is let go: then nothing else tells. For one
+/// that is abandoned, nobody waits.
 pub(super) async fn until_told<K: Kind<Object = CustomerPurchasePermission>>(pass: &Pass<'_, K>) {
     let object: &CustomerPurchasePermission = &pass.object;
     let (context, Some(desired)) = (pass.context, Desired::of(object)) else { return };
@@ -119,6 +120,9 @@ pub(super) async fn until_told<K: Kind<Object = CustomerPurchasePermission>>(pas
     }
     context.permits.remember(name.clone(), since);
     context.customers.wake(&name);
+    if desired.is_abandoned {
+        return;
+    }
     let _wait = pass.errand().wait();
     let told = context.permits.until_told(|| !is_to_be_told(context, &name, since, is_its));
     if tokio::time::timeout(HELD_MAX, told).await.is_err() {
