@@ -136,11 +136,14 @@ pub(super) async fn follow<K: Watched>(
             }
             Ok(watcher::Event::InitDone) => {
                 // A new list may leave out what went while nobody watched.
-                let gone: Vec<_> = known.keys().filter(|name| !listed.contains_key(*name)).cloned().collect();
+                let lost = lost(&known, &listed);
                 known = std::mem::take(&mut listed);
-                for name in &gone {
-                    K::wake_others(&context, name);
-                    K::note(&context, name, None);
+                for (name, uid) in &lost {
+                    forget::<K>(&context, name, uid);
+                    if !known.contains_key(name) {
+                        K::wake_others(&context, name);
+                        K::note(&context, name, None);
+                    }
                 }
                 for name in known.keys() {
                     K::objects(&context).wake(name);
@@ -168,11 +171,7 @@ pub(super) async fn follow<K: Watched>(
             }
             Ok(watcher::Event::Delete(object)) => {
                 let Some(name) = name_of(&object) else { continue };
-                let uid = object.uid().unwrap_or_default();
-                K::objects(&context).forget(&uid);
-                context.backoff.forget(&uid);
-                context.metrics.forget_purchases(&uid);
-                context.permits.forget(&uid, &name, K::Object::kind(&()) == api::Customer::kind(&()));
+                forget::<K>(&context, &name, &object.uid().unwrap_or_default());
                 known.remove(&name);
                 K::wake_others(&context, &name);
                 K::note(&context, &name, None);
@@ -184,6 +183,21 @@ pub(super) async fn follow<K: Watched>(
     }
 }
 
+/// Names and UIDs of what a new list shows no more, also where another object has its name by now.
+fn lost(known: &HashMap<ObjectName, Essence>, listed: &HashMap<ObjectName, Essence>) -> Vec<(ObjectName, String)> {
+    let is_lost = |(name, before): &(&ObjectName, &Essence)| listed.get(*name).is_none_or(|now| now.uid != before.uid);
+    let lost = known.iter().filter(is_lost);
+    lost.map(|(name, before)| (name.clone(), before.uid.clone().unwrap_or_default())).collect()
+}
+
+/// Forgets all that is kept of an object that is gone.
+fn forget<K: Watched>(context: &Context, name: &ObjectName, uid: &str) {
+    K::objects(context).forget(uid);
+    context.backoff.forget(uid);
+    context.metrics.forget_purchases(uid);
+    context.permits.forget(uid, name, K::Object::kind(&()) == api::Customer::kind(&()));
+}
+
 fn name_of<K: Resource>(object: &K) -> Option<ObjectName> {
     let meta = object.meta();
     Some(ObjectName { namespace: meta.namespace.clone()?, name: meta.name.clone()? })
@@ -192,4 +206,30 @@ fn name_of<K: Resource>(object: &K) -> Option<ObjectName> {
 fn essence<K: Kind>(object: &K::Object) -> Essence {
     let conditions = K::status(object).map(K::conditions).unwrap_or_default();
     Essence::of(object, conditions)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::ObjectMeta;
+
+    use super::*;
+
+    #[test]
+    fn what_a_new_list_leaves_out_is_lost_also_when_its_name_is_taken() {
+        let all = |objects: &[(&str, &str)]| {
+            let one = |(name, uid): &(&str, &str)| {
+                let metadata = ObjectMeta { uid: Some((*uid).to_owned()), ..ObjectMeta::default() };
+                let mut object = api::Customer::new(name, serde_json::from_str(r#"{"tenantId":"t"}"#).unwrap());
+                object.metadata = metadata;
+                let name = ObjectName { namespace: "ns".into(), name: (*name).to_owned() };
+                (name, Essence::of(&object, &[]))
+            };
+            objects.iter().map(one).collect::<HashMap<_, _>>()
+        };
+        let known = all(&[("stays", "1"), ("goes", "2"), ("is-made-anew", "3")]);
+        let listed = all(&[("stays", "1"), ("is-made-anew", "4"), ("comes", "5")]);
+        let mut lost: Vec<_> = lost(&known, &listed).into_iter().map(|(name, uid)| (name.name, uid)).collect();
+        lost.sort();
+        assert_eq!(lost, [("goes".to_owned(), "2".to_owned()), ("is-made-anew".to_owned(), "3".to_owned())]);
+    }
 }
