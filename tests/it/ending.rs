@@ -2,10 +2,11 @@
 
 use csp_operator::api::{AzureSubscription, CustomerPurchasePermission};
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use serde_json::json;
 
 use crate::scene::{PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, is_ready, message, verdict};
-use crate::stages::{Exclusive, QUICK, run, shared};
+use crate::stages::{Exclusive, QUICK, eventually, run, shared};
 
 /// Reservations, until so many seconds from now.
 fn for_seconds(seconds: i64, rest: &str) -> String {
@@ -23,13 +24,7 @@ fn what_is_valid_until_a_moment_is_revoked_then_whatever_the_drift_policy() {
         assert_eq!(scene.attempts(), ["create", "delete"], "{policy}");
         assert_eq!(found.status.unwrap().latched.len(), 1);
         // The same spec does not allow it again; another end does.
-        scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
-        let request = |found: &CustomerPurchasePermission| {
-            found.metadata.annotations.clone().unwrap_or_default().get("csp-operator.dev/reconcile").cloned()
-        };
-        scene.until("it has looked again", |found| {
-            found.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at == request(found))
-        });
+        looks_again(&scene);
         assert_eq!(scene.attempts(), ["create", "delete"], "{policy}");
     }
 }
@@ -58,6 +53,72 @@ fn what_has_ended_while_nobody_ran_is_revoked_by_the_next_process_whatever_the_d
     scenes[0].change(&json!({ "validUntil": later.to_string() }));
     scenes[0].until_verdict("Ready", "True InSync");
     assert_eq!((scenes[0].attempts().len(), scenes[0].permitted()), (3, vec![RESERVATIONS.to_owned()]));
+}
+
+#[test]
+fn a_clock_that_jumps_both_ways_ends_nothing_early_grants_nothing_and_brings_nothing_back() {
+    let mut exclusive = Exclusive::take();
+    exclusive.start(&[&QUICK[..], &["--activity-interval", "1s"]].concat());
+    let [ends, stays, waits] = std::array::from_fn(|_| Scene::new(&exclusive.view));
+    ends.converge(&for_seconds(3600, ""));
+    stays.converge(&for_seconds(3 * 3600, ""));
+    let log_length = exclusive.stage.operator.log().len();
+    let is_told = |what: &str| exclusive.stage.operator.log()[log_length..].contains(what);
+    // The clocks of the services; this machine's stays as it is.
+    let set = |offset: &str, seconds: std::ops::Range<i64>| {
+        run(exclusive.view.simulator.call(Method::PUT, "clock", Some(json!({ "offset": offset })))).unwrap();
+        eventually(&format!("the operator knows of {offset}"), || {
+            let served = exclusive.served("metrics");
+            let line = served.lines().find_map(|line| line.strip_prefix("csp_operator_remote_clock_offset_seconds "));
+            seconds.contains(&line.unwrap().parse().unwrap()).then_some(())
+        });
+    };
+
+    // This machine's clock is behind: theirs say that the time of one has come.
+    set("2h", -7300..-7100);
+    eventually("it is certain", || is_told("more than five minutes apart").then_some(()));
+    ends.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+    ends.until_verdict("Ready", "True Expired");
+    assert_eq!((ends.attempts(), ends.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+    waits.declare("azureReservations: Allow, acceptBillingResponsibility: true");
+    let found = waits.until_verdict("Ready", "False ClockSkewed");
+    assert_eq!(verdict(&found, "PartnerAuthorized"), "False ClockSkewed");
+
+    // It is ahead: by itself it would end the other one.
+    set("-2h", 7100..7300);
+    stays.change(&json!({ "validUntil": (Timestamp::now() - SignedDuration::from_mins(5)).to_string() }));
+    stays.until("it is looked at", |found| {
+        is_ready(found) && found.status.as_ref().map(|status| status.observed_generation) == found.metadata.generation
+    });
+    assert_eq!((verdict(&stays.permission(), "Ready"), stays.permitted().len()), ("True InSync".to_owned(), 1));
+    looks_again(&ends);
+    looks_again(&waits);
+    assert_eq!(verdict(&ends.permission(), "Ready"), "True Expired", "its end is ahead, and has come");
+    assert_eq!(verdict(&waits.permission(), "Ready"), "False ClockSkewed");
+
+    // It is right again.
+    set("0s", -60..60);
+    assert!(is_told("agrees with those of Microsoft's services again"));
+    for scene in [&ends, &stays] {
+        looks_again(scene);
+        scene.until_verdict("Ready", "True Expired");
+        assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+    }
+    assert_eq!(waits.attempts(), Vec::<String>::new());
+    looks_again(&waits);
+    waits.until_verdict("Ready", "True InSync");
+    assert_eq!((waits.attempts(), waits.permitted()), (vec!["create".to_owned()], vec![RESERVATIONS.to_owned()]));
+}
+
+/// Has the permission read anew, and waits until it was.
+fn looks_again(scene: &Scene) {
+    scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+    let request = |found: &CustomerPurchasePermission| {
+        found.metadata.annotations.clone().unwrap_or_default().get("csp-operator.dev/reconcile").cloned()
+    };
+    scene.until("it has looked again", |found| {
+        found.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at == request(found))
+    });
 }
 
 #[test]
