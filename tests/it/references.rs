@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
+use reqwest::Method;
 use serde_json::json;
 
 use crate::scene::{ALLOW_RESERVATIONS, PERMISSION, Scene, message, permission, verdict};
@@ -70,6 +71,30 @@ fn a_permission_follows_its_subscription_when_its_plan_becomes_active() {
     plan("active");
     scene.ask_anew::<AzureSubscription>("azure");
     ready_at_once(&scene);
+}
+
+#[test]
+fn an_azure_global_subscription_serves_as_well_once_it_is_active() {
+    let scene = Scene::new(shared().1);
+    let control = |method, path: &str, body| run(scene.view.simulator.call(method, path, body)).unwrap();
+    control(Method::DELETE, &format!("customers/{}", scene.tenant()), None);
+    let azure = json!({
+        "id": scene.subscription_id(), "roleAssignments": [{ "principalId": scene.owner_id(), "role": "Owner" }],
+    });
+    let legacy =
+        json!({ "id": scene.plan_id(), "kind": "AzureGlobal", "status": "suspended", "azureSubscriptions": [azure] });
+    let user = json!({ "upn": "ada@legacy.onmicrosoft.com", "objectId": scene.owner_id() });
+    let body = json!({ "tenantId": scene.tenant(), "name": "Legacy", "users": [user], "subscriptions": [legacy] });
+    control(Method::POST, "customers", Some(body));
+    scene.declare(ALLOW_RESERVATIONS);
+    let found = scene.until_verdict("Ready", "False SubscriptionNotActive");
+    assert!(message(&found, "Ready").contains("Azure Global"), "{}", message(&found, "Ready"));
+    assert_eq!(scene.attempts(), Vec::<String>::new());
+    control(Method::POST, "subscriptions/status", Some(json!({ "id": scene.plan_id(), "status": "active" })));
+    scene.ask_anew::<AzureSubscription>("azure");
+    ready_at_once(&scene);
+    let azure: AzureSubscription = scene.get("azure").unwrap();
+    assert_eq!(serde_json::to_value(azure.status.unwrap()).unwrap()["kind"], "AzureGlobal");
 }
 
 #[test]
