@@ -135,6 +135,35 @@ fn corrections_and_revokes_go_on_while_first_grants_wait() {
 }
 
 #[test]
+fn what_a_bad_prune_has_revoked_comes_back_as_fast_as_the_hour_allows_or_at_once_when_more_is_allowed() {
+    let mut exclusive = after(&[]);
+    exclusive.start(&THREE);
+    let scenes = scenes(&exclusive, 3);
+    for scene in &scenes {
+        scene.converge(ALLOW_RESERVATIONS);
+    }
+    for scene in &scenes {
+        scene.delete::<CustomerPurchasePermission>(PERMISSION);
+    }
+    for scene in &scenes {
+        scene.until_gone::<CustomerPurchasePermission>(PERMISSION);
+        scene.apply(&crate::scene::permission(PERMISSION, ALLOW_RESERVATIONS));
+    }
+    until_waiting(&scenes, 3);
+    for scene in &scenes {
+        assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
+    }
+    exclusive.kill_and_start(&["--max-grants-per-hour", "6"]);
+    until_waiting(&scenes, 0);
+    for scene in &scenes {
+        assert_eq!(
+            (scene.attempts(), scene.permitted().len()),
+            (["create", "delete", "create"].map(String::from).into(), 1)
+        );
+    }
+}
+
+#[test]
 fn who_waits_goes_on_by_itself_oldest_first_when_the_hour_of_others_is_over() {
     // They count for an hour and a minute.
     let mut exclusive = after(&[(3660 - 8, 1), (600, 2)]);

@@ -13,7 +13,7 @@ fn customer(scene: &Scene, name: &str, spec: &str) -> String {
     format!("---\nkind: Customer\nmetadata: {{name: {name}}}\nspec: {{tenantId: {tenant}, {spec}}}\n")
 }
 
-/// What the customer's charges were changed to, one word for each request: `Allowed`, or `Allowed: no effect`.
+/// How many requests were made to change what the customer sees, and how many of them changed it.
 fn changes(scene: &Scene) -> (usize, usize) {
     let requests = scene.requests();
     let changes: Vec<_> = requests.iter().filter(|request| request["operation"] == "update_billing_policy").collect();

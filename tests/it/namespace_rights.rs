@@ -104,6 +104,10 @@ fn a_namespace_is_read_again_right_before_anything_is_granted_assigned_or_shown(
             verdict(found, "CustomerResolved") == "False NamespaceNotAllowed"
         });
     }
+    scene.ask_anew::<AzureSubscription>("unowned");
+    scene.until_named::<AzureSubscription>("unowned", "so does the subscription", |found| {
+        verdict(found, "Ready") == "False NamespaceNotAllowed"
+    });
     assert_eq!(plans::attempts(&buyer), ["create_cart"], "with a cart, nothing is bought");
     assert_eq!((scene.attempts(), scene.permitted()), (vec![], vec![]));
     assert_eq!((requests(&scene, "update_billing_policy"), requests(&scene, "create_role_assignment")), (0, 0));

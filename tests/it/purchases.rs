@@ -321,15 +321,18 @@ fn an_end_is_told_in_time_and_counted() {
     assert_eq!(told(&scene, "ReservationExpiring"), [1, 1]);
     read_anew(&scene);
     assert_eq!(told(&scene, "ReservationExpiring"), [1, 1], "once each");
+    assert_eq!(ends_in(7).expiry_notice_days, Some(7));
+    assert_eq!(told(&scene, "ReservationExpiring"), [2, 2]);
     assert_eq!(ends_in(1).expiry_notice_days, Some(1));
     let notes: Vec<_> = scene.events(PERMISSION).into_iter().filter_map(|event| event.note).collect();
     let about: Vec<_> = notes.iter().filter(|note| note.contains("ends on")).collect();
-    assert!(about.len() == 2 && about.iter().all(|note| note.contains("only the partner can")), "{notes:?}");
-    assert_eq!(readings(&scene), [0, 4, 4, 4, 1]);
+    assert!(about.len() == 3 && about.iter().all(|note| note.contains("only the partner can")), "{notes:?}");
+    assert_eq!(readings(&scene), [0, 5, 5, 5, 1]);
     let served = exclusive.served("metrics");
     for line in [
         r#"csp_operator_purchases{kind="reservation",purchased_by="customer"} 1"#,
         r#"csp_operator_purchases_expiring{kind="reservation",within_days="30"} 1"#,
+        r#"csp_operator_purchases_expiring{kind="reservation",within_days="7"} 1"#,
         r#"csp_operator_purchases_expiring{kind="reservation",within_days="1"} 1"#,
     ] {
         assert!(served.lines().any(|one| one == line), "{line}\n{served}");
