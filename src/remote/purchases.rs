@@ -50,14 +50,19 @@ impl Remote {
         let reservations = Operation::ReadReservations(customer);
         let plans = Operation::ReadSavingsPlans(customer);
         let rights = Operation::ReadEntitlements(customer);
-        let (reservations, savings_plans, entitlements) = tokio::join!(
-            self.in_time(reservations, self.azure.benefits(customer, PurchaseKind::Reservation)),
-            self.in_time(plans, self.azure.benefits(customer, PurchaseKind::SavingsPlan)),
-            self.in_time(rights, self.partner_center.entitlements(customer)),
-        );
-        let reservations = noted(put_off(reservations)?, &mut failures);
-        let savings_plans = noted(put_off(savings_plans)?, &mut failures);
-        let entitlements = noted(put_off(entitlements)?, &mut failures);
+        let reservations = self.in_time(reservations, self.azure.benefits(customer, PurchaseKind::Reservation));
+        let savings_plans = self.in_time(plans, self.azure.benefits(customer, PurchaseKind::SavingsPlan));
+        let entitlements = self.in_time(rights, self.partner_center.entitlements(customer));
+        // In this order, so that nothing is sent for a reading that is put off.
+        let (reservations, savings_plans, entitlements) = tokio::try_join!(
+            biased;
+            async { put_off(reservations.await) },
+            async { put_off(savings_plans.await) },
+            async { put_off(entitlements.await) },
+        )?;
+        let reservations = noted(reservations, &mut failures);
+        let savings_plans = noted(savings_plans, &mut failures);
+        let entitlements = noted(entitlements, &mut failures);
         if reservations.is_err()
             && savings_plans.is_err()
             && entitlements.is_err()

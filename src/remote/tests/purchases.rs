@@ -182,6 +182,20 @@ async fn after_the_first_order_that_is_not_answered_about_no_other_is_asked_abou
 }
 
 #[tokio::test]
+async fn for_a_reading_that_azure_has_asked_to_put_off_nothing_is_sent() {
+    let stage = stage().await;
+    for (operation, sent) in [("list_reservations", [1, 1, 1]), ("", [1, 1, 1])] {
+        if !operation.is_empty() {
+            fault(&stage, operation, json!({ "kind": "status", "status": 429, "retryAfter": 60 })).await;
+        }
+        let result = seen(&stage).await;
+        assert_eq!(result.is_ok(), !operation.is_empty(), "{result:?}");
+        let lists = ["list_reservations", "list_savings_plans", "list_entitlements"];
+        assert_eq!(counts(&stage, lists).await, sent);
+    }
+}
+
+#[tokio::test]
 async fn without_access_to_the_tenant_partner_center_still_tells_of_reservations() {
     let stage = stage().await;
     buy(&stage, json!({ "kind": "reservation", "buyer": "customer" })).await;
