@@ -6,7 +6,7 @@ use super::super::held::{Held, is_touched};
 use super::super::pass::Pass;
 use super::super::switches::{get, set, wished, word};
 use super::{Outcome, Report};
-use crate::api::{CustomerPurchasePermissionStatus, SwitchState, SwitchStatus, Switches};
+use crate::api::{CustomerPurchasePermissionStatus, Mode, SwitchState, SwitchStatus, Switches};
 use crate::model::Switch;
 use crate::plan::to_second;
 
@@ -16,13 +16,14 @@ impl Pass<'_> {
             let is_worthless = match report.outcome {
                 // Who does not own the tenant does not hear of the owner's writes.
                 Outcome::Conflict { .. } | Outcome::Unresolved => true,
+                // Going on is another generation, also for who is held in deletion until a person has decided.
+                Outcome::Suspended => is_touched(self),
+                Outcome::Stopped { .. } if self.desired.mode == Mode::Suspend => is_touched(self),
                 // From here on the status knows the record or the generation, so nothing but this tells that nobody has
                 // looked since.
                 Outcome::Enforced { .. } | Outcome::Observed { .. } | Outcome::Stopped { .. } => {
                     is_touched(self) || !self.is_current()
                 }
-                // Going on is another generation.
-                Outcome::Suspended => is_touched(self),
             };
             if is_worthless {
                 status.effective = None;

@@ -215,3 +215,21 @@ fn what_a_deletion_turns_off_is_no_drift() {
     assert_eq!((case.does(), case.plan().events), ("delete".into(), Vec::new()));
     assert_eq!(case.shows("Synced"), "False/PendingWrite");
 }
+
+#[test]
+fn who_is_held_while_suspended_still_shows_what_was_last_seen() {
+    let suspended = Case::new(Allow, Deny)
+        .settled(policy(&[Reservations]))
+        .edited(|desired| desired.mode = Mode::Suspend)
+        .restarted()
+        .later(minutes(5));
+    let shown = suspended.plan().status;
+    assert!(shown.effective.is_some());
+    // A deletion is another generation, as an edit is.
+    let held = suspended.with(|case| case.before = shown.clone()).deleting();
+    let status = held.plan().status;
+    assert_eq!((held.does(), held.shows("Ready")), (String::new(), "False/Suspended".into()));
+    assert_eq!((&status.effective, &status.policy_id), (&shown.effective, &shown.policy_id));
+    let on = held.with(|case| case.before = status).edited(|desired| desired.mode = Mode::Enforce);
+    assert_eq!(on.does(), "read policy", "what is shown is not gone by");
+}
