@@ -16,6 +16,9 @@ const RECORDS_MAX: usize = 200_000;
 /// .NET counts ticks of 100 ns from the year 1; this is the count at the Unix epoch.
 const UNIX_EPOCH_TICKS: i128 = 621_355_968_000_000_000;
 
+/// The resolution of the log.
+const TICKS_PER_SECOND: i128 = 10_000_000;
+
 /// One entry of the activity log.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
@@ -54,11 +57,14 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    /// A moment for a new record: `now`, cut to the log's resolution and later than the record before.
+    /// A moment for a new record: `now`, cut to the log's resolution and later than the record before, unless the clock was
+    /// set back since.
     ///
     /// Ids contain the moment, so two records never share one.
     pub(crate) fn moment(&mut self, now: Timestamp) -> Timestamp {
-        let ticks = ticks(now).max(self.last_ticks + 1);
+        let ticks = ticks(now);
+        let is_set_back = self.last_ticks - ticks > TICKS_PER_SECOND;
+        let ticks = if is_set_back { ticks } else { ticks.max(self.last_ticks + 1) };
         self.last_ticks = ticks;
         from_ticks(ticks).unwrap_or(now)
     }
@@ -172,6 +178,10 @@ mod tests {
         let first = trail.moment(now);
         let second = trail.moment(now);
         assert!(first < second);
+        // A clock that was set back leaves no later records in the future.
+        trail.moment(at("2026-03-01T10:00:00Z"));
+        assert_eq!(trail.moment(at("2026-03-01T09:00:00Z")), at("2026-03-01T09:00:00Z"));
+        assert!(trail.moment(at("2026-03-01T09:00:00Z")) > at("2026-03-01T09:00:00Z"));
     }
 
     #[test]
