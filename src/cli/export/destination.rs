@@ -15,7 +15,7 @@ pub(in crate::cli) enum DestinationError {
     Directory { path: PathBuf, source: io::Error },
     #[error("cannot write {}", .path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{} exists and says something else: move it away, or overwrite it with --force", .0.display())]
+    #[error("{} exists and says something else: move it away, or overwrite it with --force, which loses what has been edited (a permission with mode Enforce is in Observe again; see docs/export.md)", .0.display())]
     Exists(PathBuf),
 }
 

@@ -12,6 +12,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,9 @@ async fn export(
         .into_iter()
         .map(|(tenant, profile)| Wanted { name: names.remove(&tenant).unwrap_or_default(), tenant, profile })
         .collect();
+    let mut resold: Vec<_> =
+        listed.iter().filter(|one| one.is_resold()).map(|one| (one.name.clone(), one.tenant)).collect();
+    resold.sort();
     let mut wanted = choose(listed, &args.customers)?;
     wanted.sort_by(|a, b| a.name.cmp(&b.name));
     let all = wanted.len();
@@ -106,8 +110,7 @@ async fn export(
     tell(&format!("reading {total} customers, with at most {} requests a minute", args.calls_per_minute));
 
     let mut tally = Tally::default();
-    // Those whose manifests are there to be applied, from this export or an earlier one.
-    let mut there: Vec<TenantId> = Vec::new();
+    let mut exported: BTreeSet<TenantId> = BTreeSet::new();
     let mut told_at = Instant::now();
     let read = |wanted: Wanted| async move {
         let found = read::customer(partner_center, &wanted, args.only_with_policy).await;
@@ -115,7 +118,6 @@ async fn export(
     };
     let mut readings = stream::iter(wanted).map(read).buffered(AT_A_TIME);
     while let Some((wanted, found)) = readings.next().await {
-        let mut is_there = false;
         let written = match found {
             Ok(None) => {
                 tally.without_policy += 1;
@@ -129,7 +131,7 @@ async fn export(
                     Err(error) => Err((Chain(&error).to_string(), matches!(error, DestinationError::Exists(_)))),
                     Ok(()) => {
                         tally.written += 1;
-                        is_there = true;
+                        exported.insert(wanted.tenant);
                         Ok(())
                     }
                 }
@@ -145,9 +147,6 @@ async fn export(
                 tell(&printable(&format!("{} is left out: {why}", wanted.name)));
             }
         }
-        if is_there || destination.has(&wanted.name, wanted.tenant) {
-            there.push(wanted.tenant);
-        }
         if tally.failed_in_a_row >= FAILURES_MAX {
             return Err(ExportError::Stopped { wanted: total, written: tally.written });
         }
@@ -161,6 +160,10 @@ async fn export(
         count => format!("; {count} have no purchase permissions"),
     };
     tell(&format!("{} customers exported{without}", tally.written));
+    // Those whose manifests are there to be applied, from this export or an earlier one, whomever that was of.
+    let is_there = |name: &str, tenant: &TenantId| exported.contains(tenant) || destination.has(name, *tenant);
+    let there: Vec<_> =
+        resold.into_iter().filter(|(name, tenant)| is_there(name, tenant)).map(|(_, tenant)| tenant).collect();
     if !there.is_empty() {
         tell(&permit::say_how(&there, args.namespace.as_deref(), destination)?);
     }

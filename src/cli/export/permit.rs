@@ -4,13 +4,14 @@ use super::destination::{Destination, DestinationError};
 use crate::api::ALLOWED_CUSTOMERS_ANNOTATION;
 use crate::model::TenantId;
 
-/// So many tenants are listed in the command itself; a list of more goes to a file, where there is a directory.
+/// So many tenants are listed in the command itself; of more it reads the file, where there is a directory.
 const LISTED_MAX: usize = 20;
 
 /// So many tenants fit into one argument of a command on Linux (128 KiB).
 const ARGUMENT_MAX: usize = 3_500;
 
-/// Says what to run, for exactly these customers. A long list is put into a file of the destination.
+/// Says what to run, for exactly these customers. A destination that is a directory has the list in a file, however short it
+/// is: whoever scripts the command need not know how many there will be.
 pub(super) fn say_how(
     tenants: &[TenantId],
     namespace: Option<&str>,
@@ -18,7 +19,7 @@ pub(super) fn say_how(
 ) -> Result<String, DestinationError> {
     let namespace = namespace.unwrap_or("NAMESPACE");
     let list = tenants.iter().map(TenantId::to_string).collect::<Vec<_>>().join(",");
-    let file = if tenants.len() > LISTED_MAX { destination.write_list(&list)? } else { None };
+    let file = destination.write_list(&list)?;
     let (count, file) = match (tenants.len(), &file) {
         (count, Some(file)) if count > ARGUMENT_MAX => {
             return Ok(format!(
@@ -28,7 +29,7 @@ pub(super) fn say_how(
                 file.display()
             ));
         }
-        (count, file) => (count, file.as_ref()),
+        (count, file) => (count, file.as_ref().filter(|_| count > LISTED_MAX)),
     };
     let value = file.map_or(list, |file| format!("\"$(cat {})\"", quoted(&file.display().to_string())));
     // Without --overwrite, kubectl takes nothing away that is listed already.
@@ -58,25 +59,25 @@ mod tests {
         let path = std::env::temp_dir().join(format!("csp permit {}", std::process::id()));
         let directory = Destination::open(Some(&path), false).unwrap();
         let file = path.join("allowed-customers.txt");
-        for (count, destination, in_file) in [
-            (1, &directory, false),
-            (LISTED_MAX, &directory, false),
-            (LISTED_MAX + 1, &directory, true),
-            (ARGUMENT_MAX, &directory, true),
-            (LISTED_MAX + 1, &Destination::Stdout, false),
+        for (count, destination, has_file, is_read) in [
+            (1, &directory, true, false),
+            (LISTED_MAX, &directory, true, false),
+            (LISTED_MAX + 1, &directory, true, true),
+            (ARGUMENT_MAX, &directory, true, true),
+            (LISTED_MAX + 1, &Destination::Stdout, false, false),
         ] {
             let _ = fs::remove_file(&file);
             let tenants = tenants(count);
             let list = tenants.iter().map(TenantId::to_string).collect::<Vec<_>>().join(",");
             let said = say_how(&tenants, Some("customers"), destination).unwrap();
-            let value = if in_file { format!("\"$(cat '{}')\"", file.display()) } else { list.clone() };
+            let value = if is_read { format!("\"$(cat '{}')\"", file.display()) } else { list.clone() };
             let command = format!(
                 "these {count}: kubectl annotate namespace customers csp-operator.dev/allowed-customers={value}"
             );
             assert!(said.ends_with(&command), "{count}: {said}");
             assert!(!said.contains('*'), "{count}: {said}");
             let there = fs::read_to_string(&file).ok();
-            assert_eq!(there, in_file.then(|| format!("{list}\n")), "{count}");
+            assert_eq!(there, has_file.then(|| format!("{list}\n")), "{count}");
         }
         let said = say_how(&tenants(ARGUMENT_MAX + 1), None, &directory).unwrap();
         assert!(said.contains("more than one command takes: divide them among several namespaces"), "{said}");
