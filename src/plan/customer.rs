@@ -39,6 +39,8 @@ pub enum Action {
         account: BillingAccount,
         /// How it shall be.
         view: ChargeView,
+        /// To be told once Azure has accepted it.
+        told: Event,
     },
     /// Tell the permissions of this Customer what it is told itself.
     TellPermissions(Event),

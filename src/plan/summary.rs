@@ -107,8 +107,9 @@ pub fn transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
     if ready.reason == GRANT_BUDGET_EXCEEDED {
         return None;
     }
-    // Suspending is what somebody asked for.
-    let is_warning = ready.status != Truth::True.as_str() && ready.reason != "Suspended";
+    // Suspending is what somebody asked for, and what is just being done is what it was asked for.
+    let is_as_asked = ["Suspended", "PendingWrite", "Changing"].contains(&ready.reason.as_str());
+    let is_warning = ready.status != Truth::True.as_str() && !is_as_asked;
     Some(Event {
         severity: if is_warning { Severity::Warning } else { Severity::Normal },
         reason: ready.reason.clone(),
@@ -168,5 +169,8 @@ mod tests {
         assert_eq!(transition(&pass("A"), &pass("A")), None);
         assert_eq!(transition(&pass("A"), &pass("B")).unwrap().reason, "B");
         assert_eq!(transition(&[], &pass("A")).unwrap().severity, Severity::Warning);
+        for under_way in ["PendingWrite", "Changing"] {
+            assert_eq!(transition(&[], &pass(under_way)).unwrap().severity, Severity::Normal);
+        }
     }
 }

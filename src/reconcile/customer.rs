@@ -100,7 +100,12 @@ impl Kind for Customer {
     fn execute<'a>(pass: &'a mut Pass<'_, Self>, action: &'a Action) -> BoxFuture<'a, Result<Progress, Error>> {
         Box::pin(async move {
             match action {
-                Action::ShowCharges { tenant, account, view } => show_charges(pass, *tenant, account, *view).await,
+                Action::ShowCharges { tenant, account, view, told } => {
+                    show_charges(pass, *tenant, account, *view).await?;
+                    // At once: nothing would tell a later pass that it was this operator's change.
+                    pass.publish(std::slice::from_ref(told)).await;
+                    Ok(Progress::LookAgain)
+                }
                 Action::TellPermissions(event) => {
                     purchases::tell_permissions(pass, event).await;
                     Ok(Progress::GoesOn)
@@ -208,7 +213,7 @@ async fn show_charges(
     tenant: TenantId,
     account: &BillingAccount,
     view: ChargeView,
-) -> Result<Progress, Error> {
+) -> Result<(), Error> {
     let planned = &*pass;
     let sure = planned.remote.billing.once_sure(tenant, GRANT_SENT_WITHIN, || planned.make_sure(tenant));
     let client = match sure.await {
@@ -221,11 +226,10 @@ async fn show_charges(
     inventory.charges_change_begins(tenant);
     match client.show_charges(tenant, account, view).await {
         Ok(change) => {
-            tracing::info!(%tenant, ?view, "changed what the customer sees of its charges");
             inventory.charges_changed(tenant, view, change, at);
             pass.has_acted = true;
             pass.attempt = Attempt::Accepted;
-            Ok(Progress::LookAgain)
+            Ok(())
         }
         Err(error) => Err(pass.ended_by(error.into())),
     }

@@ -364,7 +364,8 @@ impl<K: Kind> Pass<'_, K> {
         Ok(())
     }
 
-    async fn publish(&self, events: &[Event]) {
+    /// Tells of what has happened to the object, in the log too.
+    pub(super) async fn publish(&self, events: &[Event]) {
         for event in events {
             tracing::info!(
                 kind = %K::Object::kind(&()),

@@ -270,7 +270,7 @@ impl Plan<'_> {
         section.events = events;
         if !self.scope.is_deleting && **attempt == Attempt::None {
             let (tenant, account) = (self.tenant, account.clone());
-            section.actions.push(Action::ShowCharges { tenant, account, view: self.target });
+            section.actions.push(Action::ShowCharges { tenant, account, view: self.target, told: self.changed() });
         }
         section
     }
@@ -285,6 +285,21 @@ impl Plan<'_> {
             return Verdict::yes("Visible", text);
         }
         Verdict::yes("Hidden", "the customer does not see its charges in Cost Management")
+    }
+
+    /// What is told of a change. A process that repeats one, because the last one did not live to report it, tells it under
+    /// the same name.
+    fn changed(&self) -> Event {
+        let Scope { before, generation, .. } = self.scope;
+        let since = find(before, ConditionType::CostManagementSynced);
+        let since = since.map(|synced| synced.last_transition_time.0.to_string()).unwrap_or_default();
+        let word = self.word();
+        Event {
+            severity: Severity::Normal,
+            reason: "CostManagementChanged".to_owned(),
+            note: format!("Azure has accepted to make the customer's charges {word}, as spec.costManagement says"),
+            key: format!("cost/{word}/{generation}/{since}"),
+        }
     }
 
     /// What is said of charges that are not as wished, and told if somebody else has made them so.

@@ -7,6 +7,7 @@ use super::super::cost::BegunChange;
 use super::super::ownership::Contender;
 use super::*;
 use crate::model::{AzurePlanKind, ChargeProgress, PlanSubscription};
+use crate::plan::Severity;
 use crate::plan::conditions::find;
 use crate::plan::permission::Failure;
 
@@ -96,8 +97,45 @@ fn what_differs_is_written_and_what_does_not_is_not() {
     check(&unmanaged, "", 0);
     assert_eq!(unmanaged.plan().status.cost_management, None);
     check(&with(seen(Hidden), |case| case.wish.cost_management = CostManagement::Unknown), "False UnknownValue", 0);
-    let action = seen(Hidden).plan().actions.remove(0);
-    assert_eq!(action, Action::ShowCharges { tenant: tenant(), account: "a:b".parse().unwrap(), view: Visible });
+    let Action::ShowCharges { tenant: of, account, view, .. } = seen(Hidden).plan().actions.remove(0) else { panic!() };
+    assert_eq!((of, account, view), (tenant(), "a:b".parse().unwrap(), Visible));
+}
+
+/// What is told once Azure has accepted the one change that is planned.
+#[track_caller]
+fn told(case: &Case) -> Event {
+    match case.plan().actions.as_slice() {
+        [Action::ShowCharges { told, .. }] => told.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_change_is_told_once_also_by_a_process_that_repeats_it() {
+    use ChargeView::{Hidden, Visible};
+    let turned = || {
+        with(later_seen(Visible), |case| {
+            case.wish.cost_management = CostManagement::Hidden;
+            case.identity.generation += 1;
+        })
+    };
+    for (case, word) in [(seen(Hidden), "visible"), (turned(), "hidden"), (later_seen(Hidden), "visible")] {
+        let event = told(&case);
+        assert_eq!((event.severity, event.reason.as_str()), (Severity::Normal, "CostManagementChanged"));
+        assert!(event.note.contains(&format!("charges {word},")), "{}", event.note);
+        // The process ends before the status tells of it.
+        let again = with(case.clone(), |case| case.now += SignedDuration::from_secs(5));
+        assert_eq!(told(&again), event);
+    }
+    let keys = [told(&seen(Hidden)).key, told(&turned()).key, told(&later_seen(Hidden)).key];
+    assert_eq!(BTreeSet::from(keys.clone()).len(), 3, "{keys:?}");
+    // Somebody changes it time and again.
+    let drifted = later_seen(Hidden);
+    let failure = Failure { reason: "Throttled", message: "later".into(), needs_person: false };
+    let failed = with(drifted.clone(), |case| case.facts.attempt = Attempt::Failed(failure)).plan().status;
+    let back = with(later_seen(Visible), |case| case.before = failed).plan().status;
+    let again = with(drifted.clone(), |case| case.before = back);
+    assert_ne!(told(&again).key, told(&drifted).key);
 }
 
 #[test]
