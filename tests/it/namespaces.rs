@@ -18,6 +18,16 @@ pub(crate) fn allow(scene: &Scene, customers: &Value) {
     run(namespaces.patch(&scene.namespace, &PatchParams::default(), &Patch::Merge(patch))).unwrap();
 }
 
+/// Runs a command as a person does, in a shell that finds kubectl.
+fn shell(exclusive: &Exclusive, command: &str) {
+    let kubectl = exclusive.stage.cluster.kubectl();
+    let programs = std::path::Path::new(kubectl.get_program()).parent().unwrap();
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", command]).env("PATH", programs).env("KUBECONFIG", exclusive.stage.cluster.kubeconfig());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Waits until the operator has seen that the namespace may not act for its customer.
 fn until_refused(scene: &Scene) -> CustomerPurchasePermission {
     let found = scene.until_verdict("CustomerResolved", REFUSED);
@@ -163,6 +173,25 @@ fn the_api_server_refuses_a_customer_that_the_namespace_may_not_act_for() {
         none.tenant()
     );
     assert!(refusal.contains(&expected), "{refusal}");
+    // Its command works for the first customer of a namespace and for every other, and is the README's.
+    let command = |namespace: &str, tenant: &str| {
+        let path = "jsonpath='{.metadata.annotations.csp-operator\\.dev/allowed-customers}'";
+        let present = format!("\"$(kubectl get namespace {namespace} -o {path}),{tenant}\"");
+        format!("kubectl annotate namespace {namespace} --overwrite csp-operator.dev/allowed-customers={present}")
+    };
+    let readme = std::fs::read_to_string(stage::root().join("README.md")).unwrap().replace("\\\n    ", "");
+    assert!(readme.contains(&command("csp-customers", "10000000-0000-4000-8000-000000000001")));
+    assert!(refusal.contains(&format!("run: {}", command(&none.namespace, &none.tenant()))), "{refusal}");
+    for tenant in ["10000000-0000-4000-8000-000000000001", &none.tenant()] {
+        shell(&exclusive, &command(&none.namespace, tenant));
+    }
+    let namespaces = Api::<Namespace>::all(none.view.client.clone());
+    let annotations = run(namespaces.get(&none.namespace)).unwrap().metadata.annotations.unwrap();
+    let both = format!(",10000000-0000-4000-8000-000000000001,{}", none.tenant());
+    assert_eq!(annotations["csp-operator.dev/allowed-customers"], both);
+    eventually("the customer is let in", || none.try_apply(&none.customer()).ok());
+    none.delete::<Customer>("contoso");
+    none.until_gone::<Customer>("contoso");
     allow(none, &json!(""));
     assert!(none.try_apply(&none.customer()).is_err(), "an empty one allows nobody");
     allow(none, &json!("**, contoso"));
