@@ -175,6 +175,7 @@ pub(crate) fn epilogue(shell: &Shell<'_>, screen: &mut Screen) -> Result<(), Fai
         format!("kubectl get csp -n {NAMESPACE}"),
         format!("kubectl get cpp -n {NAMESPACE} --watch"),
         "kubectl apply --server-side -f examples/situations   # the simulator has a customer for each".to_owned(),
+        "                    # coho-vineyard's Azure plan is bought after a quarter of an hour, to be sure that it has none".to_owned(),
         format!("kubectl get cpp -n {NAMESPACE} -o wide"),
         "kubectl explain cpp.spec --recursive".to_owned(),
         format!(

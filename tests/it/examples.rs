@@ -72,6 +72,8 @@ fn all_situations_can_be_applied_together_in_the_namespace_of_the_quickstart() {
         .flat_map(|path| documents(&path).into_iter().map(move |document| (path.clone(), document)))
         .collect();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    // What the demo promises when it ends.
+    let world = fs::read_to_string(examples.join("demo/world.yaml")).unwrap();
     let (mut names, mut tenants, mut allowed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (path, document) in &together {
         let (kind, metadata) = (text(&document["kind"]), &document["metadata"]);
@@ -83,6 +85,9 @@ fn all_situations_can_be_applied_together_in_the_namespace_of_the_quickstart() {
         } else if kind == "Customer" {
             let other = tenants.insert(text(&document["spec"]["tenantId"]), path);
             assert!(other.is_none(), "{} and {} are one tenant", other.unwrap().display(), path.display());
+        }
+        for id in ["tenantId", "subscriptionId"].iter().filter_map(|field| document["spec"][field].as_str()) {
+            assert!(world.contains(&format!("d: {id}\n")), "{}: the demo's simulator has no {id}", path.display());
         }
     }
     for (path, customer) in together.iter().filter(|(_, document)| document["kind"] == "Customer") {
