@@ -264,8 +264,11 @@ impl Transport {
             if error.is_timeout() {
                 Cause::TimedOut(timeout)
             } else {
-                // Addresses contain ids, and are of no use here: the operation is known.
-                Cause::Unreachable(error.without_url())
+                // Paths contain ids, and are of no use here: the operation is known. The host tells of a wrong setting.
+                Cause::Unreachable(match call.url.origin().ascii_serialization().parse() {
+                    Ok(origin) => error.with_url(origin),
+                    Err(_) => error.without_url(),
+                })
             }
         };
         let response = request.timeout(timeout).send().await.map_err(failed)?;

@@ -174,8 +174,12 @@ async fn a_service_whose_authority_is_trusted_by_name_is_spoken_to_over_tls() {
 async fn a_service_that_another_authority_vouches_for_gets_no_secret() {
     let other = Tls::generate(&[]).unwrap();
     let simulated = Simulated::with_tls(Some(&other)).await;
-    let error = simulated.remote.partner_center.customers().await.unwrap_err();
-    assert!(matches!(error.cause(), Cause::Unreachable(_)), "{error:?}");
+    let error = simulated.remote.partner_center.policy(tenant(0)).await.unwrap_err();
+    let Cause::Unreachable(cause) = error.cause() else { panic!("{error:?}") };
+    // It says which host that was, and nothing else of the address.
+    let address = cause.url().unwrap();
+    assert_eq!((address.scheme(), address.path(), address.query()), ("https", "/", None));
+    assert!(cause.to_string().contains(&format!("https://{}:{}/", address.host().unwrap(), address.port().unwrap())));
 }
 
 #[tokio::test]
