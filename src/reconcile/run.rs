@@ -42,6 +42,12 @@ use crate::remote::{Errand, Remote};
 /// How long the first poll of the activity feed may hold everything up. Without it, the feed is not trusted yet.
 const FIRST_POLL_MAX: Duration = Duration::from_secs(10);
 
+/// How long giving back what is left of the first grants that were reserved may hold up the end.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+const RESERVE_LEFT: &str =
+    "could not give back the first grants that were reserved and not used; they count for an hour as if they had been";
+
 /// What the controllers are told by the process.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -186,6 +192,11 @@ pub async fn run(
     );
     for task in followers.into_iter().chain(background) {
         task.abort();
+    }
+    match tokio::time::timeout(CLOSE_MAX, context.brake.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "{RESERVE_LEFT}"),
+        Err(_) => tracing::warn!(after = ?CLOSE_MAX, "{RESERVE_LEFT}"),
     }
     Ok(())
 }

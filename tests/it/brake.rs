@@ -102,6 +102,21 @@ fn of_a_merge_that_permits_too_many_only_as_many_are_granted_as_the_hour_allows_
 }
 
 #[test]
+fn what_was_reserved_and_not_used_is_free_again_after_a_stop() {
+    let mut exclusive = after(&[]);
+    // It reserves ten at once.
+    exclusive.start(&["--max-grants-per-hour", "50"]);
+    let scenes = scenes(&exclusive, 3);
+    scenes[0].converge(ALLOW_RESERVATIONS);
+    assert_eq!(exclusive.stage.operator.stop().unwrap().unwrap().code(), Some(0));
+    exclusive.start(&["--max-grants-per-hour", "2"]);
+    scenes[1].converge(ALLOW_RESERVATIONS);
+    scenes[2].declare(ALLOW_RESERVATIONS);
+    scenes[2].until_verdict("Ready", WAITS);
+    assert_eq!(creates(&scenes), 2, "what was used still counts");
+}
+
+#[test]
 fn corrections_and_revokes_go_on_while_first_grants_wait() {
     let mut exclusive = after(&[]);
     exclusive.start(&THREE);

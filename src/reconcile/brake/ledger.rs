@@ -39,6 +39,8 @@ impl Moment {
 pub(super) struct Ledger {
     limit: u32,
     reservations: Vec<Reservation>,
+    /// Whether nothing is let out any more.
+    is_closed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ pub(in crate::reconcile) struct Ticket(Timestamp);
 
 impl Ledger {
     pub(super) fn new(limit: u32) -> Self {
-        Self { limit, reservations: Vec::new() }
+        Self { limit, reservations: Vec::new(), is_closed: false }
     }
 
     pub(super) fn limit(&self) -> u32 {
@@ -100,7 +102,8 @@ impl Ledger {
     /// What is to be remembered outside the process.
     pub(super) fn text(&self) -> String {
         let one = |one: &Reservation| Remembered { at: one.at, count: one.count };
-        serde_json::to_string(&self.reservations.iter().map(one).collect::<Vec<_>>()).unwrap_or_default()
+        let all: Vec<_> = self.reservations.iter().filter(|one| one.count > 0).map(one).collect();
+        serde_json::to_string(&all).unwrap_or_default()
     }
 
     /// First grants that count now.
@@ -142,10 +145,23 @@ impl Ledger {
         }
     }
 
+    /// Lets nothing out any more, and gives back what is reserved and was not used. Whether there was any.
+    pub(super) fn close(&mut self, now: Moment) -> bool {
+        self.is_closed = true;
+        self.reservations.retain(|one| now.steady < one.counts_until);
+        let mut is_any = false;
+        // They stay, even those of which nothing was used: what is remembered of them outside is known by them to be one's own.
+        for one in self.reservations.iter_mut().filter(|one| one.is_own) {
+            is_any |= one.used < one.count;
+            one.count = one.used;
+        }
+        is_any
+    }
+
     /// The ledger with another part reserved, which counts once it is remembered. `None`: there is no room.
     pub(super) fn reserving(&self, now: Moment) -> Option<Self> {
         let part = (self.limit / PARTS).clamp(1, RESERVED_MAX).min(self.free(now));
-        if part == 0 {
+        if part == 0 || self.is_closed {
             return None;
         }
         let mut next = self.clone();
@@ -237,6 +253,36 @@ mod tests {
         assert_eq!(use_up(&mut next, after(now, 5)), 40);
         assert_eq!(restarted(&next, 60, after(now, 6)).free(after(now, 6)), 10, "a raised limit");
         assert_eq!(restarted(&next, 20, after(now, 6)).free(after(now, 6)), 0, "a lowered one");
+    }
+
+    #[test]
+    fn a_process_that_stops_leaves_counted_what_it_used_and_no_more() {
+        let now = start();
+        for used in [0, 3, 10] {
+            let mut ledger = Ledger::new(50).reserving(now).unwrap();
+            for _ in 0..used {
+                ledger.take(now).unwrap();
+            }
+            let remembered = ledger.text();
+            let then = after(now, 5);
+            assert_eq!(ledger.close(then), used < 10);
+            assert!(!ledger.close(then), "it is given back once");
+            assert_eq!(
+                (ledger.take(then), ledger.reserving(then).is_none()),
+                (None, true),
+                "nothing goes out afterwards"
+            );
+            // Also when what is remembered must be looked at again.
+            ledger.absorb(Some(&remembered), then);
+            for limit in [50, 11, 4] {
+                let free = restarted(&ledger, limit, then).free(then);
+                assert_eq!(free, limit.saturating_sub(used), "{used} of {limit}");
+            }
+        }
+        // What others have reserved is not ours to give back.
+        let mut ledger = restarted(&Ledger::new(50).reserving(now).unwrap(), 50, now).reserving(after(now, 1)).unwrap();
+        assert!(ledger.close(after(now, 2)));
+        assert_eq!(restarted(&ledger, 50, after(now, 3)).free(after(now, 3)), 40);
     }
 
     #[test]

@@ -123,6 +123,35 @@ impl Brake {
         self.state().ledger.give_back(ticket);
     }
 
+    /// Lets nothing out any more, and gives back what was reserved and not used. For a process that ends and has no pass
+    /// under way; what one leaves reserved that ends otherwise counts for an hour.
+    pub(super) async fn close(&self) -> Result<(), kube::Error> {
+        let mut remembered = self.remembered.lock().await;
+        if !self.state().ledger.close(Moment::now()) {
+            return Ok(());
+        }
+        for _ in 0..TRIES_MAX {
+            let found = self.store.get().await?;
+            if found.is_nowhere() {
+                // It may be gone for good, together with everything else of the operator's.
+                return Ok(());
+            }
+            let text = {
+                let mut state = self.state();
+                if found.text != *remembered {
+                    state.ledger.absorb(found.text.as_deref(), Moment::now());
+                    remembered.clone_from(&found.text);
+                }
+                state.ledger.text()
+            };
+            if self.store.put(&found, &text).await? {
+                *remembered = Some(text);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at who may go on. `exists`: whether an object, by name and UID, still does.
     pub(super) fn look(&self, exists: impl Fn(&ObjectName, &str) -> bool) -> Look {
         let (mut state, now) = (self.state(), Moment::now());

@@ -24,6 +24,13 @@ pub(super) struct Found {
     version: Option<String>,
 }
 
+impl Found {
+    /// Whether there is no `ConfigMap`.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.version.is_none()
+    }
+}
+
 impl Store {
     pub(super) fn new(client: Client, namespace: &str, name: &str) -> Self {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned() }
