@@ -1,6 +1,7 @@
 //! The planner of permissions, by subject: tables first, then properties of whole histories.
 
 mod activity;
+mod authors;
 mod barred;
 mod braked;
 mod claims;

@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::super::activity::{self, unseen};
+use super::super::activity::unseen;
 use super::super::drift::CORRECTIONS_MAX;
 use super::super::facts::Attempt;
 use super::super::held::Held;
 use super::super::pass::Pass;
-use super::super::switches::{get, wished, word};
-use super::super::target::Target;
+use super::super::switches::{get, wished};
+use super::author::{Turned, names, told};
 use super::{Outcome, Report};
-use crate::api::{Activity, ActivityOrigin, CustomerPurchasePermissionStatus, Drift, SwitchState};
-use crate::model::{Origin, Switch};
+use crate::api::{CustomerPurchasePermissionStatus, Drift, SwitchState};
+use crate::model::Switch;
 use crate::plan::{Event, Severity, to_second};
 
 impl Pass<'_> {
@@ -24,12 +24,7 @@ impl Pass<'_> {
     }
 
     /// The drift in the status.
-    pub(super) fn show_drift(
-        &self,
-        report: &Report,
-        drifted: &[Switch],
-        status: &mut CustomerPurchasePermissionStatus,
-    ) {
+    pub(super) fn show_drift(&self, report: &Report, turned: &[Turned], status: &mut CustomerPurchasePermissionStatus) {
         if self.is_asked_anew() {
             status.corrections.clear();
         }
@@ -52,30 +47,32 @@ impl Pass<'_> {
         if matches!(report.outcome, Outcome::Suspended) {
             return;
         }
-        let describe = |switch: &Switch| {
-            let known = self.before.drift.iter().find(|drift| drift.switch == switch.to_string());
-            let expected = wished(self.latches.wishes.of(*switch))?;
-            let actual = word(report.held.allows(*switch)?);
-            let record = self.newest_foreign(&[*switch]);
-            let known = known.filter(|known| known.actual == actual);
-            let (actor, correlation_id) = match record {
-                Some(record) => (record.actor, record.correlation_id),
-                None => known.map_or((None, None), |known| (known.actor.clone(), known.correlation_id.clone())),
-            };
-            let since = known.map_or_else(|| to_second(self.now), |known| known.since.clone());
-            Some(Drift { switch: switch.to_string(), since, expected, actual, actor, correlation_id })
-        };
-        status.drift = drifted.iter().filter_map(describe).collect();
+        status.drift = turned.iter().map(|one| one.drift.clone()).collect();
     }
 
-    /// Who has turned a switch, as far as the activity log tells.
-    pub(super) fn culprit(&self, drifted: &[Switch]) -> String {
-        match self.newest_foreign(drifted) {
-            Some(entry) => {
-                let actor = entry.actor.as_deref().unwrap_or("somebody whom the record does not name");
-                format!("{actor} at {}", entry.time.0)
+    /// What is done about each of the switches, in words.
+    fn remedy(&self, report: &Report, turned: &[Turned]) -> String {
+        let target = report.target();
+        let is_left = |one: &&Turned| target.is_some_and(|it| it.left.contains(&one.switch));
+        let is_due = |one: &&Turned| {
+            target.is_some_and(|it| it.revokes.contains(&one.switch) || it.grants.contains(&one.switch))
+        };
+        let left = names(turned.iter().filter(is_left));
+        let due = names(turned.iter().filter(is_due));
+        let withheld = names(turned.iter().filter(|one| !is_left(one) && !is_due(one)));
+        let (are, them) = if turned.len() == 1 { ("is", "it") } else { ("are", "them") };
+        let what = format!("{} {are} not as declared any more", names(turned));
+        let policy = self.desired.drift_policy;
+        match (due.is_empty(), left.is_empty(), withheld.is_empty()) {
+            (false, true, true) => format!("{what}; the operator turns {them} back"),
+            (true, false, true) => format!("{what}, and driftPolicy {policy:?} leaves {them} so"),
+            (true, true, _) => format!("{what}, and cannot be turned back yet"),
+            _ => {
+                let due = (!due.is_empty()).then(|| format!("the operator turns {due} back"));
+                let withheld = (!withheld.is_empty()).then(|| format!("{withheld} cannot be turned back yet"));
+                let left = (!left.is_empty()).then(|| format!("driftPolicy {policy:?} leaves {left} so"));
+                format!("{what}; {}", [due, withheld, left].into_iter().flatten().collect::<Vec<_>>().join(", "))
             }
-            None => "somebody whom the activity log does not name yet".to_owned(),
         }
     }
 
@@ -85,65 +82,40 @@ impl Pass<'_> {
         (wished(self.latches.wishes.of(switch)) != Some(status.state)).then_some(status.since.0)
     }
 
-    /// The newest record of somebody else, unless one of ours tells that it was put right afterwards.
-    fn newest_foreign(&self, drifted: &[Switch]) -> Option<Activity> {
-        let applied_since = self.before.last_applied.as_ref().and_then(|applied| {
-            drifted.iter().filter_map(|switch| get(applied, *switch)).map(|status| status.since.0).max()
-        });
-        // A write of ours after this moment was about the other switch: this one is still as it was then.
-        let drifted_since = drifted.iter().filter_map(|switch| self.drifted_since(*switch)).min();
-        activity::merge(&self.before.recent_activity, &self.facts.activity)
-            .into_iter()
-            .filter(|entry| !entry.result.eq_ignore_ascii_case("failed"))
-            .find(|entry| {
-                entry.origin != ActivityOrigin::Operator || drifted_since.is_none_or(|since| entry.time.0 <= since)
-            })
-            .filter(|entry| entry.origin != ActivityOrigin::Operator)
-            // A record from before the switches were right cannot tell of what has changed since. Its clock is not ours.
-            .filter(|entry| {
-                applied_since.is_none_or(|since| {
-                    entry.time.0.saturating_add(jiff::SignedDuration::from_mins(5)).is_ok_and(|at| at >= since)
-                })
-            })
-    }
-
-    /// An event for every record that is news, and one for a drift that no record tells of.
-    pub(super) fn events(&self, report: &Report, drifted: &[Switch]) -> Vec<Event> {
-        let news: Vec<_> = unseen(&self.facts.activity, &self.before.recent_activity)
+    /// An event for every record that is news, with the drift that it tells of, and one for a drift that no record tells of.
+    pub(super) fn events(&self, report: &Report, turned: &[Turned]) -> Vec<Event> {
+        let news = unseen(&self.facts.activity, &self.before.recent_activity)
             .into_iter()
             // What happened before the object was made is history, not news.
-            .filter(|seen| seen.record.at >= self.desired.identity.created)
-            .collect();
-        let culprit = news.iter().rposition(|seen| seen.origin != Origin::Own);
-        let mut events: Vec<_> = news.iter().map(|seen| seen.event()).collect();
-        if drifted.is_empty() {
-            return events;
-        }
-        let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        let is_left = report.target().is_some_and(|target| drifted.iter().all(|switch| target.left.contains(switch)));
-        let then = if is_left {
-            format!("{what} is not as declared any more, and driftPolicy {:?} leaves it so", self.desired.drift_policy)
-        } else if report.target().is_some_and(Target::is_due) {
-            format!("{what} is not as declared any more; the operator turns it back")
-        } else {
-            format!("{what} is not as declared any more, and cannot be turned back yet")
-        };
-        if let Some(index) = culprit {
-            events[index].note = format!("{}. {then}", events[index].note);
-            return events;
+            .filter(|seen| seen.record.at >= self.desired.identity.created);
+        let mut untold = turned.to_vec();
+        let mut events = Vec::new();
+        for seen in news {
+            let mut event = seen.event();
+            let (by_it, rest): (Vec<_>, Vec<_>) =
+                untold.into_iter().partition(|one| one.named_by.as_ref() == Some(&seen.record.id));
+            untold = rest;
+            if !by_it.is_empty() {
+                event.note = format!("{}. {}", event.note, self.remedy(report, &by_it));
+                if by_it.iter().any(|one| one.drift.actor != seen.record.actor) {
+                    event.note = format!("{}. {}", event.note, told(&by_it));
+                }
+            }
+            events.push(event);
         }
         // Not by `Synced`: a correction that fails hides the drift behind its own reason.
-        if drifted.iter().any(|switch| self.drifted_since(*switch).is_none()) {
+        untold.retain(|one| self.drifted_since(one.switch).is_none());
+        if !untold.is_empty() {
             // Since when it had been right: the same until the status tells of the drift, another one later.
             let shown = self.before.effective.as_ref();
             let right_since =
-                drifted.iter().filter_map(|switch| get(shown?, *switch)).map(|status| status.since.0).max();
+                untold.iter().filter_map(|one| get(shown?, one.switch)).map(|status| status.since.0).max();
             let right_since = right_since.unwrap_or_else(|| to_second(self.now).0);
             events.push(Event {
                 severity: Severity::Warning,
                 reason: "Drifted".to_owned(),
-                note: format!("{then}. By {}", self.culprit(drifted)),
-                key: format!("Drifted/{what}/{right_since}"),
+                note: format!("{}. {}", self.remedy(report, &untold), told(&untold)),
+                key: format!("Drifted/{}/{right_since}", names(&untold)),
             });
         }
         events

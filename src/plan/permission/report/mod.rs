@@ -1,5 +1,6 @@
 //! The status of a permission: what is known, what is done about it, and what a person should do.
 
+mod author;
 mod conditions;
 mod drift;
 mod latches;
@@ -120,8 +121,8 @@ impl Pass<'_> {
         status.plan = self.words(&report);
         status.recent_activity = activity::merge(&self.before.recent_activity, &self.facts.activity);
 
-        let drifted = self.drifted(&report);
-        self.show_drift(&report, &drifted, &mut status);
+        let turned = self.turned(&report, &self.drifted(&report));
+        self.show_drift(&report, &turned, &mut status);
         if self.owns_nothing(&report) {
             // What was applied before is no reason to restore it: with Enforce, this object begins anew.
             status.last_applied = None;
@@ -130,7 +131,7 @@ impl Pass<'_> {
         status.latched.clone_from(&self.latches.latched);
         status.prerequisite_lost_since = self.lost_since(&report);
         self.adopt(&report, &mut status);
-        let standing = self.standing(&report, &drifted);
+        let standing = self.standing(&report, &turned);
         let mut conditions = Conditions::new(&self.before.conditions, self.desired.identity.generation, self.now);
         self.show_prerequisites(&report, &standing, &mut conditions);
         self.show_activity(&status, &mut conditions);
@@ -141,7 +142,7 @@ impl Pass<'_> {
         summarize(&mut conditions, standing.situation, standing.reason, &standing.message);
         status.conditions = conditions.finish();
 
-        let mut events = self.events(&report, &drifted);
+        let mut events = self.events(&report, &turned);
         if matches!(report.outcome, Outcome::Enforced { .. }) {
             events.extend(self.latch_events());
         }

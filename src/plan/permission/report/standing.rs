@@ -6,6 +6,7 @@ use super::super::held::Held;
 use super::super::pass::Pass;
 use super::super::switches::wished;
 use super::super::target::Target;
+use super::author::{Turned, names, told};
 use super::{Outcome, Report};
 use crate::api::LatchReason;
 use crate::model::{Denial, Switch};
@@ -23,7 +24,7 @@ pub(super) struct Standing {
 }
 
 impl Pass<'_> {
-    pub(super) fn standing(&self, report: &Report, drifted: &[Switch]) -> Standing {
+    pub(super) fn standing(&self, report: &Report, turned: &[Turned]) -> Standing {
         match &report.outcome {
             Outcome::Unresolved => match report.assessment.as_ref().and_then(Assessment::first_failing) {
                 Some(failing) => Standing {
@@ -44,7 +45,7 @@ impl Pass<'_> {
             Outcome::Observed { target } => self.observed(report, target.as_ref()),
             Outcome::Enforced { target, denial, stall, brake: _ } => {
                 let why = stall.as_ref().map(|stall| &stall.why).or(denial.as_ref());
-                self.enforced(report, target.as_ref(), why, drifted)
+                self.enforced(report, target.as_ref(), why, turned)
             }
         }
     }
@@ -72,7 +73,7 @@ impl Pass<'_> {
         report: &Report,
         target: Option<&Target>,
         denial: Option<&Denial>,
-        drifted: &[Switch],
+        turned: &[Turned],
     ) -> Standing {
         if let Attempt::Failed(failure) = &self.facts.attempt {
             return self.failed(failure);
@@ -92,19 +93,24 @@ impl Pass<'_> {
         }
         let plan = self.words(report).join("; ");
         let brake = report.brake().filter(|_| !target.is_due());
-        let synced = if let Some(brake) = brake.filter(|_| drifted.is_empty()) {
+        let synced = if let Some(brake) = brake.filter(|_| turned.is_empty()) {
             Verdict::no(GRANT_BUDGET_EXCEEDED, brake.message())
-        } else if drifted.is_empty() {
+        } else if turned.is_empty() {
             let reason = if target.is_due() { "PendingWrite" } else { "PrerequisitesNotMet" };
             Verdict::no(reason, format!("due: {plan}"))
         } else {
-            let what = drifted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            let then = if plan.is_empty() {
-                format!("driftPolicy {:?} leaves it so", self.desired.drift_policy)
-            } else {
-                format!("due: {plan}")
-            };
-            Verdict::no("Drifted", format!("{what} was turned by {}; {then}", self.culprit(drifted)))
+            let left: Vec<_> = turned.iter().filter(|one| target.left.contains(&one.switch)).cloned().collect();
+            let left = (!left.is_empty()).then(|| {
+                let what = match (plan.is_empty(), left.len()) {
+                    (false, _) => names(&left),
+                    (true, 1) => "it".to_owned(),
+                    (true, _) => "them".to_owned(),
+                };
+                format!("driftPolicy {:?} leaves {what} so", self.desired.drift_policy)
+            });
+            let due = (!plan.is_empty()).then(|| format!("due: {plan}"));
+            let then = [due, left].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            Verdict::no("Drifted", format!("{}; {then}", told(turned)))
         };
         if target.is_due() {
             return in_progress(synced);
