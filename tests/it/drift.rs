@@ -1,6 +1,6 @@
 //! What others do in Partner Center, and what must never be done there.
 
-use csp_operator::api::{ActivityOrigin, CustomerPurchasePermission};
+use csp_operator::api::{ActivityOrigin, CustomerPurchasePermission, Drift};
 use reqwest::Method;
 use serde_json::json;
 
@@ -8,14 +8,22 @@ use crate::scene::{
     ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, PORTAL_USER, RESERVATIONS, SAVINGS_PLANS, Scene, message, permission,
     verdict,
 };
-use crate::stages::{run, shared};
+use crate::stages::{eventually, run, shared};
+
+const EVE: &str = "eve@contosopartner.onmicrosoft.com";
+const MALLORY: &str = "mallory@contosopartner.onmicrosoft.com";
 
 /// The note of the event with this reason that names the portal's user.
 fn note(scene: &Scene, reason: &str) -> Option<String> {
+    note_of(scene, reason, PORTAL_USER)
+}
+
+/// The note of the event with this reason that names this user.
+fn note_of(scene: &Scene, reason: &str, user: &str) -> Option<String> {
     let events = scene.events(PERMISSION);
     let notes =
         events.into_iter().filter(|event| event.reason.as_deref() == Some(reason)).filter_map(|event| event.note);
-    notes.into_iter().find(|note| note.contains(PORTAL_USER))
+    notes.into_iter().find(|note| note.contains(user))
 }
 
 #[test]
@@ -224,4 +232,71 @@ fn what_was_there_before_is_recorded_with_its_author_and_observe_leaves_it() {
     scene.until_verdict("Ready", "True InSync");
     assert_eq!((scene.attempts(), scene.permitted()), (vec![], vec![SAVINGS_PLANS.to_owned()]));
     assert_eq!(scene.permission().status.unwrap().adopted.unwrap(), adopted, "for good");
+}
+
+/// The two switches as the status shows who has turned them, with the requests by which its log says that they did.
+fn drift_by_request(found: &CustomerPurchasePermission) -> Vec<(String, String, String)> {
+    let status = found.status.clone().unwrap_or_default();
+    let operation = |drift: &Drift| {
+        let mut records = status.recent_activity.iter().filter(|record| record.correlation_id.is_some());
+        let record = records.find(|record| record.correlation_id == drift.correlation_id)?;
+        Some(record.operation.split(' ').next()?.to_owned())
+    };
+    let drift = status.drift.iter();
+    drift
+        .map(|it| (it.switch.clone(), it.actor.clone().unwrap_or_default(), operation(it).unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn who_turns_the_second_switch_is_not_blamed_for_the_first() {
+    let scene = Scene::new(shared().1);
+    scene.converge("azureReservations: Deny, azureSavingsPlans: Deny, driftPolicy: Report");
+    let turn = |switch, user| run(scene.view.simulator.portal(&scene.tenant(), switch, true, user)).unwrap();
+    let eves = ("azureReservations".to_owned(), EVE.to_owned(), "Create".to_owned());
+    turn(RESERVATIONS, EVE);
+    scene.until("the first has a name", |found| drift_by_request(found) == [eves.clone()]);
+    turn(SAVINGS_PLANS, MALLORY);
+    let mallorys = ("azureSavingsPlans".to_owned(), MALLORY.to_owned(), "Update".to_owned());
+    let found = scene.until("each has its own", |found| drift_by_request(found) == [eves.clone(), mallorys.clone()]);
+    let expected = format!(
+        "azureReservations was turned by {EVE}, azureSavingsPlans by {MALLORY}; driftPolicy Report leaves them so"
+    );
+    assert_eq!([message(&found, "Ready"), message(&found, "Synced")], [expected.clone(), expected]);
+    let note = eventually("mallory's event", || note_of(&scene, "UpdateCustomerPurchasePermissions", MALLORY));
+    assert!(
+        note.ends_with(". azureSavingsPlans is not as declared any more, and driftPolicy Report leaves it so"),
+        "{note}"
+    );
+    assert_eq!(scene.attempts(), Vec::<String>::new());
+}
+
+#[test]
+fn the_author_of_what_correct_down_leaves_is_told_alike_everywhere_also_after_a_fresh_look() {
+    let scene = Scene::new(shared().1);
+    scene.converge(&format!("{ALLOW_RESERVATIONS}, driftPolicy: CorrectDown"));
+    scene.until_verdict("ActivityRecorded", "True CreateCustomerPurchasePermissions");
+    for (switch, allow) in [(RESERVATIONS, false), (SAVINGS_PLANS, true)] {
+        run(scene.view.simulator.portal(&scene.tenant(), switch, allow, EVE)).unwrap();
+    }
+    let eves = ("azureReservations".to_owned(), EVE.to_owned(), "Delete".to_owned());
+    let expected = format!("azureReservations was turned by {EVE}; driftPolicy CorrectDown leaves it so");
+    let is_told = |found: &CustomerPurchasePermission| {
+        drift_by_request(found) == [eves.clone()]
+            && [message(found, "Ready"), message(found, "Synced")] == [expected.clone(), expected.clone()]
+    };
+    // All four records: the operator's write, hers, and what the operator made of it.
+    scene.until("only what she turned off is left", |found| {
+        scene.permitted().is_empty() && is_told(found) && found.status.as_ref().unwrap().recent_activity.len() == 4
+    });
+    let note = eventually("her event", || note_of(&scene, "DeleteCustomerPurchasePermissions", EVE));
+    assert!(
+        note.ends_with(". azureReservations is not as declared any more, and driftPolicy CorrectDown leaves it so"),
+        "{note}"
+    );
+    scene.ask_anew::<CustomerPurchasePermission>(PERMISSION);
+    let found =
+        scene.until("it has looked", |found| found.status.as_ref().unwrap().last_handled_reconcile_at.is_some());
+    assert!(is_told(&found), "{:?}", found.status);
+    assert_eq!(scene.attempts(), ["create", "delete"]);
 }

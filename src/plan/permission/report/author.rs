@@ -200,11 +200,11 @@ fn ways(records: &[Activity], before: usize, after: usize) -> Option<Vec<bool>> 
 fn authors(records: Vec<Activity>, ways: Option<Vec<bool>>, is_on: bool, rivals: usize) -> Vec<Activity> {
     let fits = |(index, record): (usize, &Activity)| match &ways {
         Some(ways) => ways[index] == is_on,
-        // How the portal turns a switch is not documented.
+        // What is gone allows nothing, and what is new has denied nothing: the record that tells of it is still to come.
         None => record.operation != if is_on { Delete.portal_name() } else { Create.portal_name() },
     };
     let fitting: Vec<bool> = records.iter().enumerate().map(fits).collect();
-    let Some(first) = fitting.iter().position(|fits| *fits) else { return records.into_iter().take(1).collect() };
+    let Some(first) = fitting.iter().position(|fits| *fits) else { return Vec::new() };
     let same = fitting[first..].iter().take_while(|fits| **fits).count();
     records.into_iter().skip(first).take(same.min(rivals)).collect()
 }

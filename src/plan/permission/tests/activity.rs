@@ -109,7 +109,10 @@ fn what_has_fallen_out_of_the_log_is_not_news_again() {
 }
 
 /// Reservations were turned off while they should be on.
-fn drifted(records: Vec<SeenRecord>) -> Case {
+fn drifted(mut records: Vec<SeenRecord>) -> Case {
+    for seen in records.iter_mut().filter(|seen| seen.origin == Origin::Other) {
+        seen.record.operation = crate::model::ActivityOperation::Delete;
+    }
     with_records(converged(), records).with(|case| case.now += minutes(1)).holding(policy(&[]))
 }
 
@@ -119,7 +122,7 @@ fn drift_is_one_event_that_names_the_actor() {
     let told = drifted(vec![record("r", at, Origin::Other, "ada@fabrikam.example")]);
     assert_eq!(told.shows("Synced"), "False/Drifted");
     let plan = told.plan();
-    assert_eq!(reasons(&plan.events), ["CreateCustomerPurchasePermissions"]);
+    assert_eq!(reasons(&plan.events), ["DeleteCustomerPurchasePermissions"]);
     let note = &plan.events[0].note;
     assert!(note.contains("by ada@fabrikam.example") && note.contains("the operator turns it back"), "{note}");
     assert_eq!(told.does(), "create azureReservations");

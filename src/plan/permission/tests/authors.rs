@@ -230,6 +230,17 @@ fn a_record_that_comes_after_the_other_switch_was_turned_back_still_names_who_it
 }
 
 #[test]
+fn a_record_names_nobody_for_what_its_operation_cannot_do() {
+    let start = converged(DriftPolicy::Report, Allow);
+    let first = next(&start, vec![by(EVE, "off", Delete, start.now)], &[SavingsPlans]);
+    assert_eq!(drift(&first), [format!("azureReservations off {EVE}"), "azureSavingsPlans ? ?".to_owned()]);
+    let events: Vec<_> = first.plan().events.into_iter().map(|event| event.reason).collect();
+    assert_eq!(events, ["DeleteCustomerPurchasePermissions", "Drifted"]);
+    let second = next(&shown(&first), vec![by(MALLORY, "on", Create, first.now)], &[SavingsPlans]);
+    assert_eq!(drift(&second), [format!("azureReservations off {EVE}"), format!("azureSavingsPlans on {MALLORY}")]);
+}
+
+#[test]
 fn what_cannot_be_turned_back_yet_is_told_beside_what_can() {
     let start = converged(DriftPolicy::Correct, Allow).with(|case| {
         case.facts.partner.write_refused = Some(role_refused(case.now));

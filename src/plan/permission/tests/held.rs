@@ -204,7 +204,10 @@ fn an_unreadable_policy_is_told_by_its_own_cause() {
 #[test]
 fn the_culprit_is_looked_for_since_the_drifted_switch_was_right() {
     let case = Case::new(Allow, Deny).settled(policy(&[Reservations])).later(minutes(60));
-    let case = case.with(|case| seen(case, "r", Origin::Other));
+    let case = case.with(|case| {
+        seen(case, "r", Origin::Other);
+        case.facts.activity[0].record.operation = crate::model::ActivityOperation::Delete;
+    });
     // Hours later the other switch becomes right; that says nothing about this one.
     let case = case.edited(|desired| desired.wishes.savings_plans = Allow).later(minutes(60));
     let case = case

@@ -50,7 +50,9 @@ fn drift_that_is_left_is_shown_and_is_neither_progress_nor_a_stall() {
     let mut later = case.clone();
     later.before = case.plan().status;
     let later = later.later(minutes(1)).with(|case| {
-        case.facts.activity = vec![record("r", case.now - minutes(1), Origin::Other, "ada@fabrikam.example")];
+        let mut seen = record("r", case.now - minutes(1), Origin::Other, "ada@fabrikam.example");
+        seen.record.operation = crate::model::ActivityOperation::Delete;
+        case.facts.activity = vec![seen];
         let at = case.now;
         case.facts.policy = crate::model::Fact::Known { value: policy(&[]), at };
     });
