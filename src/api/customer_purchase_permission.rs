@@ -346,7 +346,7 @@ pub struct Drift {
     pub expected: SwitchState,
     /// What it is.
     pub actual: SwitchState,
-    /// Who did it, if the activity log tells; it may tell later.
+    /// Who did it, if the activity log tells; it may tell later. Two names with `or` where it does not tell which of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub actor: Option<String>,
