@@ -112,7 +112,7 @@ impl Pass<'_> {
                     self.candidates(one).into_iter().filter(|record| !taken.contains(&record.record_id)).collect();
                 let ways = ways(&records, before, after).filter(|_| !holds_others(&report.held));
                 let rivals = unnamed.iter().filter(|switch| is_on(**switch) == is_on(one.switch)).count();
-                authors(records, ways, is_on(one.switch), rivals)
+                authors(records, ways.as_deref(), is_on(one.switch), rivals)
             })
             .collect();
         for (one, authors) in turned.iter_mut().zip(found) {
@@ -197,8 +197,8 @@ fn ways(records: &[Activity], before: usize, after: usize) -> Option<Vec<bool>> 
 
 /// Which of the records (newest first) tell of the switch that is now on, or off; several where nothing tells which of
 /// them. `rivals`: how many switches these records may be about.
-fn authors(records: Vec<Activity>, ways: Option<Vec<bool>>, is_on: bool, rivals: usize) -> Vec<Activity> {
-    let fits = |(index, record): (usize, &Activity)| match &ways {
+fn authors(records: Vec<Activity>, ways: Option<&[bool]>, is_on: bool, rivals: usize) -> Vec<Activity> {
+    let fits = |(index, record): (usize, &Activity)| match ways {
         Some(ways) => ways[index] == is_on,
         // What is gone allows nothing, and what is new has denied nothing: the record that tells of it is still to come.
         None => record.operation != if is_on { Delete.portal_name() } else { Create.portal_name() },
