@@ -159,7 +159,8 @@ fn an_abandoned_permission_is_released_at_once_and_the_event_says_so() {
     let released = eventually("the event is there", || {
         scene.events(PERMISSION).into_iter().find(|event| event.reason.as_deref() == Some("Released"))
     });
-    assert!(released.note.unwrap().contains("abandoned"));
+    let note = released.note.unwrap();
+    assert!(note.contains("abandoned") && note.contains("last seen to be allowed azureReservations"), "{note}");
 }
 
 #[test]

@@ -18,8 +18,9 @@ use super::held::Held;
 use super::ownership::{Ownership, ownership};
 use super::pass::Pass;
 use super::report::{Outcome, Report};
+use super::switches::state;
 use super::target::{Target, convergence};
-use crate::api::{DeletionPolicy, Mode, PurchaseSwitch};
+use crate::api::{DeletionPolicy, Mode, PurchaseSwitch, SwitchState};
 use crate::model::{Fact, Ignorance, PolicyState, Switch, TenantId};
 use crate::plan::{CustomerRef, Event, Need, Severity};
 
@@ -30,7 +31,7 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
         return pass.report(Report::stopped("Deleting", "being deleted; nothing of this operator's holds it"));
     }
     if desired.is_abandoned {
-        return release(pass, "abandoned by annotation; Partner Center is left as it is".to_owned());
+        return release(pass, format!("abandoned by annotation; Partner Center is left as it is{}", left_on(pass)));
     }
     if desired.has_unknown_values() {
         return pass.report(Report::stopped(
@@ -39,7 +40,7 @@ pub(super) fn plan(pass: &Pass<'_>) -> PermissionPlan {
         ));
     }
     if desired.deletion_policy == DeletionPolicy::Retain {
-        return release(pass, "deletionPolicy Retain leaves Partner Center as it is".to_owned());
+        return release(pass, format!("deletionPolicy Retain leaves Partner Center as it is{}", left_on(pass)));
     }
     match desired.mode {
         Mode::Observe => return release(pass, "mode Observe owns nothing".to_owned()),
@@ -205,6 +206,20 @@ fn without_grant(wish: PurchaseSwitch) -> PurchaseSwitch {
         PurchaseSwitch::Allow | PurchaseSwitch::Deny => PurchaseSwitch::Deny,
         PurchaseSwitch::Unmanaged | PurchaseSwitch::Unknown => PurchaseSwitch::Unmanaged,
     }
+}
+
+/// What the partner goes on paying for once nobody looks at it any more, as far as it is known: nothing is read for it.
+fn left_on(pass: &Pass<'_>) -> String {
+    let (held, shown) = (pass.held(), pass.before.effective.as_ref());
+    let is_on = |switch: &Switch| {
+        let was_on = || shown.is_some_and(|shown| state(shown, *switch) == Some(SwitchState::Allow));
+        held.allows(*switch).unwrap_or_else(was_on)
+    };
+    let on: Vec<_> = Switch::ALL.into_iter().filter(is_on).map(Switch::field).collect();
+    if on.is_empty() {
+        return String::new();
+    }
+    format!(", where the customer was last seen to be allowed {}, and so may go on buying", on.join(" and "))
 }
 
 fn release(pass: &Pass<'_>, why: String) -> PermissionPlan {

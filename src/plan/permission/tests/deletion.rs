@@ -57,6 +57,16 @@ fn nothing_is_released_before_our_switches_are_known_to_be_off() {
     check_release(&case.clone().holding(PolicyState::CustomerNotOurs), "no relationship");
     check_release(&case.clone().holding(policy_with(&[], vec![marketplace()])), "holds none of its switches");
     check_release(&case.clone().with(|case| case.desired.is_abandoned = true), "abandoned");
+    // Who goes without a look says what goes on, from the last reading or else the status.
+    let retained = |case: &Case| case.clone().with(|case| case.desired.deletion_policy = DeletionPolicy::Retain);
+    check_release(
+        &retained(&case),
+        "as it is, where the customer was last seen to be allowed azureReservations, and so",
+    );
+    check_release(&retained(&case.clone().restarted()), "last seen to be allowed azureReservations, and so");
+    let both = retained(&case).holding(policy(&[Reservations, SavingsPlans]));
+    check_release(&both, "to be allowed azureReservations and azureSavingsPlans, and so may go on buying");
+    assert!(!format!("{:?}", retained(&case).holding(PolicyState::Absent).plan().events).contains("last seen"));
     let unmanaged = case.with(|case| {
         case.desired.wishes.reservations = Unmanaged;
         case.desired.wishes.savings_plans = Unmanaged;
