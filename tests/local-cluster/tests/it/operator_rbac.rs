@@ -27,7 +27,7 @@ const EXPECTED: &[Row] = &[
     ("csp-operator.dev/others", OTHER, "", ""),
     ("events.k8s.io/events", OTHER, "", "create"),
     ("/events", OTHER, "", ""),
-    ("/namespaces", CLUSTER, "", "list watch"),
+    ("/namespaces", CLUSTER, "", "get list watch"),
     ("/secrets", OTHER, "", ""),
     ("/secrets", OTHER, "csp-operator-credentials", ""),
     ("/configmaps", OTHER, "csp-operator-state", ""),
