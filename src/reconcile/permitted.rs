@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::driver::{Kind, Pass};
 use super::references::reference;
-use crate::api::{CustomerPurchasePermission, CustomerPurchasePermissionStatus, Mode, SwitchState, SwitchStatus};
+use crate::api::{CustomerPurchasePermission, CustomerPurchasePermissionStatus};
 use crate::model::TenantId;
 use crate::plan::customer::Permitted;
-use crate::plan::customer::purchases::tells;
+use crate::plan::customer::purchases::{is_about, on_since, tells};
 use crate::plan::permission::Desired;
 use crate::plan::{CustomerRef, ObjectName};
 
@@ -22,49 +22,8 @@ const HELD_MAX: Duration = Duration::from_secs(5);
 /// Whether any permission that names this Customer is on for its tenant.
 pub(super) fn permitted(context: &Context, customer: &ObjectName, tenant: TenantId) -> Permitted {
     let names = context.index().permissions_of_customer(customer);
-    let (mut on, mut off) = (None::<Timestamp>, None::<Timestamp>);
-    let (mut is_suspended, mut is_unknown) = (false, false);
-    for object in names.iter().filter_map(|name| context.permissions.get(name)) {
-        let status = object.status.clone().unwrap_or_default();
-        if !is_about(&status, tenant) {
-            continue;
-        }
-        if object.spec.mode == Mode::Suspend {
-            is_suspended = true;
-            continue;
-        }
-        let effective = status.effective.unwrap_or_default();
-        let switches: Vec<SwitchStatus> =
-            [effective.azure_reservations, effective.azure_savings_plans].into_iter().flatten().collect();
-        is_unknown |= switches.is_empty() || switches.iter().any(|switch| switch.state == SwitchState::Unknown);
-        for switch in switches {
-            let since = switch.since.0;
-            match switch.state {
-                SwitchState::Allow => on = Some(on.map_or(since, |on| on.min(since))),
-                SwitchState::Deny => off = Some(off.map_or(since, |off| off.max(since))),
-                SwitchState::Unknown => {}
-            }
-        }
-    }
-    match (on, off) {
-        (Some(since), _) => Permitted::Since(since),
-        _ if is_unknown => Permitted::Unknown,
-        _ if is_suspended => Permitted::Suspended,
-        (None, Some(since)) => Permitted::Until(since),
-        (None, None) => Permitted::Never,
-    }
-}
-
-/// Since when a permission with this status is on; `None`: it is not, as far as is known.
-pub(super) fn on_since(status: &CustomerPurchasePermissionStatus) -> Option<Timestamp> {
-    let effective = status.effective.clone().unwrap_or_default();
-    let switches = [effective.azure_reservations, effective.azure_savings_plans].into_iter().flatten();
-    switches.filter(|switch| switch.state == SwitchState::Allow).map(|switch| switch.since.0).min()
-}
-
-/// Whether what a status tells may be of this tenant. The Customer that a permission refers to may have become another one's.
-fn is_about(status: &CustomerPurchasePermissionStatus, tenant: TenantId) -> bool {
-    status.tenant_id.as_ref().is_none_or(|told| *told == tenant.to_string())
+    let objects: Vec<_> = names.iter().filter_map(|name| context.permissions.get(name)).collect();
+    Permitted::by(objects.iter().map(|object| (object.spec.mode, object.status.as_ref())), tenant)
 }
 
 /// Takes in what a permission's status tells, and has its Customer looked at when that must tell something else now.

@@ -10,10 +10,11 @@ use kube::Resource as _;
 use super::context::Context;
 use super::driver::{Kind, Pass};
 use super::orders::{OrderLog, POLLS_PER_LOOK};
-use super::permitted::{on_since, permitted};
+use super::permitted::permitted;
 use crate::api::{Customer, CustomerPurchasePermission, CustomerStatus};
 use crate::model::{Fact, Urgency};
-use crate::plan::customer::{Permitted, PurchaseFacts, purchases::need};
+use crate::plan::customer::purchases::{need, on_since};
+use crate::plan::customer::{Permitted, PurchaseFacts};
 use crate::plan::{CustomerRef, Event, ObjectName};
 use crate::remote::Errand;
 

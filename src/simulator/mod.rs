@@ -11,8 +11,9 @@
 //! wrong belief about the wire is not on both sides.
 //!
 //! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
-//! `interactive`, `partner_center`, `arm`, `graph`) on the one `state`, all of it synchronously; the `server` puts latency and
-//! `faults` around that, and `delivery` sends the answer.
+//! `partner_center`, `arm`, `graph`) on the one `state`, all of it synchronously; the `server` puts latency and `faults`
+//! around that, and `delivery` sends the answer. What the `state` is made of (`world`, `audit`, `policy`, `commerce`,
+//! `sign_ins`, `refresh_tokens`, ...) knows no API.
 
 mod arm;
 mod audit;

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
-use super::super::super::to_second;
 use super::{PURCHASES_MAX, news};
 use crate::api::{self, Purchase, PurchasedBy};
 use crate::model::{Benefit, Entitlement, Order, PurchaseKind, SeenPurchases};
+use crate::plan::to_second;
 
 /// The state of what Partner Center lists and Azure does not show.
 const NOT_SHOWN: &str = "NotShown";

@@ -15,16 +15,16 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use uuid::Uuid;
 
-use super::super::conditions::{ConditionType, Conditions, find};
-use super::super::schedule::{Intervals, latest_turn, next_turn};
-use super::super::{Identity, Need, Wait};
 use super::{Action, CustomerPlan};
 use crate::api::{CustomerStatus, Purchase, PurchasedBy, PurchasesPermitted};
 use crate::model::{Fact, OrderRecord, SeenPurchases, TenantId};
+use crate::plan::conditions::{ConditionType, Conditions, find};
+use crate::plan::schedule::{Intervals, latest_turn, next_turn};
+use crate::plan::{Identity, Need, Wait};
 
 pub use news::{EXPIRY_NOTICES_DAYS, days_left};
 use permitted::FOLLOWED_AFTER_OFF;
-pub use permitted::{Permitted, tells};
+pub use permitted::{Permitted, is_about, on_since, tells};
 
 /// As many as a status shows.
 pub const PURCHASES_MAX: usize = 100;

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::super::{Event, Identity, Severity, to_second};
 use super::{PURCHASES_MAX, is_recorded};
 use crate::api::{CustomerStatus, Purchase, PurchaseKind, PurchasedBy};
+use crate::plan::{Event, Identity, Severity, to_second};
 
 /// So many days before something ends, it is told.
 pub const EXPIRY_NOTICES_DAYS: [i32; 3] = [30, 7, 1];

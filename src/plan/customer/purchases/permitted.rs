@@ -5,9 +5,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::super::to_second;
 use super::{AHEAD_MAX, PurchaseFacts};
-use crate::api::PurchasesPermitted;
+use crate::api::{CustomerPurchasePermissionStatus, Mode, PurchasesPermitted, SwitchState, SwitchStatus};
+use crate::model::TenantId;
+use crate::plan::to_second;
 
 /// How long a customer is followed after its last permission was turned off: orders appear up to 15 minutes late.
 pub(super) const FOLLOWED_AFTER_OFF: SignedDuration = SignedDuration::from_hours(24);
@@ -25,6 +26,59 @@ pub enum Permitted {
     Unknown,
     /// None but suspended ones may be on: no call is made for these.
     Suspended,
+}
+
+impl Permitted {
+    /// By the mode and the status of every permission that names the Customer, which means `tenant`.
+    pub fn by<'a>(
+        permissions: impl IntoIterator<Item = (Mode, Option<&'a CustomerPurchasePermissionStatus>)>,
+        tenant: TenantId,
+    ) -> Self {
+        let (mut on, mut off) = (None::<Timestamp>, None::<Timestamp>);
+        let (mut is_suspended, mut is_unknown) = (false, false);
+        for (mode, status) in permissions {
+            if status.is_some_and(|status| !is_about(status, tenant)) {
+                continue;
+            }
+            if mode == Mode::Suspend {
+                is_suspended = true;
+                continue;
+            }
+            let switches = status.map(switches).unwrap_or_default();
+            is_unknown |= switches.is_empty() || switches.iter().any(|switch| switch.state == SwitchState::Unknown);
+            for switch in switches {
+                let since = switch.since.0;
+                match switch.state {
+                    SwitchState::Allow => on = Some(on.map_or(since, |on| on.min(since))),
+                    SwitchState::Deny => off = Some(off.map_or(since, |off| off.max(since))),
+                    SwitchState::Unknown => {}
+                }
+            }
+        }
+        match (on, off) {
+            (Some(since), _) => Self::Since(since),
+            _ if is_unknown => Self::Unknown,
+            _ if is_suspended => Self::Suspended,
+            (None, Some(since)) => Self::Until(since),
+            (None, None) => Self::Never,
+        }
+    }
+}
+
+/// Since when a permission with this status is on; `None`: it is not, as far as is known.
+pub fn on_since(status: &CustomerPurchasePermissionStatus) -> Option<Timestamp> {
+    let is_on = |switch: &&SwitchStatus| switch.state == SwitchState::Allow;
+    switches(status).into_iter().filter(is_on).map(|switch| switch.since.0).min()
+}
+
+/// Whether what a status tells may be of this tenant. The Customer that a permission refers to may have become another one's.
+pub fn is_about(status: &CustomerPurchasePermissionStatus, tenant: TenantId) -> bool {
+    status.tenant_id.as_ref().is_none_or(|told| *told == tenant.to_string())
+}
+
+fn switches(status: &CustomerPurchasePermissionStatus) -> Vec<&SwitchStatus> {
+    let switches = status.effective.iter().flat_map(|one| [&one.azure_reservations, &one.azure_savings_plans]);
+    switches.flatten().collect()
 }
 
 /// From when to when the customer may buy, by what is known `now`. A clock that is known to be wrong moves nothing of it and

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::super::conditions::Verdict;
-use super::super::super::schedule::INTERVALS_UNTIL_UNKNOWN;
 use super::{PURCHASES_MAX, Pass, PurchaseFacts, is_recorded, known, news};
 use crate::api::{Purchase, PurchaseKind};
 use crate::model::{Benefit, Fact, Ignorance, SeenPurchases, Unseen};
+use crate::plan::conditions::Verdict;
+use crate::plan::schedule::INTERVALS_UNTIL_UNKNOWN;
 
 /// What to do about lists that show less than there is.
 const REMEDY: &str = "the partner's sign-in sees them only with the roles Reservations Reader and Savings plan Reader in the customer's tenant, or with a role on each (kubectl csp purchases lists what is known)";

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::PurchasesPermitted;
+use crate::plan::to_second;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -273,4 +274,41 @@ fn a_status_of_an_earlier_version_is_followed_as_before() {
     assert!(!case.is_due());
     case.pass();
     assert_eq!((case.condition().as_str(), case.window()), ("", None));
+}
+
+#[test]
+fn whether_it_is_permitted_is_said_by_all_permissions_that_are_looked_at_and_about_the_customer() {
+    use crate::api::Mode::{Enforce, Observe, Suspend};
+    use crate::api::SwitchState::{Allow, Deny, Unknown};
+    use crate::api::{CustomerPurchasePermissionStatus as Status, SwitchState, SwitchStatus, Switches};
+    let tenant: TenantId = "c1a0c1a0-1111-4a11-8a11-000000000001".parse().unwrap();
+    let hour = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+    let switch = |(state, hours): (SwitchState, i64)| SwitchStatus { state, since: to_second(hour(hours)) };
+    let status = |reservations, plans| Status {
+        tenant_id: Some(tenant.to_string()),
+        effective: Some(Switches {
+            azure_reservations: Some(switch(reservations)),
+            azure_savings_plans: Some(switch(plans)),
+        }),
+        ..Status::default()
+    };
+    let (on, off) = (status((Allow, 5), (Allow, 3)), status((Deny, 7), (Deny, 4)));
+    let unread = Status { effective: None, ..on.clone() };
+    let of_another = Status { tenant_id: Some("of another".into()), ..on.clone() };
+    let unclear = status((Unknown, 1), (Deny, 4));
+    for (permissions, expected) in [
+        (vec![], Permitted::Never),
+        (vec![(Enforce, Some(&on))], Permitted::Since(hour(3))),
+        (vec![(Observe, Some(&off)), (Enforce, Some(&on))], Permitted::Since(hour(3))),
+        (vec![(Enforce, Some(&off))], Permitted::Until(hour(7))),
+        (vec![(Enforce, None)], Permitted::Unknown),
+        (vec![(Enforce, Some(&off)), (Enforce, Some(&unread))], Permitted::Unknown),
+        (vec![(Enforce, Some(&unclear))], Permitted::Unknown),
+        (vec![(Enforce, Some(&of_another))], Permitted::Never),
+        (vec![(Suspend, Some(&on))], Permitted::Suspended),
+        (vec![(Suspend, Some(&on)), (Enforce, Some(&off))], Permitted::Suspended),
+        (vec![(Suspend, Some(&off)), (Enforce, Some(&on))], Permitted::Since(hour(3))),
+    ] {
+        assert_eq!(Permitted::by(permissions.clone(), tenant), expected, "{permissions:?}");
+    }
 }
