@@ -4,13 +4,16 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test assets lint bench crds
+.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-workflows lint-refusals tools bench crds manifests
+
+# What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
+TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
 
 help: ## List the targets
 	@echo 'make TARGET'
 	@echo
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
-		printf '  %-8s%s\n' "$$name" "$$what"; done
+		printf '  %-11s%s\n' "$$name" "$$what"; done
 
 demo: ## Show what the operator does, on a real API server, until Ctrl-C; with ONCE=1 run through and end
 	@echo 'demo: the first time, building the Rust programs takes 3 to 6 minutes, and the control plane as long again.'
@@ -30,7 +33,11 @@ assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'
 	$(CARGO) run --locked --package local-cluster -- assets
 
-lint: ## Check formatting, lints, documentation and, if cargo-deny is installed, dependencies
+lint: lint-rust lint-manifests lint-rules lint-workflows lint-refusals ## Check everything that can be checked without running it
+	@echo 'lint: all well'
+
+# Formatting, lints, documentation and, if cargo-deny is installed, dependencies.
+lint-rust:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
@@ -42,8 +49,40 @@ lint: ## Check formatting, lints, documentation and, if cargo-deny is installed,
 		set +x; echo 'lint: the advisory database cannot be fetched, so the dependencies were NOT checked for advisories'; \
 	fi
 
+# Chart, kustomizations and examples; what was rendered from the chart must be so still.
+lint-manifests: tools
+	tests/lint/manifests.sh
+
+# Alerts and recording rules, and their tests.
+lint-rules: tools
+	tests/lint/rules.sh
+
+# Workflows of continuous integration.
+lint-workflows: tools
+	tests/lint/workflows.sh
+
+# Each of the tools above refuses what is wrong.
+lint-refusals: tools
+	tests/lint/refusals.sh
+
+tools: $(TOOLS:%=target/tools/%) ## Build what lints manifests, chart, rules and workflows, unless it is there
+
+# Only other pins make another build. GOFLAGS and GOWORK of the environment could change what is built.
+# Only other pins make another build. GOFLAGS and GOWORK of the environment could change what is built.
+.SECONDEXPANSION:
+target/tools/%: $$(wildcard tests/tools/$$*/*)
+	@mkdir -p target/tools
+	@echo 'tools: building $* from tests/tools/$*/go.mod (the first time: promtool 6 minutes, helm 2, the others less)'
+	@cd tests/tools/$* && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly GOOS= GOARCH= \
+		go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(CURDIR)/$@' tool
+	@touch $@
+
 bench: ## Measure: 1,000 permissions, time, requests and memory
 	$(CARGO) bench --locked --bench fleet
 
 crds: ## Generate crds/ from src/api
 	$(CARGO) run --quiet --locked --bin csp-operator -- crds --output-dir crds
+	@rm -f manifests/chart/files/crds/*.yaml && cp crds/csp-operator.dev_*.yaml manifests/chart/files/crds/
+
+manifests: target/tools/helm ## Render the kustomizations' resources from manifests/chart
+	manifests/render.sh

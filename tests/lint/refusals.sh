@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Each tool is given something broken and has to refuse it, and for the right reason: a check that accepts everything looks like
+# one that has found nothing.
+. "$(dirname "${BASH_SOURCE[0]}")/setting.sh"
+
+scratch=$PWD/target/lint-refusals
+rm -rf "$scratch"
+mkdir -p "$scratch"
+make_schemas
+count=0
+
+# refused WHAT REASON COMMAND...: the command fails, and says something that matches REASON.
+refused() {
+    local said
+    if said=$("${@:3}" 2>&1); then
+        printf 'NOT refused: %s\n%s\n' "$1" "$said"
+        exit 1
+    fi
+    if ! grep -qE -- "$2" <<< "$said"; then
+        printf 'refused, but not for the reason "%s": %s\n%s\n' "$2" "$1" "$said"
+        exit 1
+    fi
+    count=$((count + 1))
+}
+
+# broken FILE SED-EXPRESSION SOURCE: a copy of SOURCE that differs.
+broken() {
+    sed -E "$2" "$3" > "$scratch/$1"
+    if cmp -s "$3" "$scratch/$1"; then
+        echo "nothing to break in $3: $2"
+        exit 1
+    fi
+}
+
+permission=examples/quickstart/10-fabrikam.yaml
+deployment=manifests/base/deployment.yaml
+conform "$permission" "$deployment" > /dev/null
+broken field.yaml 's/^  azureReservations:/  azureReservation:/' "$permission"
+refused 'a field that the CRD has not' "azureReservation" conform "$scratch/field.yaml"
+broken value.yaml 's/Allow$/Permit/' "$permission"
+refused 'a value that the CRD has not' 'azureReservations' conform "$scratch/value.yaml"
+broken unknown.yaml 's/enableServiceLinks/enableServiceLink/' "$deployment"
+refused 'a field that Kubernetes has not' "enableServiceLink" conform "$scratch/unknown.yaml"
+broken type.yaml 's/replicas: 1/replicas: one/' "$deployment"
+refused 'a value of the wrong type' 'replicas' conform "$scratch/type.yaml"
+broken kind.yaml 's/kind: Deployment/kind: Deploiment/' "$deployment"
+refused 'a kind that nobody knows' 'could not find schema' conform "$scratch/kind.yaml"
+broken rule.yaml 's/alert:/alarm:/' manifests/components/monitoring/prometheus-rule.yaml
+refused 'a field that PrometheusRule has not' 'alarm' conform "$scratch/rule.yaml"
+
+# values REASON VALUES: the chart's schema refuses these values.
+values() {
+    echo "$2" > "$scratch/values.yaml"
+    refused "the values $2" "$1" helm template csp-operator manifests/chart --values "$scratch/values.yaml"
+    refused "the values $2" "$1" helm lint manifests/chart --values "$scratch/values.yaml"
+}
+values 'replica.* not allowed' 'replica: 2'
+values 'maxGrantPerHour.* not allowed' 'settings: {maxGrantPerHour: 5}'
+values 'federatedTokenFile.* not allowed' 'settings: {federatedTokenFile: /token}'
+values 'maxGrantsPerHour' 'settings: {maxGrantsPerHour: "20"}'
+values 'leaseDuration' 'settings: {leaseDuration: 30}'
+values 'partnerCenterUrl' 'settings: {partnerCenterUrl: partnercenter.example}'
+values 'extraEnv' 'extraEnv: [{name: CSP_RESYNC, value: 1h}]'
+values 'digest' 'image: {digest: 0123abcd}'
+values 'terminationGracePeriodSeconds' 'terminationGracePeriodSeconds: 5'
+values 'replicas' 'replicas: two'
+values 'expirationSeconds' 'federatedCredential: {expirationSeconds: 60}'
+
+# A copy of all that manifests.sh looks at, in which something is broken.
+tree() {
+    rm -rf "$scratch/tree"
+    mkdir -p "$scratch/tree"/{target,tests/tools}
+    cp -r Cargo.toml crds manifests examples "$scratch/tree/"
+    cp -r tests/lint tests/local-cluster "$scratch/tree/tests/"
+    cp -r tests/tools/schemas "$scratch/tree/tests/tools/"
+    ln -s "$PWD/target/tools" "$scratch/tree/target/tools"
+    cp -r --preserve=timestamps target/schemas "$scratch/tree/target/schemas"
+    touch "$scratch/tree/target/schemas/made"
+}
+# in_tree WHAT REASON FILE SED-EXPRESSION [render]: with that file changed (and all rendered from it), manifests.sh fails.
+in_tree() {
+    tree
+    broken changed "$4" "$3"
+    cp "$scratch/changed" "$scratch/tree/$3"
+    [[ -z ${5:-} ]] || "$scratch/tree/manifests/render.sh"
+    refused "$1" "$2" "$scratch/tree/tests/lint/manifests.sh"
+}
+in_tree 'a chart of another version' 'appVersion is not' manifests/chart/Chart.yaml 's/^appVersion: .*/appVersion: 9.9.9/'
+in_tree 'what was rendered, changed by hand' 'base/deployment.yaml is stale' "$deployment" 's/replicas: 1/replicas: 2/'
+in_tree 'a CRD that the chart has not' 'crds/.*customers.yaml is stale' crds/csp-operator.dev_customers.yaml 's/- cust$/- customer/'
+in_tree 'a template that is none' 'function "nothing" not defined' manifests/chart/templates/service.yaml 's/name: csp-operator$/name: {{ nothing/'
+in_tree 'a container that may write its root' 'writable root filesystem' \
+    manifests/chart/templates/deployment.yaml '/readOnlyRootFilesystem/d' render
+in_tree 'a patch that differs from the chart' 'patches and the chart differ' manifests/components/high-availability/deployment.yaml 's/replicas: 2/replicas: 3/'
+in_tree 'a patch of something that is not there' 'no matches for|no resource matches|failed to find unique target' \
+    manifests/components/ca-file/deployment.yaml 's/name: csp-operator$/name: other/'
+in_tree 'an example with a field that is unknown' 'azureReservation' "$permission" 's/^  azureReservations:/  azureReservation:/'
+
+rules=manifests/chart/files/rules.yaml
+broken expression.yaml '0,/expr:.*/s//expr: sum(/' "$rules"
+refused 'a rule that does not parse' 'expression.yaml|parse error|unclosed' promtool check rules "$scratch/expression.yaml"
+cat > "$scratch/one.yaml" <<'RULES'
+groups: [{name: one, rules: [{alert: Down, expr: up == 0, labels: {severity: critical}}]}]
+RULES
+cat > "$scratch/one_test.yaml" <<'TEST'
+rule_files: [one.yaml]
+tests:
+  - input_series: [{series: 'up{job="csp-operator"}', values: 0x5}]
+    alert_rule_test: [{eval_time: 1m, alertname: Down, exp_alerts: []}]
+TEST
+refused 'a test of rules that expects another alert' 'alertname: Down' promtool test rules "$scratch/one_test.yaml"
+cat "$scratch/one.yaml" > "$scratch/twice.yaml"
+sed -i 's/}}]}]/}}, {alert: Down, expr: up == 0, labels: {severity: critical}}]}]/' "$scratch/twice.yaml"
+refused 'a rule that is there twice' 'duplicate' promtool check rules --lint=all --lint-fatal "$scratch/twice.yaml"
+
+workflow() {
+    printf 'on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - run: %s\n%s' "$1" "${2:-}" > "$scratch/workflow.yml"
+}
+workflow 'echo ${{ github.sha }}'
+actionlint -no-color "$scratch/workflow.yml"
+workflow 'echo ${{ github.shaa }}'
+refused 'an expression that names nothing' 'shaa' actionlint -no-color "$scratch/workflow.yml"
+workflow 'make test' $'    need: two\n'
+refused 'a key that a workflow has not' 'unexpected key "need"' actionlint -no-color "$scratch/workflow.yml"
+workflow 'echo "${{ github.event.head_commit.message }}"'
+refused 'a shell command made of what strangers write' 'potentially untrusted' actionlint -no-color "$scratch/workflow.yml"
+
+echo "refusals: $count broken inputs, each refused for its reason"

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Workflows of continuous integration, those of the examples too. actionlint also hands scripts to shellcheck, if that is installed.
+. "$(dirname "${BASH_SOURCE[0]}")/setting.sh"
+shopt -s nullglob globstar
+
+workflows=(.github/workflows/*.y*ml examples/**/.github/workflows/*.y*ml examples/ci/**/github*.y*ml)
+if ((${#workflows[@]})); then
+    actionlint -no-color "${workflows[@]}"
+fi
