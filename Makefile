@@ -80,9 +80,10 @@ target/tools/%: $$(wildcard tests/tools/$$*/*)
 bench: ## Measure: 1,000 permissions, time, requests and memory
 	$(CARGO) bench --locked --bench fleet
 
-crds: ## Generate crds/ from src/api
+crds: ## Generate crds/ and docs/reference.md from src/api
 	$(CARGO) run --quiet --locked --bin csp-operator -- crds --output-dir crds
 	@rm -f manifests/chart/files/crds/*.yaml && cp crds/csp-operator.dev_*.yaml manifests/chart/files/crds/
+	$(CARGO) run --quiet --locked --bin csp-operator -- crds --format markdown --output-dir docs
 
 manifests: target/tools/helm ## Render the kustomizations' resources from manifests/chart
 	manifests/render.sh

@@ -33,16 +33,29 @@ pub enum Command {
     ///
     /// The cluster is found by KUBECONFIG or ~/.kube/config if there is one, else by the service account of the pod.
     Run(Box<RunArgs>),
-    /// Write the CustomResourceDefinitions as YAML, to be applied before the operator runs.
+    /// Write the CustomResourceDefinitions, as YAML to be applied before the operator runs, or as a page to be read.
     Crds(CrdsArgs),
 }
 
 /// Options of `csp-operator crds`.
 #[derive(Debug, Args)]
 pub struct CrdsArgs {
-    /// Directory to write one file per kind into. Without it everything goes to standard output.
+    /// Directory to write into: one file per kind, or reference.md. Without it everything goes to standard output.
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,
+
+    /// In which form.
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub format: CrdFormat,
+}
+
+/// Forms of the CustomResourceDefinitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CrdFormat {
+    /// What kubectl applies.
+    Yaml,
+    /// The reference of all fields.
+    Markdown,
 }
 
 /// Options of `csp-operator run`, as given. [`super::Settings`] is what they come to.

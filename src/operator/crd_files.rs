@@ -1,4 +1,4 @@
-//! `csp-operator crds`: the three CRDs as YAML.
+//! `csp-operator crds`: the three CRDs as YAML, or as the reference of their fields.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use super::args::CrdsArgs;
+use super::args::{CrdFormat, CrdsArgs};
+use super::reference;
 use crate::api::crds;
 
 /// Why the CRDs were not written.
@@ -36,9 +37,18 @@ pub enum CrdFilesError {
 /// The command that brings `crds/` up to date.
 const COMMAND: &str = "cargo run -- crds --output-dir crds";
 
+/// The command that brings `docs/reference.md` up to date.
+const REFERENCE_COMMAND: &str = "cargo run -- crds --format markdown --output-dir docs";
+
+/// Name of the reference's file.
+const REFERENCE: &str = "reference.md";
+
 /// Writes the CRDs to where `args` says.
 pub fn write(args: &CrdsArgs) -> Result<(), CrdFilesError> {
-    let files = render()?;
+    let files = match args.format {
+        CrdFormat::Yaml => render()?,
+        CrdFormat::Markdown => vec![(REFERENCE.to_owned(), reference::markdown(&crds(), REFERENCE_COMMAND))],
+    };
     let Some(directory) = &args.output_dir else {
         let texts: Vec<_> = files.into_iter().map(|(_, text)| text).collect();
         return io::stdout().lock().write_all(texts.join("---\n").as_bytes()).map_err(CrdFilesError::Print);
@@ -68,7 +78,7 @@ fn yaml(crd: &CustomResourceDefinition) -> Result<String, CrdFilesError> {
 
 /// Writes beside the file first, so that nobody ever reads half of one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension(format!("yaml.{}", std::process::id()));
+    let beside = path.with_extension(format!("new.{}", std::process::id()));
     let written = File::create(&beside).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
@@ -107,12 +117,19 @@ mod tests {
         assert_eq!(shipped, rendered, "crds/ holds what `{COMMAND}` writes, and {KUSTOMIZATION}");
     }
 
+    #[test]
+    fn the_shipped_reference_is_up_to_date() {
+        let shipped = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(REFERENCE)).unwrap();
+        let rendered = reference::markdown(&crds(), REFERENCE_COMMAND);
+        assert!(shipped == rendered, "docs/{REFERENCE} is stale: run `{REFERENCE_COMMAND}` and commit the result");
+    }
+
     const KUSTOMIZATION: &str = "kustomization.yaml";
 
     #[test]
     fn files_are_replaced_and_nothing_is_left_beside_them() {
         let directory = std::env::temp_dir().join(format!("csp-operator-crds-{}", uuid::Uuid::new_v4()));
-        let args = CrdsArgs { output_dir: Some(directory.clone()) };
+        let args = CrdsArgs { output_dir: Some(directory.clone()), format: CrdFormat::Yaml };
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("csp-operator.dev_customers.yaml"), "old").unwrap();
 

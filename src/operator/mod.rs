@@ -18,6 +18,7 @@ mod health;
 mod lease;
 mod metrics;
 mod process;
+mod reference;
 mod settings;
 mod shutdown;
 mod telemetry;
