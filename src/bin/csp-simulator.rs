@@ -134,6 +134,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     };
     simulator.set_latency_ms(arguments.latency_ms);
     simulator.set_audit_delay_ms(arguments.audit_delay_ms);
+    simulator.allow_host_names(&arguments.tls_names);
 
     if let (Some(scenario), Some(path)) = (scenario, arguments.scenario.clone()) {
         let refused = |source| StartError::Scenario { path, source };
@@ -153,6 +154,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     if let Some(Secure { listener, .. }) = &secure {
         announce("https", listener)?;
     }
+    say(&format!("the portal, for browsers: http://{}/portal", plain.local_addr()?))?;
     tokio::select! {
         served = serve(plain, simulator.clone()) => Ok(served?),
         served = serve_secure(secure, simulator) => served,
@@ -202,8 +204,12 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 fn announce(scheme: &str, listener: &TcpListener) -> Result<(), StartError> {
+    say(&format!("listening on {scheme}://{}", listener.local_addr()?))
+}
+
+fn say(line: &str) -> Result<(), StartError> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "csp-simulator: listening on {scheme}://{}", listener.local_addr()?)?;
+    writeln!(stdout, "csp-simulator: {line}")?;
     Ok(stdout.flush()?)
 }
 

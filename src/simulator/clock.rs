@@ -46,10 +46,10 @@ pub(crate) struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown {
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     /// How far it is ahead of this machine's.
-    offset_seconds: i64,
-    frozen: bool,
+    pub(crate) offset_seconds: i64,
+    pub(crate) frozen: bool,
 }
 
 impl Clock {

@@ -12,11 +12,12 @@
 //!
 //! A request is read completely (`exchange`), named (`routes`), carried out by its API (`entra`,
 //! `partner_center`, `arm`, `graph`) on the one `state`, all of it synchronously; the `server` puts latency and `faults`
-//! around that, and `delivery` sends the answer. What the `state` is made of (`world`, `audit`, `policy`, `commerce`,
+//! around that, and `delivery` sends the answer. The `portal` is for people, and does what it does through `control`. What the `state` is made of (`world`, `audit`, `policy`, `commerce`,
 //! `sign_ins`, `refresh_tokens`, ...) knows no API.
 
 mod arm;
 mod audit;
+mod browser;
 mod clock;
 mod commerce;
 mod connection;
@@ -34,6 +35,7 @@ mod operation;
 mod partner_center;
 mod policy;
 mod policy_change;
+mod portal;
 mod purchase;
 mod random;
 mod rate_limit;

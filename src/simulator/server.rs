@@ -10,10 +10,12 @@ use axum::extract::{ConnectInfo, State as Shared};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::browser;
 use super::connection::{Accept, AcceptTls, Connection};
 use super::control;
 use super::control_call::ControlCall;
@@ -30,7 +32,7 @@ use super::state::State;
 use super::tls::Tls;
 use super::tokens;
 use super::world::World;
-use super::{arm, graph, partner_center};
+use super::{arm, graph, partner_center, portal};
 
 /// The largest body that is read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -67,11 +69,16 @@ impl Simulator {
         self.lock().settings.audit_delay_ms = audit_delay_ms;
     }
 
+    /// Lets browsers come to the portal by these names, too: beside localhost and addresses.
+    pub fn allow_host_names(&self, names: &[String]) {
+        self.lock().host_names.extend_from_slice(names);
+    }
+
     /// Makes a call of the control API; a sentence when it is refused.
     pub(super) fn make(&self, call: &ControlCall) -> Result<(), String> {
         let mut state = self.lock();
         let now = state.clock.now();
-        control::make(call, &mut state, now)
+        control::make(call, &mut state, now).map(drop)
     }
 
     /// What the simulated clock shows.
@@ -110,8 +117,12 @@ async fn handle(
     let Ok(mut request) = read(&simulator, request, connection.scheme()).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    if request.segments().first().is_some_and(|first| first.eq_ignore_ascii_case(control::PREFIX)) {
-        let answer = control(&simulator, &request);
+    let first = request.segments().first().map(|first| first.to_lowercase()).unwrap_or_default();
+    if let control::PREFIX | portal::PREFIX = first.as_str() {
+        let answer = match first.as_str() {
+            portal::PREFIX => portal::answer(&mut simulator.lock(), &request),
+            _ => control(&simulator, &request),
+        };
         return dated(answer, &simulator, &connection);
     }
     let arrival = arrive(&simulator, &request);
@@ -135,6 +146,9 @@ fn dated(answer: Answer, simulator: &Simulator, connection: &Connection) -> Resp
 }
 
 fn control(simulator: &Simulator, request: &Request) -> Answer {
+    if let Err(said) = browser::check_program(request, &simulator.lock().host_names) {
+        return Answer::json(StatusCode::FORBIDDEN, &json!({ "error": said }));
+    }
     if request.method == Method::POST && request.segments().get(1..) == Some(&["scenario".to_owned()]) {
         return match simulator.play(&request.body) {
             Ok(()) => Answer::empty(StatusCode::NO_CONTENT),

@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) partner: Partner,
+    /// By which names browsers may come, beside localhost and addresses.
+    pub(crate) host_names: Vec<String>,
     pub(crate) customers: BTreeMap<Uuid, Customer>,
     /// The tenant of every Azure subscription, so that Azure's calls need not search.
     azure_tenants: HashMap<Uuid, Uuid>,
@@ -85,6 +87,7 @@ impl State {
             clock: Clock::default(),
             random,
             partner,
+            host_names: Vec::new(),
             customers: BTreeMap::new(),
             azure_tenants: HashMap::new(),
             audit: Trail::default(),

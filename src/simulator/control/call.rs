@@ -15,8 +15,8 @@ pub(super) fn check(call: &ControlCall) -> Result<(), String> {
     found.map(drop).map_err(|Answer { body, .. }| refusal(body.unwrap_or_default()))
 }
 
-/// Makes the call; a sentence when it is refused.
-pub(crate) fn make(call: &ControlCall, state: &mut State, at: Timestamp) -> Result<(), String> {
+/// Makes the call and gives its answer, null when that is empty; a sentence when it is refused.
+pub(crate) fn make(call: &ControlCall, state: &mut State, at: Timestamp) -> Result<Value, String> {
     let request = Request {
         at,
         random: state.random.clone(),
@@ -28,7 +28,8 @@ pub(crate) fn make(call: &ControlCall, state: &mut State, at: Timestamp) -> Resu
         body: call.body().to_string().into_bytes(),
     };
     let Answer { status, body, .. } = super::answer(state, &request);
-    if status.is_success() { Ok(()) } else { Err(refusal(body.unwrap_or_default())) }
+    let body = body.unwrap_or_default();
+    if status.is_success() { Ok(serde_json::from_str(&body).unwrap_or_default()) } else { Err(refusal(body)) }
 }
 
 fn whole_path(call: &ControlCall) -> String {

@@ -17,6 +17,7 @@ mod graph;
 mod interactive;
 mod partners;
 mod policies;
+mod portal;
 mod purchases;
 mod role_assignments;
 mod spoilt_answers;

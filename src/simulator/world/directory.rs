@@ -48,6 +48,22 @@ pub(crate) enum UserType {
     Guest,
 }
 
+/// A user of the partner whom no API knows of.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PortalUser {
+    pub(crate) upn: String,
+    pub(crate) roles: Vec<PartnerRole>,
+}
+
+impl PortalUser {
+    /// An Admin agent, a Sales agent and a Helpdesk agent.
+    pub(super) fn of_each_role(domain: &str) -> Vec<Self> {
+        let user = |name: &str, role| Self { upn: format!("{name}@{domain}"), roles: vec![role] };
+        vec![user("ada", PartnerRole::Admin), user("grace", PartnerRole::Sales), user("alan", PartnerRole::Helpdesk)]
+    }
+}
+
 /// What the partner can reach in a customer tenant.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 pub(crate) use azure::{AzureSubscription, PrincipalType, RoleAssignment, RoleDefinition, Scope};
 pub(crate) use directory::{
-    Access, GRAPH_SCOPES, Group, PartnerType, RelatedPartner, TenantUser, UserType, graph_scopes,
+    Access, GRAPH_SCOPES, Group, PartnerType, PortalUser, RelatedPartner, TenantUser, UserType, graph_scopes,
 };
 
 /// The one user of the default partner.
@@ -123,6 +123,8 @@ pub(crate) struct Partner {
     pub(crate) domain: String,
     pub(crate) application: Application,
     pub(crate) users: Vec<User>,
+    /// Those who use nothing but the portal; one of each role when absent.
+    pub(crate) portal_users: Option<Vec<PortalUser>>,
     /// The security group that appears as `ForeignGroup` Owner on every CSP subscription.
     pub(crate) admin_agents_group_id: Uuid,
     pub(crate) helpdesk_agents_group_id: Uuid,
@@ -154,6 +156,7 @@ impl Default for Partner {
                 mfa: true,
                 refresh_token: Some(DEFAULT_REFRESH_TOKEN.to_owned()),
             }],
+            portal_users: None,
             admin_agents_group_id: Uuid::from_u128(0xaaaa_0000_5555_4e55_9e55_0000_0000_0005),
             helpdesk_agents_group_id: Uuid::from_u128(0xaaaa_0000_5555_4e55_9e55_0000_0000_0006),
             sales_agents_group_id: Uuid::from_u128(0xaaaa_0000_5555_4e55_9e55_0000_0000_0007),
@@ -178,9 +181,19 @@ impl Partner {
         }
     }
 
+    /// Those who use nothing but the portal.
+    pub(crate) fn portal_users(&self) -> Vec<PortalUser> {
+        self.portal_users.clone().unwrap_or_else(|| PortalUser::of_each_role(&self.domain))
+    }
+
     fn check(&self) -> Result<(), String> {
         let mut names = HashSet::new();
         let mut tokens = HashSet::new();
+        for user in self.portal_users.iter().flatten() {
+            if !names.insert(user.upn.to_lowercase()) {
+                return Err(format!("partner.portalUsers: `{}` is listed twice", user.upn));
+            }
+        }
         for user in &self.users {
             if !names.insert(user.upn.to_lowercase()) {
                 return Err(format!("partner.users: `{}` is listed twice", user.upn));
