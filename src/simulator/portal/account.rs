@@ -29,6 +29,7 @@ pub(super) struct About {
 pub(super) enum Item {
     Subscriptions,
     Account,
+    Purchases,
 }
 
 impl About {
@@ -38,7 +39,11 @@ impl About {
 
     /// The customer's menu.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let entries = [("/subscriptions", "Subscriptions", Item::Subscriptions), ("", "Account", Item::Account)];
+        let entries = [
+            ("/subscriptions", "Subscriptions", Item::Subscriptions),
+            ("", "Account", Item::Account),
+            ("/purchases", "Purchases", Item::Purchases),
+        ];
         let entry = |(below, title, item)| Entry {
             address: format!("/portal/customers/{}{below}", self.tenant),
             title,

@@ -8,7 +8,7 @@ use super::form::asked;
 use super::paging::Paging;
 use super::shell::{Place, Shell};
 use super::{account, page};
-use crate::simulator::exchange::{Outcome, Request};
+use crate::simulator::exchange::{Answer, Request};
 use crate::simulator::policy::RESOURCES;
 use crate::simulator::state::{Customer, State};
 
@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-pub(super) fn list(state: &State, request: &Request) -> Outcome {
+pub(super) fn list(state: &State, request: &Request) -> Answer {
     let search = asked(request, "search").unwrap_or_default();
     let wanted = search.to_lowercase();
     let has = |text: &str| text.to_lowercase().contains(&wanted);
@@ -59,5 +59,5 @@ pub(super) fn list(state: &State, request: &Request) -> Outcome {
     let paging = Paging::of(request, "customers", found.len(), PAGE_SIZE);
     let rows = found.into_iter().skip(paging.skip).take(paging.size).map(Row::of).collect();
     let shell = Shell::new(state, request, Place::Customers, "Customers");
-    Ok(page(StatusCode::OK, &Customers { shell, search: search.to_owned(), rows, paging }))
+    page(StatusCode::OK, &Customers { shell, search: search.to_owned(), rows, paging })
 }

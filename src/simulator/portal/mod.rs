@@ -8,10 +8,15 @@
 //! not list these pages. No page has scripts.
 
 mod account;
+mod activity;
+mod clock;
 mod customers;
+pub(crate) mod fault_words;
+mod faults;
 mod form;
 mod paging;
 mod people;
+mod purchases;
 mod shell;
 mod subscriptions;
 
@@ -68,12 +73,22 @@ fn dispatch(state: &mut State, request: &Request) -> Outcome {
         (false, ["style.css"]) => Ok(text("text/css; charset=utf-8", include_str!("style.css"))),
         (false, ["icon.svg"]) => Ok(text("image/svg+xml", include_str!("icon.svg"))),
         (true, ["sign-in"]) => people::sign_in(state, request),
-        (false, ["customers"]) => customers::list(state, request),
+        (false, ["customers"]) => Ok(customers::list(state, request)),
         (false, ["customers", id]) => account::show(state, request, id),
         (true, ["customers", id, "permissions"]) => account::turn(state, request, id),
         (false, ["customers", id, "subscriptions"]) => subscriptions::list(state, request, id),
-        (true, [] | ["customers", ..]) => Err(method_not_allowed(state, request, "GET")),
-        (false, ["sign-in"] | ["customers", _, "permissions"]) => Err(method_not_allowed(state, request, "POST")),
+        (false, ["customers", id, "purchases"]) => purchases::list(state, request, id),
+        (true, ["customers", id, "purchases"]) => purchases::buy(state, request, id),
+        (false, ["activity"]) => activity::list(state, request),
+        (false, ["faults"]) => Ok(faults::show(state, request)),
+        (true, ["faults"]) => faults::add(state, request),
+        (true, ["faults", "off"]) => faults::remove(state, request),
+        (false, ["clock"]) => Ok(clock::show(state, request)),
+        (true, ["clock"]) => clock::change(state, request),
+        (true, [] | ["customers", ..] | ["activity"]) => Err(method_not_allowed(state, request, "GET")),
+        (false, ["sign-in"] | ["customers", _, "permissions"] | ["faults", "off"]) => {
+            Err(method_not_allowed(state, request, "POST"))
+        }
         _ => Err(not_found(state, request, "There is no such page in the portal.")),
     }
 }

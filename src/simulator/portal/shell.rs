@@ -1,16 +1,25 @@
 //! What stands around every page: who looks at it, what the simulator is made to do, and what came of the last form.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
+use super::fault_words;
 use super::form::{address, asked};
 use super::people::{self, Person};
 use crate::simulator::exchange::Request;
 use crate::simulator::state::State;
 
+/// Faults that the banner names.
+const FAULTS_NAMED: usize = 3;
+
 /// The part of the portal that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Customers,
+    Activity,
+    Faults,
+    Clock,
+    /// None of the menu's.
     None,
 }
 
@@ -100,7 +109,7 @@ impl Shell {
             back: address(&request.path, &rest),
             now: Moment(request.at),
             clock: clock_note(state),
-            faults: Vec::new(),
+            faults: state.faults.waiting().iter().map(|fault| fault_words::told(state, &json!(fault))).collect(),
         }
     }
 
@@ -111,15 +120,27 @@ impl Shell {
         self
     }
 
-    /// The menu of the portal.
+    /// What Partner Center has a page for, too.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let entries = [("/portal/customers", "Customers", Place::Customers)];
-        let entry = |(address, title, place): (&str, _, _)| Entry {
-            address: address.to_owned(),
-            title,
-            is_current: place == self.place,
-        };
-        entries.into_iter().map(entry).collect()
+        vec![
+            self.entry("/portal/customers", "Customers", Place::Customers),
+            self.entry("/portal/activity", "Activity log", Place::Activity),
+        ]
+    }
+
+    /// What only a simulator has.
+    pub(super) fn own_entries(&self) -> Vec<Entry> {
+        vec![self.entry("/portal/faults", "Faults", Place::Faults), self.entry("/portal/clock", "Clock", Place::Clock)]
+    }
+
+    fn entry(&self, address: &str, title: &'static str, place: Place) -> Entry {
+        Entry { address: address.to_owned(), title, is_current: place == self.place }
+    }
+
+    /// The faults that the banner names, and how many more there are.
+    pub(super) fn named_faults(&self) -> (&[String], usize) {
+        let named = self.faults.len().min(FAULTS_NAMED);
+        (&self.faults[..named], self.faults.len() - named)
     }
 
     /// The title of the window begins with what came of the form, since that is what is read out first.
@@ -140,6 +161,11 @@ fn done(name: &str) -> Option<&'static str> {
         "reservations-off" => "Azure reservations are off. The activity log has a record of it.",
         "savings-plans-on" => "Azure savings plans are on. The activity log has a record of it.",
         "savings-plans-off" => "Azure savings plans are off. The activity log has a record of it.",
+        "bought-reservation" => "The reservation is bought.",
+        "bought-savings-plan" => "The savings plan is bought.",
+        "fault-on" => "The fault is on.",
+        "fault-off" => "It is off.",
+        "clock" => "The clock is set.",
         "as-before" => "It was so already: nothing has been changed or recorded.",
         _ => return None,
     })

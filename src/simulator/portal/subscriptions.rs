@@ -8,10 +8,12 @@ use uuid::Uuid;
 use super::account::{About, Item};
 use super::shell::{Place, Shell};
 use super::{customer, page};
+use crate::simulator::directory::Directory;
 use crate::simulator::exchange::{Outcome, Request};
 use crate::simulator::state::{Customer, State};
 use crate::simulator::world::{
     AzureSubscription, PrincipalType, RoleAssignment, RoleDefinition, Scope, Subscription, SubscriptionKind,
+    SubscriptionStatus,
 };
 
 #[derive(Debug, Template)]
@@ -82,4 +84,18 @@ fn named(customer: &Customer, id: Uuid) -> String {
     let user = about.users.iter().find(|user| user.object_id == id).map(|user| user.upn.clone());
     let group = || about.groups.iter().find(|group| group.id == id).map(|group| format!("group {}", group.name));
     user.or_else(group).unwrap_or_else(|| id.to_string())
+}
+
+/// The active Azure subscriptions on which a principal of the customer holds Owner, directly or through groups.
+pub(super) fn owned_by(state: &State, customer: &Customer, principal: Uuid) -> Vec<Uuid> {
+    let directory = Directory::of(state, customer.about.tenant_id).unwrap_or_default();
+    let groups = directory.groups_of(principal).into_iter().map(|group| group.id);
+    let principals: Vec<Uuid> = std::iter::once(principal).chain(groups).collect();
+    let plans = customer.about.subscriptions.iter().filter(|plan| plan.status == SubscriptionStatus::Active);
+    let azure = plans.flat_map(|plan| &plan.azure_subscriptions);
+    azure
+        .filter(|azure| azure.status.eq_ignore_ascii_case("active"))
+        .filter(|azure| owners(azure).any(|held| principals.contains(&held.principal_id)))
+        .map(|azure| azure.id)
+        .collect()
 }

@@ -1,7 +1,10 @@
 //! The portal over HTTP: its pages and forms, and who may do what with them.
 
 mod account;
+mod activity;
+mod faults;
 mod guards;
+mod purchases;
 
 use super::*;
 

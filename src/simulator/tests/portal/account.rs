@@ -44,7 +44,7 @@ async fn an_admin_agent_turns_both_switches_as_in_partner_center() {
         .collect();
     let record = |operation: &str| [json!(operation), json!(ADA), json!("Partner Center Web")];
     let expected = ["delete", "update", "update", "create"].map(|word| record(&format!("{word}_self_serve_policy")));
-    assert_eq!(records, expected.each_ref().map(|record| record.each_ref()));
+    assert_eq!(records, expected.each_ref().map(<[Value; 3]>::each_ref));
     let state = browser.api.control(Method::GET, &format!("state/{CUSTOMER}"), &Value::Null).await;
     assert_eq!((&state["portalWrites"], &state["policyWrites"]), (&json!(4), &json!(0)));
 }
