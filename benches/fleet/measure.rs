@@ -149,7 +149,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Measurement, Failure> {
 fn defaults() -> Result<Box<RunArgs>, Failure> {
     match Cli::try_parse_from(["csp-operator", "run"])?.command {
         Command::Run(arguments) => Ok(arguments),
-        Command::Crds(_) => Err("csp-operator run is something else now".into()),
+        Command::Crds(_) | Command::Ready(_) => Err("csp-operator run is something else now".into()),
     }
 }
 

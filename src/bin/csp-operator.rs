@@ -11,6 +11,7 @@ use csp_operator::operator::{self, Chain, Cli, Command, Settings, Surroundings};
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run(*args),
+        Command::Ready(args) => operator::probe::ready(&args).map_err(Into::into),
         Command::Crds(args) => operator::crd_files::write(&args).map_err(Into::into),
     };
     match outcome {

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use url::Url;
 
+use super::probe::ReadyArgs;
 use crate::remote::PARTNER_CENTER_CALLS_PER_MINUTE;
 
 /// A Kubernetes operator for the purchase permissions of Microsoft CSP customers in Partner Center.
@@ -35,6 +36,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Write the CustomResourceDefinitions, as YAML to be applied before the operator runs, or as a page to be read.
     Crds(CrdsArgs),
+    /// Print what a running operator says of its readiness, and succeed if it is ready.
+    Ready(ReadyArgs),
 }
 
 /// Options of `csp-operator crds`.

@@ -17,6 +17,7 @@ mod credentials;
 mod health;
 mod lease;
 mod metrics;
+pub mod probe;
 mod process;
 mod reference;
 mod settings;

@@ -314,7 +314,7 @@ mod tests {
         let words = ["csp-operator", "run"].iter().chain(options);
         match Cli::try_parse_from(words).unwrap().command {
             Command::Run(args) => Settings::new(*args, surroundings),
-            Command::Crds(_) => unreachable!(),
+            Command::Crds(_) | Command::Ready(_) => unreachable!(),
         }
     }
 

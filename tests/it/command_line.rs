@@ -26,7 +26,7 @@ fn help_says_what_the_program_is_and_what_it_can_do() {
         help.starts_with("A Kubernetes operator for the purchase permissions of Microsoft CSP customers"),
         "{help}"
     );
-    for word in ["run ", "crds ", "Usage: csp-operator"] {
+    for word in ["run ", "crds ", "ready ", "Usage: csp-operator"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(stdout(&["--version"]).starts_with("csp-operator "));

@@ -9,10 +9,15 @@ rm -rf "$scratch"
 mkdir -p "$scratch"
 make_schemas
 
-# How it is installed: helm_template NAME ARGUMENT...
+# What is installed, and apart from it the pod of `helm test`: helm_template NAME ARGUMENT...
 helm_template() {
-    helm template csp-operator manifests/chart --namespace csp-operator "${@:2}" > "$scratch/$1.yaml"
+    helm template csp-operator manifests/chart --namespace csp-operator --skip-tests "${@:2}" > "$scratch/$1.yaml"
+    helm template csp-operator manifests/chart --namespace csp-operator --show-only templates/tests/ready.yaml "${@:2}" > "$scratch/$1.test.yaml"
+    rendered+=("$scratch/$1.yaml")
+    tests+=("$scratch/$1.test.yaml")
 }
+rendered=()
+tests=()
 
 say() { printf -- '-- %s\n' "$*"; }
 
@@ -42,15 +47,13 @@ say "the chart, with each set of values"
 sets=(tests/lint/values/*.yaml manifests/components/*/values.yaml examples/**/*values*.yaml)
 helm lint --strict --quiet manifests/chart
 helm_template defaults
-rendered=("$scratch/defaults.yaml")
 for values in "${sets[@]}"; do
     name=${values//\//-}
     name=${name%.yaml}
     helm lint --strict --quiet manifests/chart --values "$values"
     helm_template "$name" --values "$values"
-    rendered+=("$scratch/$name.yaml")
 done
-conform "${rendered[@]}"
+conform "${rendered[@]}" "${tests[@]}"
 
 # What kube-score asks for, and why it is not followed here.
 ignored=(
