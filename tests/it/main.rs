@@ -21,6 +21,7 @@ mod architecture;
 mod behind;
 mod brake;
 mod budget;
+mod chart;
 mod claims;
 mod command_line;
 mod costs;
