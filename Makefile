@@ -4,7 +4,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-workflows lint-refusals tools bench crds manifests
+.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-workflows lint-refusals tools bench crds manifests install-check
 
 # What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
 TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
@@ -12,8 +12,8 @@ TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
 help: ## List the targets
 	@echo 'make TARGET'
 	@echo
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
-		printf '  %-11s%s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+		printf '  %-15s%s\n' "$$name" "$$what"; done
 
 demo: ## Show what the operator does, on a real API server, until Ctrl-C; with ONCE=1 run through and end
 	@echo 'demo: the first time, building the Rust programs takes 3 to 6 minutes, and the control plane as long again.'
@@ -76,6 +76,9 @@ target/tools/%: $$(wildcard tests/tools/$$*/*)
 	@cd tests/tools/$* && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly GOOS= GOARCH= \
 		go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(CURDIR)/$@' tool
 	@touch $@
+
+install-check: target/tools/helm assets ## Install, upgrade and uninstall on a real API server, with Helm and kustomize
+	CARGO='$(CARGO)' tests/install/run.sh
 
 bench: ## Measure: 1,000 permissions, time, requests and memory
 	$(CARGO) bench --locked --bench fleet

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Installs, upgrades and uninstalls on a real API server, as docs/install.md says: what the API server makes of the chart and
+# the kustomizations, and what stays. No pod runs here; `make e2e` runs them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export PATH="$PWD/target/tools:$PATH"
+export HELM_CONFIG_HOME=/nonexistent HELM_DATA_HOME=/nonexistent HELM_CACHE_HOME=/nonexistent
+: "${CARGO:=cargo}"
+
+scratch=$PWD/target/install-check
+rm -rf "$scratch"
+mkdir -p "$scratch"
+
+local_cluster=("$CARGO" run --quiet --locked --package local-cluster --)
+kubectl_binary=$("${local_cluster[@]}" assets | tail -1)
+# Cargo becomes the program that it runs, so this is the process to be ended.
+"${local_cluster[@]}" run > "$scratch/cluster.sh" 2> "$scratch/cluster.log" &
+cluster=$!
+trap 'echo "FAILED: line $LINENO: $BASH_COMMAND"' ERR
+trap 'kill $cluster 2>/dev/null || true; wait $cluster 2>/dev/null || true' EXIT
+until grep -q '^export KUBECONFIG' "$scratch/cluster.sh"; do
+    if ! kill -0 $cluster 2>/dev/null; then
+        cat "$scratch/cluster.log"
+        exit 1
+    fi
+    sleep 0.2
+done
+. "$scratch/cluster.sh"
+
+kubectl() { "$kubectl_binary" "$@"; }
+say() { printf -- '-- %s\n' "$*"; }
+fail() { printf 'FAILED: %s\n' "$*"; exit 1; }
+
+# is WHAT EXPECTED ACTUAL
+is() { [[ $2 == "$3" ]] || fail "$1: expected \"$2\", found \"$3\""; }
+
+# Everything of the operator that is not in its namespace, and the objects of its kinds.
+outside() {
+    kubectl get crd,clusterroles,clusterrolebindings,priorityclasses,validatingadmissionpolicies,validatingadmissionpolicybindings \
+        --output name | grep -E 'csp-' || true
+}
+objects() { kubectl get customers,azuresubscriptions,customerpurchasepermissions --all-namespaces --output name; }
+inside() { kubectl get deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets \
+    --namespace csp-operator --output name | grep -v 'serviceaccount/default$' || true; }
+
+# The API server is built from a Go module, which tells no version for kubeVersion to be compared with.
+chart=$scratch/chart
+cp -r manifests/chart "$chart"
+sed -i '/^kubeVersion:/d' "$chart/Chart.yaml"
+release=(csp-operator "$chart" --namespace csp-operator)
+
+say "helm install, with CRDs that lack what a later version adds"
+cp -r "$chart" "$scratch/earlier"
+sed -i '/shortNames:/,/- cust$/d' "$scratch/earlier/files/crds/csp-operator.dev_customers.yaml"
+helm install csp-operator "$scratch/earlier" --namespace csp-operator --create-namespace > /dev/null
+kubectl wait --for=condition=Established --timeout=60s crd --all > /dev/null
+is 'short names of the earlier CRD' '' "$(kubectl get crd customers.csp-operator.dev --output 'jsonpath={.spec.names.shortNames}')"
+kubectl apply --filename examples/quickstart > /dev/null
+# As the operator would, had it granted something.
+finalizer='{"metadata": {"finalizers": ["csp-operator.dev/revoke"]}}'
+kubectl patch cpp fabrikam --namespace csp-customers --type merge --patch "$finalizer" > /dev/null
+before=$(objects)
+
+say "helm upgrade: new CRDs, and a second replica"
+helm upgrade "${release[@]}" --set replicas=2 --set networkPolicy.create=true > /dev/null
+is 'short names of the upgraded CRD' '["cust"]' "$(kubectl get crd customers.csp-operator.dev --output 'jsonpath={.spec.names.shortNames}')"
+is 'replicas' 2 "$(kubectl get deployment csp-operator --namespace csp-operator --output 'jsonpath={.spec.replicas}')"
+inside | grep -q poddisruptionbudget || fail 'no PodDisruptionBudget'
+# Without values, Helm would go on with the last ones.
+helm upgrade "${release[@]}" --reset-values > /dev/null
+inside | grep -qE 'poddisruptionbudget|networkpolic' && fail 'what was switched off is still there'
+
+say "helm uninstall: CRDs and objects stay"
+helm uninstall csp-operator --namespace csp-operator > /dev/null
+is 'left in the namespace' '' "$(inside)"
+is 'left outside' 'azuresubscriptions customerpurchasepermissions customers' \
+    "$(outside | sed 's/.*\/\(.*\)\.csp-operator\.dev/\1/' | xargs)"
+is 'objects' "$before" "$(objects)"
+is 'deletions' '' "$(kubectl get crd,cpp --all-namespaces --output 'jsonpath={.items[*].metadata.deletionTimestamp}')"
+
+say "helm install: finds them again"
+helm install "${release[@]}" > /dev/null
+is 'objects' "$before" "$(objects)"
+helm uninstall csp-operator --namespace csp-operator > /dev/null
+
+say "from kustomize to Helm and back"
+kubectl apply --server-side --kustomize manifests/base > /dev/null
+helm install "${release[@]}" > /dev/null 2>&1 && fail 'Helm took what is not its own, unasked'
+helm upgrade --install "${release[@]}" --take-ownership --force-conflicts > /dev/null
+is 'objects' "$before" "$(objects)"
+kubectl apply --server-side --force-conflicts --kustomize manifests/base > /dev/null
+kubectl delete secret --namespace csp-operator --selector owner=helm > /dev/null
+
+say "kustomizations with every component: accepted, and pods that PodSecurity restricted takes"
+monitoring=$(cd tests/tools/schemas && GOWORK=off go mod download github.com/prometheus-operator/prometheus-operator &&
+    GOWORK=off go list -m -f '{{.Dir}}' github.com/prometheus-operator/prometheus-operator)
+for kind in podmonitors servicemonitors prometheusrules; do
+    kubectl apply --server-side --filename "$monitoring/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" > /dev/null
+done
+kubectl wait --for=condition=Established --timeout=60s crd --all > /dev/null
+mkdir "$scratch/all"
+{
+    printf 'resources: [../../../manifests/base]\ncomponents:\n'
+    for component in manifests/components/*/; do echo "  - ../../../$component"; done
+} > "$scratch/all/kustomization.yaml"
+kubectl apply --server-side --force-conflicts --kustomize "$scratch/all" > "$scratch/all.log" 2>&1 || { cat "$scratch/all.log"; fail 'refused'; }
+grep -i 'warning' "$scratch/all.log" && fail 'the API server warns'
+kubectl kustomize "$scratch/all" | sed 's/runAsNonRoot: true/runAsNonRoot: false/' |
+    kubectl apply --server-side --force-conflicts --dry-run=server --filename - > "$scratch/root.log" 2>&1
+grep -q 'would violate PodSecurity "restricted' "$scratch/root.log" || fail 'nobody warns of a pod that runs as root'
+
+say "everything is gone after the steps of docs/install.md"
+kubectl patch cpp fabrikam --namespace csp-customers --type merge --patch '{"metadata": {"finalizers": null}}' > /dev/null
+kubectl delete cpp,azsub,cust --all --all-namespaces > /dev/null
+kubectl delete --kustomize "$scratch/all" > /dev/null
+is 'left outside' '' "$(outside)"
+kubectl get namespace csp-operator > /dev/null 2>&1 && fail 'the namespace is still there'
+
+echo 'install: all well'
