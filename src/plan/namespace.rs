@@ -64,7 +64,7 @@ impl NamespaceRule {
             Self::Unknown { why } => CustomerRef::NotAllowed {
                 why: format!(
                     "nobody has looked yet which customers namespace \"{namespace}\" may act for{}",
-                    why.as_ref().map(|why| format!(", for Namespaces cannot be listed: {why}")).unwrap_or_default()
+                    why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
                 ),
                 is_certain: false,
             },

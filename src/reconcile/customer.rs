@@ -11,6 +11,7 @@ use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::purchases;
 use super::references::{named_tenant, reference};
+use super::sight::Sight as _;
 use super::slots::Slots;
 use crate::api::{self, AzurePlanPolicy, CostManagement, CustomerStatus};
 use crate::model::{BillingAccount, ChargeView, CheckOut, Fact, PlanPurchase, PurchaseStage, TenantId, Urgency};

@@ -19,15 +19,19 @@ use tracing::Instrument as _;
 
 use super::context::Context;
 use super::error::Error;
-use super::inventory::FailedReading;
+use super::inventory::{FailedReading, Inventory};
 use super::ledger;
 use super::objects::Objects;
 use super::patches::apply_status;
+use super::references::reference;
+use super::sight::Sight;
 use super::slots::Slots;
-use crate::model::{Fact, Ignorance, TenantId, Urgency};
+use super::subscription::wish;
+use crate::model::{Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
-use crate::plan::permission::Attempt;
-use crate::plan::{Event, Need, ObjectName, Plan, Wait, summary};
+use crate::plan::permission::{Attempt, Desired};
+use crate::plan::prerequisites::SubscriptionWish;
+use crate::plan::{CustomerRef, Event, Need, ObjectName, Plan, Wait, summary};
 use crate::remote::{Errand, Remote};
 
 /// Most rounds of one pass: the facts of a permission come in four, each of two writes takes one, and one more ends it.
@@ -380,12 +384,26 @@ impl<K: Kind> Pass<'_, K> {
     }
 }
 
-impl<K: Kind + ?Sized> Pass<'_, K> {
-    /// A fact as this pass sees it: one whose reading has just failed is unknown, whatever was known before.
-    pub(super) fn fact<T>(&self, need: &Need, known: impl FnOnce() -> Fact<T>) -> Fact<T> {
-        match self.failures.get(need) {
-            Some(why) => Fact::Unknown { why: why.clone() },
-            None => known(),
-        }
+impl<K: Kind + ?Sized> Sight for Pass<'_, K> {
+    fn customer(&self, name: &ObjectName) -> CustomerRef {
+        reference(self.context, self.context.customers.get(name).as_deref())
+    }
+
+    fn subscription(&self, name: &ObjectName) -> Option<Result<SubscriptionWish, String>> {
+        self.context.subscriptions.get(name).map(|object| wish(&object))
+    }
+
+    fn permissions_of(&self, tenant: TenantId) -> Vec<Desired> {
+        let names = self.context.index().permissions_of_tenant(tenant);
+        let objects = names.iter().filter_map(|name| self.context.permissions.get(name));
+        objects.filter_map(|object| Desired::of(&object)).collect()
+    }
+
+    fn inventory(&self) -> &Inventory {
+        &self.context.inventory
+    }
+
+    fn failures(&self) -> &BTreeMap<Need, Ignorance> {
+        &self.failures
     }
 }

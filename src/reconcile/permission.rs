@@ -17,17 +17,15 @@ use super::partner::Trial;
 use super::patches;
 use super::permitted;
 use super::references::reference;
+use super::sight::Sight as _;
 use super::slots::Slots;
-use super::subscription::wish;
 use crate::api::{self, CustomerPurchasePermissionStatus};
 use crate::model::{Fact, PolicyState, Switch, TenantId, Urgency};
-use crate::plan::owners::OwnerFacts;
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
-    Action, Attempt, Contender, Desired, Facts, PermissionPlan, PrerequisiteFacts, SeenRecord, SubscriptionFacts,
-    Successor, Write, is_waiting_for_room, plan, successor, urgency,
+    Action, Attempt, Desired, Facts, PermissionPlan, Successor, Write, is_waiting_for_room, plan, urgency,
 };
-use crate::plan::{CustomerRef, Identity, Need, ObjectName};
+use crate::plan::{Identity, Need, ObjectName};
 use crate::remote::PartnerCenter;
 
 /// The kind.
@@ -151,9 +149,9 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
     let context = pass.context;
     let tenant = tenant(context, desired);
     let feed = tenant.map(|tenant| context.feed.of(tenant, pass.now)).unwrap_or_default();
-    let (contenders, heir) = tenant.map(|tenant| rivals(context, desired, tenant, &feed.records)).unwrap_or_default();
+    let (contenders, heir) = tenant.map(|tenant| pass.rivals(desired, tenant, &feed.records)).unwrap_or_default();
     Facts {
-        prerequisites: prerequisites(pass, desired),
+        prerequisites: pass.prerequisites(desired),
         partner: partner(pass),
         policy: tenant
             .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Policy(tenant), || context.inventory.policy(tenant))),
@@ -162,7 +160,7 @@ fn observe(pass: &Pass<'_, Permission>, desired: &Desired) -> Facts {
         is_feed_trusted: feed.is_trusted,
         contenders,
         successor: heir.map(|heir| Successor {
-            prerequisites: prerequisites(pass, &heir),
+            prerequisites: pass.prerequisites(&heir),
             desired: heir,
             may_be_looked_at: !context.backoff.has_failed(&desired.identity.uid),
         }),
@@ -181,68 +179,8 @@ fn partner(pass: &Pass<'_, Permission>) -> PartnerFacts {
 
 /// The tenant that a permission means.
 fn tenant(context: &Context, desired: &Desired) -> Option<TenantId> {
-    desired.tenant(&customer_of(context, desired))
-}
-
-fn customer_of(context: &Context, desired: &Desired) -> CustomerRef {
-    let name = ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() };
-    reference(context, context.customers.get(&name).as_deref())
-}
-
-fn prerequisites(pass: &Pass<'_, Permission>, desired: &Desired) -> PrerequisiteFacts {
-    let context = pass.context;
-    let customer = customer_of(context, desired);
-    let tenant = match customer {
-        CustomerRef::Found(tenant) => Some(tenant),
-        CustomerRef::Missing | CustomerRef::Malformed(_) | CustomerRef::NotAllowed { .. } => None,
-    };
-    let subscriptions = desired
-        .subscriptions
-        .iter()
-        .map(|name| {
-            let object = ObjectName { namespace: desired.identity.name.namespace.clone(), name: name.clone() };
-            let wish = context.subscriptions.get(&object).map(|object| wish(&object));
-            let owners = match (tenant, &wish) {
-                (Some(tenant), Some(Ok(wish))) => pass.owners(tenant, wish),
-                _ => OwnerFacts::NOT_READ,
-            };
-            SubscriptionFacts { name: name.clone(), wish, owners }
-        })
-        .collect();
-    PrerequisiteFacts {
-        customer,
-        profile: tenant
-            .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Customer(tenant), || context.inventory.profile(tenant))),
-        estate: tenant
-            .map_or(Fact::NOT_READ, |tenant| pass.fact(&Need::Estate(tenant), || context.inventory.estate(tenant))),
-        subscriptions,
-    }
-}
-
-/// Other permissions that mean the tenant, and which of them would take over.
-fn rivals(
-    context: &Context,
-    desired: &Desired,
-    tenant: TenantId,
-    activity: &[SeenRecord],
-) -> (Vec<Contender>, Option<Desired>) {
-    let names = context.index().permissions_of_tenant(tenant);
-    let others: Vec<Desired> = names
-        .iter()
-        .filter(|name| **name != desired.identity.name)
-        .filter_map(|name| context.permissions.get(name))
-        .filter_map(|object| Desired::of(&object))
-        .collect();
-    let contender = |other: &Desired| Contender::of(other, tenant, &customer_of(context, other), activity);
-    let contenders: Vec<_> = others.iter().filter_map(contender).collect();
-    let staying: Vec<_> = others
-        .iter()
-        .filter(|other| !other.is_deleting && other.mode == api::Mode::Enforce)
-        .filter_map(contender)
-        .collect();
-    let heir = successor(&staying).map(|heir| heir.uid.clone());
-    let heir = heir.and_then(|uid| others.into_iter().find(|other| other.identity.uid == uid));
-    (contenders, heir)
+    let customer = ObjectName { namespace: desired.identity.name.namespace.clone(), name: desired.customer.clone() };
+    desired.tenant(&reference(context, context.customers.get(&customer).as_deref()))
 }
 
 /// Sends a write that raises what the partner may have to pay: not without its turn, and not long after it was made sure

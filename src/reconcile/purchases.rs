@@ -11,6 +11,7 @@ use super::context::Context;
 use super::driver::{Kind, Pass};
 use super::orders::{OrderLog, POLLS_PER_LOOK};
 use super::permitted::permitted;
+use super::sight::Sight as _;
 use crate::api::{Customer, CustomerPurchasePermission, CustomerStatus};
 use crate::model::{Fact, Urgency};
 use crate::plan::customer::purchases::{need, on_since};

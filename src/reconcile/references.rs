@@ -1,6 +1,7 @@
 //! What a Customer says to those who refer to it.
 
 use super::context::Context;
+use super::sight::refer;
 use crate::api;
 use crate::model::TenantId;
 use crate::plan::CustomerRef;
@@ -8,11 +9,7 @@ use crate::plan::CustomerRef;
 /// Whom a Customer means, and whether its namespace may act for it.
 pub(super) fn reference(context: &Context, customer: Option<&api::Customer>) -> CustomerRef {
     let Some(customer) = customer else { return CustomerRef::Missing };
-    let namespace = customer.metadata.namespace.as_deref().unwrap_or_default();
-    match customer.spec.tenant_id.parse() {
-        Ok(tenant) => context.namespaces.rule(namespace).refer(namespace, tenant),
-        Err(error) => CustomerRef::Malformed(format!("spec.tenantId: {error}")),
-    }
+    refer(customer, |namespace| context.namespaces.rule(namespace))
 }
 
 /// The tenant that a Customer names, whether its namespace may act for it or not.

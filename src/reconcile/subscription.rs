@@ -9,11 +9,12 @@ use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
 use super::objects::Objects;
 use super::references::reference;
+use super::sight::Sight as _;
 use super::slots::Slots;
 use crate::api::{self, AzureSubscriptionStatus};
-use crate::model::{Assignee, Fact, OwnerName, SubscriptionId, TenantId, Urgency, UserPrincipalName};
+use crate::model::{Assignee, Fact, OwnerName, SubscriptionId, TenantId, Urgency};
 use crate::plan::azure_subscription::{Action, Facts, SubscriptionPlan, plan};
-use crate::plan::owners::{self, OwnerFacts};
+use crate::plan::owners::OwnerFacts;
 use crate::plan::permission::Attempt;
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::urgency::urgency;
@@ -153,18 +154,4 @@ async fn assign(
     // Whether it shows already is seen by reading again.
     context.inventory.owners_changed(tenant, subscription);
     Ok(Progress::LookAgain)
-}
-
-impl<K: Kind + ?Sized> Pass<'_, K> {
-    /// Who owns the subscription that `wish` names.
-    pub(super) fn owners(&self, tenant: TenantId, wish: &SubscriptionWish) -> OwnerFacts {
-        let inventory = &self.context.inventory;
-        let user = |name: &UserPrincipalName| {
-            (name.clone(), self.fact(&Need::User(tenant, name.clone()), || inventory.user(tenant, name)))
-        };
-        let users = owners::named_users(wish).map(user).collect();
-        let need = Need::Owners(tenant, wish.subscription, owners::ids(wish, &users));
-        let holders = self.fact(&need, || inventory.holders(tenant, wish.subscription));
-        OwnerFacts { users, holders }
-    }
 }

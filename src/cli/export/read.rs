@@ -1,22 +1,8 @@
 //! What Partner Center has of the customers: few calls, patiently made.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::manifest::Found;
 use crate::model::{CustomerProfile, PermissionSet, Relationship, TenantId};
-use crate::remote::{Advice, Error, PartnerCenter};
-
-/// How long a service that asks for patience is waited for, for one answer: it counts calls by the minute, and the
-/// operator's too.
-const PATIENCE: Duration = Duration::from_mins(10);
-
-/// Most sends of a question that fails, in each of which the client has tried three times already.
-const ATTEMPTS_MAX: u32 = 3;
-
-/// Pause before a service that has failed is asked again; it doubles.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::remote::{Error, PartnerCenter};
 
 /// A customer that is to be read.
 #[derive(Debug, Clone)]
@@ -63,24 +49,5 @@ pub(super) async fn customer(
 
 /// Asks again for as long as the failure is one that passes.
 pub(super) async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut failures = 0;
-    loop {
-        let error = match ask().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let wait = match error.advice() {
-            Advice::RetrySoon => {
-                failures += 1;
-                PAUSE * 2_u32.pow(failures - 1)
-            }
-            Advice::RetryAfter(wait) => wait.max(PAUSE),
-            Advice::AwaitChange | Advice::StopOperator => return Err(error),
-        };
-        if failures >= ATTEMPTS_MAX || Instant::now() + wait > deadline {
-            return Err(error);
-        }
-        tokio::time::sleep(wait).await;
-    }
+    crate::remote::patiently(ask, Error::advice).await
 }

@@ -18,6 +18,7 @@ mod drift;
 mod facts;
 mod held;
 mod latch;
+mod outlook;
 mod ownership;
 mod pass;
 mod report;
@@ -45,6 +46,7 @@ pub use assessment::{PrerequisiteFacts, SubscriptionFacts};
 pub use brake::is_waiting_for_room;
 pub use desired::{Desired, Record, Wishes};
 pub use facts::{Attempt, Facts, Failure, GrantBudget, Successor};
+pub use outlook::{Change, SwitchOutlook, Why, outlook};
 pub use ownership::{Contender, Ownership, ownership, successor};
 pub use urgency::urgency;
 

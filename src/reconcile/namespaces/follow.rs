@@ -66,7 +66,7 @@ async fn keep_up(client: Client, context: &Context, is_complete: &watch::Sender<
             Ok(watcher::Event::Delete(namespace)) => put(context, &namespace.name_any(), None),
             Err(error) => {
                 if let watcher::Error::InitialListFailed(source) = &error {
-                    context.namespaces.unlisted(Some(refusal(source)));
+                    context.namespaces.unlisted(Some(format!("Namespaces cannot be listed: {}", refusal(source))));
                 }
                 tracing::warn!(kind = "Namespace", "the watch was interrupted and is taken up again: {error}");
             }
