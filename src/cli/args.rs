@@ -60,6 +60,21 @@ pub enum Command {
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
 
+    /// Show what manifests would change in Partner Center, before they are applied.
+    ///
+    /// Reads the Customers, AzureSubscriptions and CustomerPurchasePermissions in files, reads Partner Center and Azure as
+    /// the operator does, and asks the operator's own planner: which switches would be turned on or off, which stay as they
+    /// are, and which are held up by what. Needs no cluster; writes nothing anywhere. A namespace acts only for the
+    /// customers that its annotation csp-operator.dev/allowed-customers lists, so the Namespace belongs to the files, or
+    /// --allow-all-namespaces says that the operator runs with that.
+    ///
+    /// Exit code 0: nothing would change. 2: something would change, or is to change and is held up. 1: an error, such as
+    /// a manifest that the API server would refuse, or a customer that could not be read.
+    ///
+    /// Costs up to four requests to Partner Center for each customer, and one to Azure for each subscription.
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Box<PlanArgs>),
+
     /// Show which reservations and savings plans customers have bought, and when they end.
     ///
     /// Newest first, with who bought them as far as there is evidence. Read from the statuses of the Customers, each of which
@@ -74,6 +89,12 @@ Examples:
   kubectl csp export -n csp-customers --output-dir customers      a file for each customer, to be put into Git
   kubectl csp export fabrikam.onmicrosoft.com | kubectl apply -n csp-customers --server-side -f -
   kubectl csp export --only-with-policy                           only those that may buy anything themselves";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  kubectl csp plan -f customers/                                       with the sign-in of the operator in the cluster
+  kubectl csp plan -f customers/ -R --credentials sign-in.yaml         without a cluster, as in a pipeline
+  kustomize build overlays/prod | kubectl csp plan -f - -o markdown    as a comment for a pull request";
 
 const ACTIVITY_EXAMPLES: &str = "\
 Examples:
@@ -146,9 +167,95 @@ pub struct ActivityArgs {
     pub objects: ObjectsArgs,
 }
 
+/// Which manifests, as kubectl apply's own options say it.
+#[derive(Debug, Args)]
+pub struct FilesArgs {
+    /// A file, a directory whose .yaml, .yml and .json files are read, or - for standard input. Can be given several times.
+    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    pub filenames: Vec<PathBuf>,
+
+    /// Read the directories below a directory too.
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanOutput {
+    /// For people.
+    #[value(alias = "table")]
+    Text,
+    /// One JSON object.
+    Json,
+    /// The same in YAML.
+    Yaml,
+}
+
+/// What makes the exit code of a plan 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Something is to change, and is held up.
+    Blocked,
+    /// Something would change.
+    Changes,
+}
+
+/// Options of `kubectl csp plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which manifests.
+    #[command(flatten)]
+    pub files: FilesArgs,
+
+    /// The namespace of objects that name none.
+    #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = namespace)]
+    pub namespace: String,
+
+    /// Let every namespace act for every customer, as an operator does that runs with --allow-all-namespaces.
+    #[arg(long)]
+    pub allow_all_namespaces: bool,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: PlanOutput,
+
+    /// Show what would not change too. JSON and YAML always do.
+    #[arg(long)]
+    pub show_unchanged: bool,
+
+    /// End with exit code 1 where there is any of this.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+
+    /// The most requests to Partner Center in a minute. The operator, which goes on working, needs some too.
+    #[arg(long, value_name = "COUNT", default_value = "250")]
+    pub calls_per_minute: NonZeroU16,
+
+    /// Whose sign-in.
+    #[command(flatten)]
+    pub sign_in: BorrowArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// Where Microsoft is.
+    #[command(flatten)]
+    pub microsoft: MicrosoftArgs,
+
+    /// Where Azure is.
+    #[command(flatten)]
+    pub azure: AzureArgs,
+}
+
 /// Whose sign-in is used.
 #[derive(Debug, Args)]
 pub struct BorrowArgs {
+    /// The sign-in from here instead of from the cluster: a file with the manifest of a Secret as kubectl csp login makes
+    /// it, or a directory with a file for each of its keys.
+    #[arg(long, env = "CSP_CREDENTIALS", value_name = "PATH", help_heading = "Sign-in")]
+    pub credentials: Option<PathBuf>,
+
     /// The namespace of the operator.
     #[arg(long, value_name = "NAME", default_value = "csp-operator", help_heading = "Sign-in")]
     pub operator_namespace: String,
@@ -260,6 +367,18 @@ pub struct MicrosoftArgs {
     /// PEM file with certificate authorities to trust for these URLs, beside the usual ones.
     #[arg(long, env = "CSP_CA_FILE", value_name = "FILE", help_heading = "Microsoft")]
     pub ca_file: Option<PathBuf>,
+}
+
+/// Where Azure is. The same variables set it for the operator.
+#[derive(Debug, Args)]
+pub struct AzureArgs {
+    /// Azure Resource Manager's API.
+    #[arg(long, env = "CSP_AZURE_URL", value_name = "URL", default_value = Endpoints::AZURE, help_heading = "Microsoft")]
+    pub azure_url: Url,
+
+    /// Microsoft Graph's API, without the version.
+    #[arg(long, env = "CSP_GRAPH_URL", value_name = "URL", default_value = Endpoints::GRAPH, help_heading = "Microsoft")]
+    pub graph_url: Url,
 }
 
 /// Options of `kubectl csp login`.

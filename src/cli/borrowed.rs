@@ -1,4 +1,4 @@
-//! The operator's sign-in, borrowed from its Secrets.
+//! The operator's sign-in, borrowed from its Secrets, or one like it from a file.
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -11,6 +11,7 @@ use super::args::{BorrowArgs, ClusterArgs};
 use super::cluster::{self, ClusterError};
 use super::request::{RequestError, within};
 use super::secret_file::{SecretFileError, read_secret};
+use super::stored::{self, StoredError};
 use crate::operator::{CredentialsDefect, borrow_sign_in};
 use crate::remote::{CredentialError, CredentialSource, Credentials, Proof};
 
@@ -27,6 +28,10 @@ pub(super) enum BorrowError {
     Defect(#[from] CredentialsDefect),
     #[error("{0}; or give the application's secret with --client-secret-file")]
     NoProof(CredentialsDefect),
+    #[error("{0}; or give a sign-in with --credentials, which takes no cluster")]
+    NoCluster(ClusterError),
+    #[error(transparent)]
+    Stored(#[from] StoredError),
 }
 
 /// A sign-in that is used, and left as it is.
@@ -37,19 +42,29 @@ pub(super) enum BorrowError {
 pub(super) struct Borrowed(pub(super) Credentials);
 
 impl Borrowed {
-    /// Reads the two Secrets.
-    pub(super) async fn from_secrets(args: &BorrowArgs, cluster: &ClusterArgs) -> Result<Self, BorrowError> {
+    /// Reads the two Secrets, or what is given instead.
+    pub(super) async fn open(args: &BorrowArgs, cluster: &ClusterArgs) -> Result<Self, BorrowError> {
         let given = args.client_secret_file.as_deref().map(read_secret).transpose()?;
-        let api: Api<Secret> = Api::namespaced(cluster::client(cluster).await?, &args.operator_namespace);
+        if let Some(path) = &args.credentials {
+            let (secret, name) = stored::secret(path)?;
+            return Self::of(Some(&secret), &name, None, given.map(Proof::Secret));
+        }
+        let client = cluster::client(cluster).await.map_err(|error| match error {
+            ClusterError::None(_) => BorrowError::NoCluster(error),
+            error => error.into(),
+        })?;
+        let api: Api<Secret> = Api::namespaced(client, &args.operator_namespace);
         let read = async |name: &str| {
             let what = || format!("get the Secret {}/{name}", args.operator_namespace);
             within(what, api.get_opt(name)).await
         };
         let (user, kept) = (read(&args.secret).await?, read(&args.tokens_secret).await?);
         let name = format!("{}/{}", args.operator_namespace, args.secret);
-        let credentials =
-            borrow_sign_in(user.as_ref(), &name, kept.as_ref(), given.map(Proof::Secret), Timestamp::now());
-        match credentials {
+        Self::of(user.as_ref(), &name, kept.as_ref(), given.map(Proof::Secret))
+    }
+
+    fn of(user: Option<&Secret>, name: &str, kept: Option<&Secret>, given: Option<Proof>) -> Result<Self, BorrowError> {
+        match borrow_sign_in(user, name, kept, given, Timestamp::now()) {
             Ok(credentials) => Ok(Self(credentials)),
             Err(defect @ CredentialsDefect::NoProof { .. }) => Err(BorrowError::NoProof(defect)),
             Err(defect) => Err(defect.into()),

@@ -17,6 +17,11 @@ pub(super) fn report(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// The same for text with styles, which are shown on a terminal only, and never with `NO_COLOR`.
+pub(super) fn print(text: &str) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
 /// Has what the clients warn of shown too: an entry of a list that had to be skipped, for example.
 pub(super) fn show_warnings() {
     let shown = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);

@@ -13,7 +13,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("remote", &["model"]),
     ("reconcile", &["api", "model", "plan", "remote"]),
     ("operator", &["api", "model", "plan", "reconcile", "remote"]),
-    ("cli", &["api", "model", "remote", "operator"]),
+    ("cli", &["api", "model", "plan", "reconcile", "remote", "operator"]),
     ("simulator", &[]),
 ];
 

@@ -40,6 +40,7 @@ mod outside;
 mod owners;
 mod ownership;
 mod people;
+mod plan;
 mod plans;
 mod plugin;
 mod proofs;

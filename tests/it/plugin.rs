@@ -1,5 +1,6 @@
 //! The kubectl plugin as a person runs it: the real program, at the cluster of a stage and its simulator.
 
+use std::path::Path;
 use std::process::Command;
 
 use stage::Stage;
@@ -10,23 +11,33 @@ use crate::secrets::has_secret;
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) success: bool,
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 /// Runs `kubectl csp` with these arguments. No secret is ever in what it says.
 pub(crate) fn kubectl_csp(stage: &Stage, arguments: &[&str]) -> Said {
+    said(stage, &stage.cluster.kubeconfig(), arguments)
+}
+
+/// The same where no cluster is to be found, as in a pipeline.
+pub(crate) fn kubectl_csp_alone(stage: &Stage, arguments: &[&str]) -> Said {
+    said(stage, Path::new("/nonexistent"), arguments)
+}
+
+fn said(stage: &Stage, kubeconfig: &Path, arguments: &[&str]) -> Said {
     let url = stage.simulator.url();
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-csp"))
         .env_clear()
-        .env("KUBECONFIG", stage.cluster.kubeconfig())
-        .envs([("CSP_LOGIN_URL", url), ("CSP_PARTNER_CENTER_URL", url)])
+        .env("KUBECONFIG", kubeconfig)
+        .envs(["CSP_LOGIN_URL", "CSP_PARTNER_CENTER_URL", "CSP_AZURE_URL", "CSP_GRAPH_URL"].map(|name| (name, url)))
         .args(arguments)
         .output()
         .unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
     assert!(!has_secret(&stdout) && !has_secret(&stderr), "a secret is shown");
-    Said { success: output.status.success(), stdout, stderr }
+    Said { success: output.status.success(), code: output.status.code(), stdout, stderr }
 }
 
 /// The same, where it must work; gives what it printed.
@@ -38,7 +49,7 @@ pub(crate) fn printed(stage: &Stage, arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_every_command_fits_a_terminal() {
-    for command in ["login", "activity", "export", "purchases"] {
+    for command in ["login", "activity", "export", "plan", "purchases"] {
         let output = Command::new(env!("CARGO_BIN_EXE_kubectl-csp")).env_clear().args([command, "--help"]).output();
         let help = String::from_utf8(output.unwrap().stdout).unwrap();
         assert!(help.contains(&format!("Usage: kubectl csp {command} [OPTIONS]")), "{help}");

@@ -66,7 +66,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<(), ExportError> {
     show_warnings();
     let destination = Destination::open(args.output_dir.as_deref(), args.force)?;
     let endpoints = microsoft::endpoints(&args.microsoft)?;
-    let sign_in = Borrowed::from_secrets(&args.sign_in, &args.cluster).await?;
+    let sign_in = Borrowed::open(&args.sign_in, &args.cluster).await?;
     let limits = Limits { partner_center_calls: Allowance::per_minute(args.calls_per_minute), ..Limits::default() };
     let remote = Remote::new(&endpoints, limits, Arc::new(sign_in), Arc::new(Unfenced), Calls::default())?;
     export(&remote.partner_center, args, &destination, &|text| say(text)).await

@@ -1,0 +1,102 @@
+//! `kubectl csp plan`: what manifests would change, before they are applied.
+//!
+//! In this order: the manifests are read and checked ([`declared`]); the sign-in is borrowed; every permission is foreseen
+//! by the operator's own planner ([`crate::reconcile::preview`]), several at a time; and what comes of it ([`report`]) is
+//! printed for whoever reads it. Everything here reads.
+
+mod declared;
+mod report;
+mod text;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::args::{FailOn, PlanArgs, PlanOutput};
+use super::borrowed::{BorrowError, Borrowed};
+use super::manifests::{self, ManifestsError};
+use super::microsoft::{self, MicrosoftError};
+use super::table::FormatError;
+use super::terminal::{print, show_warnings};
+use crate::plan::permission::Change;
+use crate::reconcile::preview::{Foreseen, Preview};
+use crate::remote::{Allowance, Calls, Error, Limits, Remote, SetupError, Unfenced};
+use declared::DeclaredError;
+use report::Report;
+
+/// Permissions that are foreseen at the same time: enough for the calls to flow as fast as they may.
+const AT_A_TIME: usize = 8;
+
+/// Exit code where something would change, or is to change and is held up.
+const CHANGES: u8 = 2;
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlanError {
+    #[error(transparent)]
+    Manifests(#[from] ManifestsError),
+    #[error(transparent)]
+    Declared(#[from] DeclaredError),
+    #[error(transparent)]
+    Microsoft(#[from] MicrosoftError),
+    #[error("cannot set up the connection to Microsoft")]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Borrow(#[from] BorrowError),
+    #[error("{}", .0.message().trim_end_matches('.'))]
+    SignIn(Error),
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error("{0} of the permissions could not be planned, for the reasons above")]
+    Incomplete(usize),
+    #[error("{0} of the switches are to change and are held up, and --fail-on blocked is set")]
+    Blocked(usize),
+    #[error("{0} of the switches would change, and --fail-on changes is set")]
+    Changes(usize),
+}
+
+/// Reads, plans, and prints.
+pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
+    // Another part of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    show_warnings();
+    let manifests = manifests::read(&args.files)?;
+    let declared = declared::declared(&manifests, &args.namespace, args.allow_all_namespaces)?;
+    let endpoints = microsoft::all_endpoints(&args.microsoft, &args.azure)?;
+    let sign_in = Borrowed::open(&args.sign_in, &args.cluster).await?;
+    let limits = Limits { partner_center_calls: Allowance::per_minute(args.calls_per_minute), ..Limits::default() };
+    let remote = Remote::new(&endpoints, limits, Arc::new(sign_in), Arc::new(Unfenced), Calls::default())?;
+    let preview = Preview::new(declared.objects, remote);
+    let foreseen = foresee(&preview).await?;
+    let report = Report::new(&foreseen, declared.unplanned);
+    match args.output {
+        PlanOutput::Text => print(&text::text(&report, args.show_unchanged)),
+        PlanOutput::Json => print(&serde_json::to_string_pretty(&report).map_err(FormatError::from)?),
+        PlanOutput::Yaml => print(serde_yaml::to_string(&report).map_err(FormatError::from)?.trim_end()),
+    }
+    ending(&report, &args.fail_on)
+}
+
+async fn foresee(preview: &Preview) -> Result<Vec<Foreseen>, PlanError> {
+    let names = preview.permissions();
+    let foreseen = stream::iter(&names).map(|name| preview.permission(name)).buffered(AT_A_TIME);
+    let found: Vec<_> = foreseen.try_collect().await.map_err(PlanError::SignIn)?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// What the exit code says.
+fn ending(report: &Report, fail_on: &[FailOn]) -> Result<ExitCode, PlanError> {
+    let changes = report.summary.writes();
+    let blocked = report.summary.count(Change::Blocked);
+    if report.incomplete() > 0 {
+        return Err(PlanError::Incomplete(report.incomplete()));
+    }
+    if blocked > 0 && fail_on.contains(&FailOn::Blocked) {
+        return Err(PlanError::Blocked(blocked));
+    }
+    if changes > 0 && fail_on.contains(&FailOn::Changes) {
+        return Err(PlanError::Changes(changes));
+    }
+    Ok(if changes + blocked > 0 { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,205 @@
+//! `kubectl csp plan`: what it foresees is what the operator then does, and it writes nothing.
+
+use csp_operator::api::CustomerPurchasePermission;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use reqwest::Method;
+use serde_json::{Value, json};
+use stage::NAMESPACE;
+
+use crate::plugin::{Said, kubectl_csp, kubectl_csp_alone};
+use crate::scene::{
+    ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, is_ready, permission, verdict,
+};
+use crate::stages::{Exclusive, run, shared};
+
+/// The manifests of a scene in a file, as they stand in Git.
+struct Files {
+    directory: std::path::PathBuf,
+}
+
+impl Files {
+    fn new(scene: &Scene, manifests: &str) -> Self {
+        let directory = shared().0.cluster.directory().join(format!("plan-{}", scene.namespace));
+        std::fs::create_dir_all(&directory).unwrap();
+        let files = Self { directory };
+        files.write("manifests.yaml", &typed(manifests));
+        files.write("namespace.yaml", &namespace(scene, "*"));
+        files
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.join(name), text).unwrap();
+    }
+
+    fn path(&self) -> &str {
+        self.directory.to_str().unwrap()
+    }
+
+    fn plan(&self, scene: &Scene, more: &[&str]) -> Said {
+        let arguments = ["plan", "-f", self.path(), "-n", &scene.namespace];
+        kubectl_csp(shared().0, &[&arguments, more].concat())
+    }
+
+    fn json(&self, scene: &Scene) -> (Value, Option<i32>) {
+        let said = self.plan(scene, &["-o", "json"]);
+        (serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}{}", said.stdout, said.stderr)), said.code)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn namespace(scene: &Scene, allowed: &str) -> String {
+    let name = &scene.namespace;
+    format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  annotations: {{csp-operator.dev/allowed-customers: '{allowed}'}}\n"
+    )
+}
+
+/// The same with what the scene's manifests leave to its own way of applying them.
+fn typed(manifests: &str) -> String {
+    manifests.replace("\nkind: ", "\napiVersion: csp-operator.dev/v1alpha1\nkind: ")
+}
+
+fn hold(scene: &Scene, resources: &[&str]) {
+    let entries: Vec<_> = resources.iter().map(|name| json!({ "resource": name, "action": "Purchase" })).collect();
+    let path = format!("customers/{}/policy", scene.tenant());
+    run(scene.view.simulator.call(Method::PUT, &path, Some(json!({ "permissions": entries })))).unwrap();
+}
+
+/// What comes of the two switches, such as `Grant`, or `Blocked OwnerMissing`.
+fn changes(plan: &Value) -> Vec<String> {
+    let switches = plan["permissions"][0]["switches"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    switches.iter().map(|one| format!("{} {}", text(&one["change"]), text(&one["reason"])).trim().to_owned()).collect()
+}
+
+/// Plans, sees that nothing was written, has the operator do it, and compares.
+fn check(held: &[&str], spec: &str, expected: [&str; 2], code: i32, writes: &[&str]) {
+    let scene = Scene::new(shared().1);
+    hold(&scene, held);
+    let manifests = scene.customer() + &scene.subscription() + &permission(PERMISSION, spec);
+    let files = Files::new(&scene, &manifests);
+    let (plan, found) = files.json(&scene);
+    assert_eq!((changes(&plan), found), (expected.map(str::to_owned).to_vec(), Some(code)), "{spec}: {plan:#}");
+    assert_eq!(scene.attempts(), [] as [&str; 0], "a plan has written");
+    let planned: Vec<_> = plan["permissions"][0]["writes"].as_array().unwrap().clone();
+    let verbs: Vec<_> = planned.iter().map(|words| words.as_str().unwrap().split(':').next().unwrap()).collect();
+    assert_eq!(verbs, writes, "{spec}");
+
+    scene.apply(&manifests);
+    let synced = plan["permissions"][0]["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Ready");
+    let synced = synced.map(|one| format!("{} {}", one["status"].as_str().unwrap(), one["reason"].as_str().unwrap()));
+    scene.until("it has come to what was foreseen", |found| Some(verdict(found, "Ready")) == synced);
+    let done: Vec<_> =
+        scene.writes().iter().map(|verb| if verb == "update" { "change".to_owned() } else { verb.clone() }).collect();
+    assert_eq!(done, writes, "{spec}");
+    // What is done is as declared from then on.
+    let (plan, _) = files.json(&scene);
+    assert_eq!(plan["permissions"][0]["writes"], json!([]), "{spec}: {plan:#}");
+}
+
+#[test]
+fn what_is_foreseen_is_what_the_operator_then_does() {
+    check(&[], ALLOW_BOTH, ["Grant", "Grant"], 2, &["create"]);
+    check(&[SAVINGS_PLANS], ALLOW_RESERVATIONS, ["Grant", "Revoke"], 2, &["delete", "create"]);
+    check(&[RESERVATIONS], ALLOW_RESERVATIONS, ["Unchanged", "Unchanged"], 0, &[]);
+    check(&[RESERVATIONS, SAVINGS_PLANS], ALLOW_RESERVATIONS, ["Unchanged", "Revoke"], 2, &["change"]);
+    check(&[RESERVATIONS], "azureReservations: Deny", ["Revoke", "Unchanged"], 2, &["delete"]);
+    check(&[RESERVATIONS], "azureReservations: Unmanaged", ["Left Unmanaged", "Unchanged"], 0, &[]);
+    let observe = "mode: Observe, azureReservations: Allow";
+    check(&[SAVINGS_PLANS], observe, ["Left Observed", "Left Observed"], 0, &[]);
+    let over = format!("{ALLOW_RESERVATIONS}, validUntil: '2020-01-01T00:00:00Z'");
+    check(&[RESERVATIONS], &over, ["Revoke", "Unchanged"], 2, &["delete"]);
+}
+
+#[test]
+fn what_stands_in_the_way_is_said_in_the_words_of_the_conditions() {
+    let scene = Scene::new(shared().1);
+    let subscription = scene.subscription().replace(&scene.owner_id(), "d0000000-0000-4000-8000-ffffffffffff");
+    let files = Files::new(&scene, &(scene.customer() + &subscription + &permission(PERMISSION, ALLOW_RESERVATIONS)));
+    let (plan, code) = files.json(&scene);
+    assert_eq!((changes(&plan), code), (vec!["Blocked OwnerMissing".to_owned(), "Unchanged".to_owned()], Some(2)));
+    let said = files.plan(&scene, &["--fail-on", "blocked"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("1 of the switches are to change and are held up"), "{}", said.stderr);
+    assert!(said.stdout.contains("without Owner on Azure subscription"), "{}", said.stdout);
+    assert!(!said.stdout.contains('\u{1b}'), "colours for what is no terminal");
+    assert!(
+        said.stdout.contains("Plan: 0 to turn on, 0 to turn off, 1 held up, 1 as declared. Nothing would be written.")
+    );
+
+    // Whom the namespace may act for is said by the Namespace in the files, and by nothing else.
+    files.write("namespace.yaml", &namespace(&scene, ""));
+    assert_eq!(changes(&files.json(&scene).0)[0], "Blocked NamespaceNotAllowed");
+    std::fs::remove_file(files.directory.join("namespace.yaml")).unwrap();
+    let (plan, _) = files.json(&scene);
+    assert!(plan.to_string().contains("the Namespace is not among the manifests"), "{plan:#}");
+    let said = files.plan(&scene, &["-o", "json", "--allow-all-namespaces"]);
+    assert!(said.stdout.contains("OwnerMissing"), "{}", said.stdout);
+
+    // Two that want different things hold up each other.
+    files.write("namespace.yaml", &namespace(&scene, "*"));
+    files.write("second.yaml", &typed(&permission("other", "azureReservations: Deny")));
+    let (plan, _) = files.json(&scene);
+    assert!(changes(&plan).iter().all(|one| one == "Blocked Conflict"), "{plan:#}");
+    assert_eq!(scene.attempts(), [] as [&str; 0]);
+}
+
+#[test]
+fn what_cannot_be_read_or_is_no_manifest_is_an_error() {
+    let scene = Scene::new(shared().1);
+    let files = Files::new(&scene, &(scene.customer() + &scene.subscription() + &permission(PERMISSION, ALLOW_BOTH)));
+    scene.fault("list_self_serve_policies", u32::MAX, &json!({ "kind": "garbage" }));
+    let said = files.plan(&scene, &[]);
+    assert_eq!(said.code, Some(1), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("not known") && said.stdout.contains("annot read the purchase permissions"),
+        "{}",
+        said.stdout
+    );
+    assert!(said.stderr.ends_with("error: 1 of the permissions could not be planned, for the reasons above\n"));
+
+    files.write(
+        "wrong.yaml",
+        "apiVersion: csp-operator.dev/v1alpha1\nkind: Customer\nmetadata:\n  name: x\nspec:\n  tenantId: [1]\n",
+    );
+    let said = files.plan(&scene, &[]);
+    assert!(said.code == Some(1) && said.stderr.contains("wrong.yaml:6: "), "{}", said.stderr);
+    for arguments in [&["plan"][..], &["plan", "-f", "/nonexistent"], &["plan", "-f", files.path(), "--no-such"]] {
+        assert_eq!(kubectl_csp(shared().0, arguments).code, Some(1), "2 says that something would change");
+    }
+}
+
+#[test]
+fn a_pipeline_plans_without_a_cluster_and_the_sign_in_is_left_as_it_is() {
+    let exclusive = Exclusive::take();
+    let versions = || {
+        let secrets: Api<Secret> = Api::namespaced(exclusive.view.client.clone(), NAMESPACE);
+        ["csp-operator-credentials", "csp-operator-tokens"]
+            .map(|name| run(secrets.get_opt(name)).unwrap().and_then(|secret| secret.metadata.resource_version))
+    };
+    let scene = Scene::new(&exclusive.view);
+    let files = Files::new(&scene, &(scene.customer() + &scene.subscription() + &permission(PERMISSION, ALLOW_BOTH)));
+    let before = versions();
+    let arguments = ["plan", "-f", files.path(), "-n", &scene.namespace];
+    let there = kubectl_csp(&exclusive.stage, &arguments);
+    assert_eq!(there.code, Some(2), "{}", there.stderr);
+    assert_eq!(versions(), before);
+
+    let alone = kubectl_csp_alone(&exclusive.stage, &arguments);
+    assert_eq!(alone.code, Some(1));
+    assert!(alone.stderr.contains("or give a sign-in with --credentials"), "{}", alone.stderr);
+    let sign_in = files.directory.join("sign-in.txt");
+    let secret = ["get", "secret", "csp-operator-credentials", "-n", NAMESPACE, "-o", "yaml"];
+    std::fs::write(&sign_in, exclusive.stage.kubectl(&secret).unwrap()).unwrap();
+    let given =
+        kubectl_csp_alone(&exclusive.stage, &[&arguments[..], &["--credentials", sign_in.to_str().unwrap()]].concat());
+    assert_eq!((given.code, given.stdout), (Some(2), there.stdout), "{}", given.stderr);
+    assert_eq!((scene.attempts(), versions()), (vec![], before));
+    assert!(scene.get::<CustomerPurchasePermission>(PERMISSION).is_none_or(|found| is_ready(&found)));
+}
