@@ -54,4 +54,5 @@ mod sign_in;
 mod sign_in_kills;
 mod stalls;
 mod uninstall;
+mod upgrade;
 mod who_may;

@@ -48,10 +48,10 @@ fn what_a_deleted_namespace_can_have_no_events_of_is_logged_and_counted() {
 }
 
 /// Puts the CRDs back, also after a failure: the stage serves other tests too.
-struct Restored<'a>(&'a Stage);
+pub(crate) struct Restored<'a>(pub(crate) &'a Stage);
 
 impl Restored<'_> {
-    fn restore(&self) {
+    pub(crate) fn restore(&self) {
         self.0.cluster.apply_path(stage::root().join("crds")).unwrap();
         self.0.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).unwrap();
     }
