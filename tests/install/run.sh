@@ -109,6 +109,23 @@ kubectl kustomize "$scratch/all" | sed 's/runAsNonRoot: true/runAsNonRoot: false
     kubectl apply --server-side --force-conflicts --dry-run=server --filename - > "$scratch/root.log" 2>&1
 grep -q 'would violate PodSecurity "restricted' "$scratch/root.log" || fail 'nobody warns of a pod that runs as root'
 
+say "deletion protection: the CRDs, and so every object, stay until they are annotated"
+# The API server learns of a policy a moment after it is made.
+given_up=$((SECONDS + 60))
+while kubectl delete crd customers.csp-operator.dev --dry-run=server > "$scratch/delete.log" 2>&1; do
+    ((SECONDS < given_up)) || fail 'the CRD could be deleted'
+    sleep 0.2
+done
+grep -q 'first run: kubectl annotate crd customers.csp-operator.dev' "$scratch/delete.log" || fail "$(cat "$scratch/delete.log")"
+kubectl delete --kustomize "$scratch/all" > "$scratch/protected.log" 2>&1 && fail 'nobody refused to delete the CRDs'
+kubectl wait --for=delete namespace/csp-operator --timeout=60s > /dev/null
+is 'refusals' 3 "$(grep -c 'with this CRD go all its objects' "$scratch/protected.log")"
+is 'objects' "$before" "$(objects)"
+kubectl apply --server-side --force-conflicts --kustomize "$scratch/all" > /dev/null
+for crd in $(kubectl get crd --output name | grep 'csp-operator.dev$'); do
+    kubectl annotate "$crd" csp-operator.dev/allow-deletion=true > /dev/null
+done
+
 say "everything is gone after the steps of docs/install.md"
 kubectl patch cpp fabrikam --namespace csp-customers --type merge --patch '{"metadata": {"finalizers": null}}' > /dev/null
 kubectl delete cpp,azsub,cust --all --all-namespaces > /dev/null
