@@ -1,5 +1,6 @@
 # Everything here needs Rust (rustup reads rust-toolchain.toml), Go 1.26 or newer, make and a C compiler. Go builds the
 # local control plane once: etcd, kube-apiserver, kube-controller-manager and kubectl, kept under target/.
+# `lint` and `install-check` also need bash 4.4 and the usual GNU tools; Go builds what they run (tests/tools), once too.
 
 CARGO ?= cargo
 

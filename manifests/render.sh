@@ -11,7 +11,7 @@ into=${1:-manifests}
 
 # Without the name of the template, and without empty lines where a document ends.
 tidy='
-    { sub(/[[:space:]]+$/, "") }
+    { sub(/[ \t]+$/, "") }
     /^# Source: / || (/^---$/ && !begun) { next }
     /^$/ { empty++; next }
     { while (begun && empty > 0 && !/^---$/) { print ""; empty-- } empty = 0; begun = 1; print }'
