@@ -17,11 +17,16 @@ impl Metrics {
     /// The registry with what the process itself counts.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("csp_operator");
-        registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "The version that runs, as a label; always 1",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         let leading = Gauge::default();
         registry.register(
             "leading",
-            "1 while this replica holds the lease and may act. No replica at 1 for longer than the lease duration: look at its log for \"lease\"",
+            "1 while this replica holds the lease and may act. No replica at 1 for longer than the lease lasts: nothing is \
+             granted or revoked, docs/runbook.md#cspoperatornotleading",
             leading.clone(),
         );
         Self { registry: Arc::new(Mutex::new(registry)), leading }

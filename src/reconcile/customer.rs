@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
+use super::decision::Decision;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
@@ -230,6 +231,8 @@ async fn show_charges(
             inventory.charges_changed(tenant, view, change, at);
             pass.has_acted = true;
             pass.attempt = Attempt::Accepted;
+            let what = format!("what the customer sees of its charges is to be {view:?}");
+            pass.decided(Decision::ShowCharges, "WriteAccepted", Some(tenant), None, what);
             Ok(())
         }
         Err(error) => Err(pass.ended_by(error.into())),
@@ -270,7 +273,8 @@ async fn buy_plan(pass: &mut Pass<'_, Customer>, tenant: TenantId, record: &Plan
     planned.context.inventory.estate_changed(tenant);
     let result = client.check_out(tenant, &record.cart).await;
     if let Ok(orders) = &result {
-        tracing::info!(%tenant, cart = %record.cart, ?orders, "bought an Azure plan");
+        let what = format!("bought an Azure plan with cart {}: {orders:?}", record.cart);
+        planned.decided(Decision::BuyPlan, "PlanOrdered", Some(tenant), None, what);
         planned.context.metrics.plan_purchased();
     }
     let end = match &result {

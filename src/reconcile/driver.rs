@@ -21,6 +21,7 @@ use super::context::Context;
 use super::error::Error;
 use super::inventory::{FailedReading, Inventory};
 use super::ledger;
+use super::metrics::Author;
 use super::objects::Objects;
 use super::patches::apply_status;
 use super::references::reference;
@@ -62,6 +63,10 @@ pub(super) trait Kind: Send + Sync + 'static {
     fn handled_request(status: &Self::Status) -> Option<&str>;
     /// The places for its passes.
     fn slots(context: &Context) -> &Slots;
+    /// Who has changed what a status shows as drifted.
+    fn changed_by(_: &Context, _: &Self::Status) -> Author {
+        Author::Unknown
+    }
     /// How urgent it is to look at an object.
     fn urgency(object: &Self::Object) -> Urgency;
     /// The tenant whose other objects must wait while this one's pass runs.
@@ -128,6 +133,9 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
         context.namespaces.settled().await;
     }
     let errand = Errand::new(K::urgency(&K::objects(&context).newest(Arc::clone(&object))));
+    if errand.urgency() == Urgency::Revoke {
+        context.metrics.revoke_due(&uid);
+    }
     let Some(_slot) = K::slots(&context).enter(&place, &errand).await else { return Ok(Requeue::await_change()) };
     let began = std::time::Instant::now();
     let handle = tokio::spawn({
@@ -142,14 +150,18 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
     let label = result.as_ref().map_or_else(Error::category, |_| "ok");
     context.metrics.passed(&K::Object::kind(&()), label, began.elapsed());
     match &result {
-        Ok(_) => context.backoff.forget(&uid),
+        Ok(_) => {
+            context.backoff.forget(&uid);
+            // What it would have turned off is off, or is not to be: else the pass would have failed.
+            context.metrics.revoke_settled(&uid);
+        }
         // Somebody has changed the object meanwhile; the next pass sees why.
         Err(error) if error.is_no_failure() => {
-            tracing::debug!(kind = %K::Object::kind(&()), namespace = name.0, name = name.1, "{error}");
+            tracing::debug!(kind = %K::Object::kind(&()), namespace = name.0, object = name.1, "{error}");
         }
         Err(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-            tracing::warn!(kind = %K::Object::kind(&()), namespace = name.0, name = name.1, category = error.category(), cause, "{error}");
+            tracing::warn!(kind = %K::Object::kind(&()), namespace = name.0, object = name.1, category = error.category(), cause, "{error}");
         }
     }
     result
@@ -219,7 +231,7 @@ async fn pass<K: Kind>(context: &Context, object: Arc<K::Object>, errand: &Erran
         }
         events.extend(plan.events);
         if has_drifted::<K>(&plan.status) && !has_drifted::<K>(&before) {
-            context.metrics.drifted();
+            context.metrics.drifted(K::changed_by(context, &plan.status));
         }
         before = plan.status;
         if plan.actions.is_empty() {
@@ -349,7 +361,7 @@ impl<K: Kind> Pass<'_, K> {
 
     /// Events first: they are not repeated under a name that is taken, while a status that is written tells that all has
     /// been told.
-    async fn report(&mut self, start: &K::Status, end: &K::Status, mut events: Vec<Event>) -> Result<(), Error> {
+    async fn report(&mut self, start: &K::Status, end: &K::Status, events: Vec<Event>) -> Result<(), Error> {
         let transition = summary::transition(K::conditions(start), K::conditions(end));
         // What was in order at first sight, and needed nothing to be done, is no news.
         let is_first_sight = find(K::conditions(start), ConditionType::Ready).is_none();
@@ -358,8 +370,11 @@ impl<K: Kind> Pass<'_, K> {
         let is_told =
             |event: &Event| event.reason == "Drifted" || events.iter().any(|told: &Event| told.reason == event.reason);
         let news = transition.filter(|event| !(is_told(event) || is_first_sight && is_in_order));
-        events.extend(news);
         self.publish(&events).await;
+        self.situation(start, end);
+        if let Some(news) = &news {
+            self.context.events.publish(self.object.as_ref(), news).await;
+        }
         if start != end {
             let written = apply_status(&self.context.client, self.object.as_ref(), end).await?;
             self.wrote(written);
@@ -374,8 +389,8 @@ impl<K: Kind> Pass<'_, K> {
             tracing::info!(
                 kind = %K::Object::kind(&()),
                 namespace = self.object.namespace(),
-                name = self.object.name_any(),
-                reason = event.reason,
+                object = self.object.name_any(),
+                event = event.reason,
                 "{}",
                 event.note
             );

@@ -9,9 +9,11 @@ use tokio::time::Instant;
 
 use super::brake::Ticket;
 use super::context::Context;
+use super::decision::Decision;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
+use super::metrics::{Author, Way};
 use super::objects::Objects;
 use super::partner::Trial;
 use super::patches;
@@ -20,7 +22,7 @@ use super::references::reference;
 use super::sight::Sight as _;
 use super::slots::Slots;
 use crate::api::{self, CustomerPurchasePermissionStatus};
-use crate::model::{Fact, PolicyState, Switch, TenantId, Urgency};
+use crate::model::{Fact, Origin, PolicyState, Switch, TenantId, Urgency};
 use crate::plan::partner::PartnerFacts;
 use crate::plan::permission::{
     Action, Attempt, Desired, Facts, PermissionPlan, Successor, Write, is_waiting_for_room, plan, urgency,
@@ -55,6 +57,17 @@ impl Kind for Permission {
 
     fn slots(context: &Context) -> &Slots {
         &context.permission_slots
+    }
+
+    fn changed_by(context: &Context, status: &CustomerPurchasePermissionStatus) -> Author {
+        let Some(drift) = status.drift.iter().find(|drift| drift.actor.is_some() || drift.correlation_id.is_some())
+        else {
+            return Author::Unknown;
+        };
+        let tenant = status.tenant_id.as_deref().and_then(|tenant| tenant.parse().ok());
+        let origin =
+            tenant.zip(drift.correlation_id.as_deref()).map(|(tenant, id)| context.installation.origin(tenant, id));
+        Author::Of(origin.unwrap_or(Origin::Other))
     }
 
     fn urgency(object: &Self::Object) -> Urgency {
@@ -92,6 +105,7 @@ impl Kind for Permission {
                     let written = patches::claim(&pass.context.client, &pass.object, *tenant).await?;
                     pass.wrote(written);
                     pass.claimed_at = Some(at);
+                    pass.decided(Decision::Claim, "Claimed", Some(*tenant), None, "the object remembers the tenant");
                     Ok(Progress::GoesOn)
                 }
                 Action::Write { tenant, write, is_grant: true, is_first_grant } => {
@@ -100,18 +114,16 @@ impl Kind for Permission {
                 Action::Write { tenant, write, is_grant: false, .. } => revoke(pass, *tenant, write).await,
                 Action::PassOn { successor, uid, tenant } => {
                     pass_on(pass.context, successor, uid, *tenant).await?;
+                    let what = format!("{successor} takes over");
+                    pass.decided(Decision::PassOn, "Released", Some(*tenant), None, what);
                     Ok(Progress::GoesOn)
                 }
                 Action::Release { why } => {
                     if Desired::of(&pass.object).is_some_and(|desired| desired.is_deleting && desired.is_abandoned) {
                         pass.context.metrics.abandoned();
                     }
-                    tracing::info!(
-                        namespace = pass.object.metadata.namespace,
-                        name = pass.object.metadata.name,
-                        why,
-                        "releasing"
-                    );
+                    let about = Self::tenant(pass.context, &pass.object);
+                    pass.decided(Decision::Release, "Released", about, None, why);
                     if pass.object.metadata.deletion_timestamp.is_some() {
                         permitted::until_told(pass).await;
                     }
@@ -216,6 +228,7 @@ async fn grant(
 /// Sends a write that lowers it: before all others, and however long that takes.
 async fn revoke(pass: &mut Pass<'_, Permission>, tenant: TenantId, write: &Write) -> Result<Progress, Error> {
     pass.errand().raise(Urgency::Revoke);
+    pass.context.metrics.revoke_due(pass.object.metadata.uid.as_deref().unwrap_or_default());
     let client = pass.remote.partner_center.clone();
     if let Err(error) = client.await_turn(tenant).await {
         return Err(pass.ended_by(error.into()));
@@ -248,6 +261,15 @@ enum Direction {
     Revoke,
 }
 
+impl Direction {
+    fn way(&self) -> Way {
+        match self {
+            Self::Grant(_) => Way::Grant,
+            Self::Revoke => Way::Revoke,
+        }
+    }
+}
+
 /// Sends one write, and notes what has come of it.
 async fn send(
     pass: &mut Pass<'_, Permission>,
@@ -269,6 +291,7 @@ async fn send(
     }
     // Noted before the request leaves: its record may be there before its answer.
     context.feed.expect(tenant, correlation, at);
+    let way = direction.way();
     let result = match write {
         Write::Create { permissions } => {
             partner_center.create_policy(tenant, permissions, correlation).await.map(PolicyState::Present)
@@ -288,7 +311,11 @@ async fn send(
     };
     let error = match result {
         Ok(state) => {
-            tracing::info!(%tenant, %correlation, %write, "wrote to Partner Center");
+            pass.decided(Decision::of(way), "WriteAccepted", Some(tenant), Some(correlation), write);
+            context.metrics.wrote(way, "ok");
+            if way == Way::Revoke {
+                context.metrics.revoke_made(pass.object.metadata.uid.as_deref().unwrap_or_default());
+            }
             context.inventory.write_accepted(tenant, before, state, at);
             context.feed.confirm(tenant, correlation);
             pass.attempt = Attempt::Accepted;
@@ -297,7 +324,9 @@ async fn send(
         }
         Err(error) => error,
     };
-    let is_grant = matches!(direction, Direction::Grant(_));
+    context.metrics.wrote(way, error.category());
+    pass.decided(Decision::Refused, error.reason(), Some(tenant), Some(correlation), error.message());
+    let is_grant = way == Way::Grant;
     context.inventory.partner.write_failed(tenant, is_grant, &error, at);
     if !error.may_have_arrived() {
         context.feed.expect_no_more(tenant, correlation);

@@ -23,7 +23,7 @@ use super::events::Events;
 use super::feed::Feed;
 use super::inventory::Inventory;
 use super::ledger::Ledger;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Stores};
 use super::namespaces::{self, rules::Namespaces};
 use super::objects::Objects;
 use super::orders::OrderLog;
@@ -101,6 +101,11 @@ pub async fn run(
     let customers = Plumbing::new();
     let subscriptions = Plumbing::new();
     let permissions = Plumbing::new();
+    settings.metrics.show(Stores {
+        customers: customers.store.clone(),
+        subscriptions: subscriptions.store.clone(),
+        permissions: permissions.store.clone(),
+    });
     let context = Arc::new(Context {
         events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
         metrics: settings.metrics,
@@ -330,6 +335,7 @@ async fn poll(context: &Context, operator: &Operator, polls: &mut Polls) -> Hash
                 context.inventory.partner.read(None);
             }
             polls.succeeded(context);
+            context.metrics.feed_read(at);
             context.feed.polled(records, Timestamp::now())
         }
         Err(error) => {

@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::context::Context;
+use super::decision::Decision;
 use super::driver::{Kind, Pass, Progress};
 use super::error::Error;
 use super::grant::GRANT_SENT_WITHIN;
@@ -146,7 +147,8 @@ async fn assign(
             Err(error) => Err(error),
         };
         assigned.map_err(|error| pass.ended_by(error))?;
-        tracing::info!(%tenant, %subscription, principal = %assignee.principal, "assigned Owner");
+        let what = format!("assigned Owner on {subscription} to {}", assignee.principal);
+        pass.decided(Decision::AssignOwner, "OwnerAssigned", Some(tenant), None, what);
         context.inventory.owner_assigned(tenant, &identity.uid, identity.generation, assignee.principal);
         pass.has_acted = true;
     }

@@ -194,7 +194,7 @@ fn lost(known: &HashMap<ObjectName, Essence>, listed: &HashMap<ObjectName, Essen
 fn forget<K: Watched>(context: &Context, name: &ObjectName, uid: &str) {
     K::objects(context).forget(uid);
     context.backoff.forget(uid);
-    context.metrics.forget_purchases(uid);
+    context.metrics.forget(uid);
     context.permits.forget(uid, name, K::Object::kind(&()) == api::Customer::kind(&()));
 }
 

@@ -25,7 +25,8 @@ impl ServerClock {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "remote_clock_offset",
-            "How far this machine's clock is ahead of the Date of the newest answer. Beyond 300 either way, nothing is granted",
+            "How far this machine's clock is ahead of the Date of the newest answer, in seconds. Beyond 300 either way, nothing \
+             is granted: docs/runbook.md#cspoperatorclockskewed",
             Unit::Seconds,
             self.offset_seconds.clone(),
         );

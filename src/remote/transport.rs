@@ -215,7 +215,7 @@ impl Transport {
         let result =
             answered.and_then(|answer| if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) });
         let outcome = result.as_ref().map_or_else(Cause::category, |_| "ok");
-        self.calls.add(call.operation, outcome);
+        self.calls.add(call.operation, outcome, start.elapsed());
         let status = match &result {
             Ok(answer) => Some(answer.status.as_u16()),
             Err(Cause::Refused(refusal)) => Some(refusal.status()),

@@ -34,6 +34,7 @@ mod examples;
 mod export;
 mod login;
 mod main_path;
+mod monitoring;
 mod namespace_rights;
 mod namespaces;
 mod outside;

@@ -116,5 +116,5 @@ fn who_has_turned_a_switch_is_filled_in_when_the_record_arrives_late_and_the_dri
         scene.events(PERMISSION).into_iter().filter(|one| one.reason.as_deref() == Some("Drifted")).collect();
     assert_eq!(told.len(), 1, "{told:#?}");
     let metrics = exclusive.served("metrics");
-    assert!(metrics.lines().any(|line| line == "csp_operator_drifts_total 1"), "{metrics}");
+    assert!(metrics.lines().any(|line| line == "csp_operator_drifts_total{by=\"unknown\"} 1"), "{metrics}");
 }

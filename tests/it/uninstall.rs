@@ -41,7 +41,7 @@ fn what_a_deleted_namespace_can_have_no_events_of_is_logged_and_counted() {
     assert_eq!((scene.attempts(), scene.permitted()), (vec!["create".to_owned(), "delete".to_owned()], vec![]));
     let log = exclusive.stage.operator.log();
     let told = |what: &str| log.lines().any(|line| line.contains(what) && line.contains(&scene.namespace));
-    assert!(told("releasing") && told("cannot create an event"), "{log}");
+    assert!(told("decision=\"release\"") && told("cannot create an event"), "{log}");
     let metrics = exclusive.served("metrics");
     let lost = metrics.lines().find_map(|line| line.strip_prefix("csp_operator_events_lost_total "));
     assert!(lost.is_some_and(|count| count != "0"), "{metrics}");

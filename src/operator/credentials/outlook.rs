@@ -131,7 +131,8 @@ impl Outlook {
             registry.register(
                 "sign_in_end_timestamp_seconds",
                 "When a part of the sign-in can no longer be used, in Unix seconds. A refresh token is renewed by every \
-                 sign-in; of a client secret it is not known. Less than two weeks ahead: look at /readyz",
+                 sign-in; of a client secret it is not known. Less than two weeks ahead: \
+                 docs/runbook.md#cspoperatorsigninendssoon",
                 ends.clone(),
             );
         });

@@ -70,14 +70,14 @@ impl Collector for Budgets {
         }
         let described = encoder.encode_descriptor(
             "request_budget_limit",
-            "Requests a minute that each service is sent at most now. Below what was set: the service has refused some (429), and the limit grows back with every answer",
+            "Requests a minute that each service is sent at most now. Below what was set: the service has refused some (429), and the limit grows back with every answer, docs/runbook.md#cspoperatorthrottled",
             None,
             limit.metric_type(),
         )?;
         limit.encode(described)?;
         let described = encoder.encode_descriptor(
             "request_budget_available",
-            "Requests that could be sent at once. At 0 for long while some wait: work is limited by --partner-center-calls-per-minute, or paused by the service",
+            "Requests that could be sent at once. At 0 for long while some wait: work is limited by --partner-center-calls-per-minute, or paused by the service, docs/runbook.md#cspoperatorcallbudgetexhausted",
             None,
             available.metric_type(),
         )?;
@@ -91,7 +91,7 @@ impl Collector for Budgets {
         waiting.encode(described)?;
         let mut described = encoder.encode_descriptor(
             "request_budget_wait",
-            "How long requests waited for their turn before they were sent",
+            "How long requests waited for their turn before they were sent, in seconds. Sweeps may wait for minutes; revokes should not",
             Some(&Unit::Seconds),
             prometheus_client::metrics::MetricType::Histogram,
         )?;
@@ -103,7 +103,7 @@ impl Collector for Budgets {
         }
         let mut described = encoder.encode_descriptor(
             "requests_throttled",
-            "Requests that a service refused because there were too many (429). More than a few a day: another program uses the same limit, or it has been lowered; set --partner-center-calls-per-minute below it",
+            "Requests that a service refused because there were too many (429). More than a few a day: another program uses the same limit, or it has been lowered; set --partner-center-calls-per-minute below it, docs/runbook.md#cspoperatorthrottled",
             None,
             prometheus_client::metrics::MetricType::Counter,
         )?;

@@ -43,12 +43,15 @@ impl Purchases {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "purchases",
-            "Reservations and savings plans that the Customers show, by kind and by who bought them as far as that is known. One more: the events ReservationPurchased and SavingsPlanPurchased, and kubectl csp purchases, say what it is",
+            "Reservations and savings plans that the Customers show, by kind and by who bought them as far as that is known. \
+             One more: the events ReservationPurchased and SavingsPlanPurchased, and kubectl csp purchases -A, say what it \
+             is, docs/runbook.md#cspoperatorpurchase",
             self.known.clone(),
         );
         registry.register(
             "purchases_expiring",
-            "Reservations and savings plans that end within so many days. Customers cannot renew them; docs/helping-customers.md says how the partner does",
+            "Reservations and savings plans that end within so many days, each counted in every window it falls into. \
+             Customers cannot renew them: docs/runbook.md#cspoperatorpurchaseexpiring",
             self.expiring.clone(),
         );
     }
