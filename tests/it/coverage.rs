@@ -134,12 +134,12 @@ fn quoted_between(texts: &[String], mark: &str, end: &str) -> BTreeSet<String> {
 #[test]
 fn every_metric_and_every_event_of_its_own_stands_in_the_runbook() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages = ["docs/operations.md", "docs/scale.md"].map(|page| fs::read_to_string(root.join(page)).unwrap());
+    let pages = ["docs/operations.md", "docs/monitoring.md"].map(|page| fs::read_to_string(root.join(page)).unwrap());
     let rows: Vec<_> = pages.iter().flat_map(|page| page.lines()).filter(|line| line.starts_with("| `")).collect();
     let names: BTreeSet<_> = rows
         .iter()
         .flat_map(|row| quoted(row))
-        .map(|name| name.split('{').next().unwrap_or_default().to_owned())
+        .map(|name| name.strip_prefix("csp_operator_").unwrap_or(&name).to_owned())
         .collect();
 
     let program = program();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const PREFIX: &str = "csp_operator_";
 
 /// Literals in `src/plan` that look like reasons and are none: words of Microsoft's, types and statuses of conditions.
-const NO_REASONS: [&str; 26] = [
+const NO_REASONS: [&str; 27] = [
     "ActivityRecorded",
     "AzurePlanVerified",
     "AzureSubscriptionVerified",
@@ -33,6 +33,7 @@ const NO_REASONS: [&str; 26] = [
     "Synced",
     "True",
     "Unknown",
+    "Unmanaged",
     "AzureMarketplace",
 ];
 
