@@ -98,14 +98,8 @@ pub async fn run(
     let brake = Brake::load(client.clone(), &settings.namespace, &settings.state_config_map, limit).await?;
     let started = Timestamp::now();
 
-    let customers = Plumbing::new();
-    let subscriptions = Plumbing::new();
-    let permissions = Plumbing::new();
-    settings.metrics.show(Stores {
-        customers: customers.store.clone(),
-        subscriptions: subscriptions.store.clone(),
-        permissions: permissions.store.clone(),
-    });
+    let (customers, subscriptions, permissions) = (Plumbing::new(), Plumbing::new(), Plumbing::new());
+    settings.metrics.show(Stores::of(&customers.store, &subscriptions.store, &permissions.store));
     let context = Arc::new(Context {
         events: Events::new(client.clone(), &settings.instance, settings.metrics.clone()),
         metrics: settings.metrics,

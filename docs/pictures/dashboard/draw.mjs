@@ -131,7 +131,10 @@ async function live(demo, seconds) {
       await sleep(8);
       kubectl('patch', 'cpp', name, '-n', namespace, '--type=merge', '-p', '{"spec":{"azureReservations":"Allow"}}');
     } else if (turn % 4 === 2) {
-      await call(`customers/${tenants[at]}/purchases`, { kind: turn % 8 < 4 ? 'reservation' : 'savingsPlan', buyer: 'customer' });
+      const kind = turn % 8 < 4 ? 'reservation' : 'savingsPlan';
+      // A customer without a user who could buy has the partner buy for it.
+      const buy = (buyer) => call(`customers/${tenants[at]}/purchases`, { kind, buyer });
+      await buy('customer').catch(() => buy('partner'));
       kubectl('annotate', 'customers', '--all', '-n', namespace, '--overwrite', `csp-operator.dev/reconcile=${Date.now()}`);
     } else {
       await call('faults', { operation: 'list_audit_records', times: 1, answer: { kind: 'status', status: 429 } });

@@ -29,9 +29,19 @@ pub(super) struct Fleet {
 /// Where the watches keep the objects.
 #[derive(Debug)]
 pub(in crate::reconcile) struct Stores {
-    pub(in crate::reconcile) customers: Store<Customer>,
-    pub(in crate::reconcile) subscriptions: Store<AzureSubscription>,
-    pub(in crate::reconcile) permissions: Store<CustomerPurchasePermission>,
+    customers: Store<Customer>,
+    subscriptions: Store<AzureSubscription>,
+    permissions: Store<CustomerPurchasePermission>,
+}
+
+impl Stores {
+    pub(in crate::reconcile) fn of(
+        customers: &Store<Customer>,
+        subscriptions: &Store<AzureSubscription>,
+        permissions: &Store<CustomerPurchasePermission>,
+    ) -> Self {
+        Self { customers: customers.clone(), subscriptions: subscriptions.clone(), permissions: permissions.clone() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
