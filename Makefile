@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-workflows lint-refusals tools bench crds manifests install-check
+.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-refusals tools bench crds manifests install-check
 
 # What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
 TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
@@ -34,7 +34,7 @@ assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'
 	$(CARGO) run --locked --package local-cluster -- assets
 
-lint: lint-rust lint-manifests lint-rules lint-workflows lint-refusals ## Check everything that can be checked without running it
+lint: lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-refusals ## Check everything that can be checked without running it
 	@echo 'lint: all well'
 
 # Formatting, lints, documentation and, if cargo-deny is installed, dependencies.
@@ -57,6 +57,10 @@ lint-manifests: tools
 # Alerts and recording rules, and their tests.
 lint-rules: tools
 	tests/lint/rules.sh
+
+# The dashboard against Grafana's own types, if npm is there.
+lint-dashboard:
+	tests/monitoring/dashboard/check.sh
 
 # Workflows of continuous integration.
 lint-workflows: tools
