@@ -7,3 +7,5 @@ workflows=(.github/workflows/*.y*ml examples/**/.github/workflows/*.y*ml example
 if ((${#workflows[@]})); then
     actionlint -no-color "${workflows[@]}"
 fi
+echo "workflows: ${#workflows[@]} looked at"
+command -v shellcheck > /dev/null || echo 'workflows: shellcheck is not installed, so the scripts in them were NOT checked by it'
