@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-refusals tools bench crds manifests install-check
+.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check
 
 # What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
 TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
@@ -34,7 +34,7 @@ assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'
 	$(CARGO) run --locked --package local-cluster -- assets
 
-lint: lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-refusals ## Check everything that can be checked without running it
+lint: lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals ## Check everything that can be checked without running it
 	@echo 'lint: all well'
 
 # Formatting, lints, documentation and, if cargo-deny is installed, dependencies.
@@ -66,13 +66,16 @@ lint-dashboard:
 lint-workflows: tools
 	tests/lint/workflows.sh
 
+# Shell scripts, if shellcheck is installed: it cannot be built from a package registry.
+lint-scripts:
+	tests/lint/scripts.sh
+
 # Each of the tools above refuses what is wrong.
 lint-refusals: tools
 	tests/lint/refusals.sh
 
 tools: $(TOOLS:%=target/tools/%) ## Build what lints manifests, chart, rules and workflows, unless it is there
 
-# Only other pins make another build. GOFLAGS and GOWORK of the environment could change what is built.
 # Only other pins make another build. GOFLAGS and GOWORK of the environment could change what is built.
 .SECONDEXPANSION:
 target/tools/%: $$(wildcard tests/tools/$$*/*)

@@ -125,4 +125,9 @@ refused 'a key that a workflow has not' 'unexpected key "need"' actionlint -no-c
 workflow 'echo "${{ github.event.head_commit.message }}"'
 refused 'a shell command made of what strangers write' 'potentially untrusted' actionlint -no-color "$scratch/workflow.yml"
 
+if command -v shellcheck > /dev/null; then
+    printf '#!/bin/sh\ncd "$1"; rm -rf $2/*; [[ -e $3 ]]\n' > "$scratch/script.sh"
+    refused 'a script for bash that says it is for sh' 'SC3010' shellcheck --severity=warning "$scratch/script.sh"
+fi
+
 echo "refusals: $count broken inputs, each refused for its reason"
