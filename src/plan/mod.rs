@@ -23,6 +23,8 @@ mod recheck;
 pub mod schedule;
 pub mod summary;
 #[cfg(test)]
+mod test_statuses;
+#[cfg(test)]
 mod testing;
 pub mod urgency;
 

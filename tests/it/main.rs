@@ -49,6 +49,7 @@ mod purchases;
 mod races;
 mod references;
 mod refusals;
+mod replaced;
 mod restart;
 mod secrets;
 mod sign_in;

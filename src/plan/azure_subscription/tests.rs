@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::api::AzureKind;
+use crate::api::{AzureKind, AzureSubscription};
 use crate::model::{
     Assignment, AssignmentScope, AzurePlanKind, AzureUse, Ignorance, OwnerHolders, OwnerName, PlanSubscription,
     PrincipalKind, Relationship,
 };
 use crate::plan::ObjectName;
 use crate::plan::schedule::{latest_turn, next_turn};
+use crate::plan::test_statuses::keep;
 use crate::plan::testing::assert_no_object_is_empty;
 
 const INTERVALS: Intervals = Intervals {
@@ -116,6 +117,9 @@ impl Case {
     fn plan(&self) -> SubscriptionPlan {
         let plan = plan(&self.identity, &self.wish, &self.facts, &self.before, INTERVALS, self.now);
         assert_no_object_is_empty(&plan.status);
+        if plan.needs.is_empty() && plan.actions.is_empty() {
+            keep::<AzureSubscription>(self.identity.generation, self.facts.is_deleting, &plan.status);
+        }
         plan
     }
 

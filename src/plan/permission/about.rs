@@ -32,13 +32,16 @@ pub(super) fn same_tenant(
 
 /// The status of before without what an object that has no claim had on once, and has not any more as far as is known;
 /// `None` where it tells of nothing of the kind. Whoever let go of it, as Observe does, may have been killed before the
-/// status could tell, and it is no reason to turn anything on again.
+/// status could tell, and it is no reason to turn anything on again. A status of the present spec is not one of those: the
+/// claim was taken off by a tool that replaces objects, and what was on is still to be answered for.
 pub(super) fn without_forgotten(
     before: &CustomerPurchasePermissionStatus,
     desired: &Desired,
     policy: &Fact<PolicyState>,
 ) -> Option<CustomerPurchasePermissionStatus> {
-    if desired.claim().is_some() || desired.is_deleting || desired.mode != Mode::Enforce {
+    let is_replaced = || before.observed_generation == desired.identity.generation;
+    let answers = desired.claim().is_some() && (desired.has_finalizer || is_replaced());
+    if answers || desired.is_deleting || desired.mode != Mode::Enforce {
         return None;
     }
     let mut applied = before.last_applied.clone()?;

@@ -23,7 +23,7 @@ impl Pass<'_> {
     /// Whether turning the switch on restores what this object has reached before.
     pub(super) fn is_correction(&self, switch: Switch) -> bool {
         let applied = self.before.last_applied.as_ref().and_then(|applied| state(applied, switch));
-        self.desired.claim().is_some() && applied == Some(SwitchState::Allow)
+        self.desired.has_finalizer && self.desired.claim().is_some() && applied == Some(SwitchState::Allow)
     }
 
     /// What of these may go out by the brake.

@@ -121,7 +121,7 @@ fn hand_over(pass: &Pass<'_>, tenant: TenantId) -> Option<PermissionPlan> {
         assessment.holds() && matches!(successor.prerequisites.customer, CustomerRef::Found(found) if found == tenant);
     could_grant.then(|| {
         let mut plan = release(pass, format!("{} takes over", successor.desired.identity.name));
-        if successor.desired.claim() != Some(tenant) {
+        if successor.desired.claim() != Some(tenant) || !successor.desired.is_claim_written() {
             let successor = &successor.desired.identity;
             let pass_on = Action::PassOn { successor: successor.name.clone(), uid: successor.uid.clone(), tenant };
             plan.actions.insert(0, pass_on);

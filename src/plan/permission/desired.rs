@@ -102,10 +102,16 @@ impl Desired {
         (self.wishes, self.valid_until) == (other.wishes, other.valid_until)
     }
 
-    /// The tenant it has claimed: remembered in the same patch that set the finalizer. Without the finalizer there is no
-    /// claim; without the annotation (a tool that replaces objects strips it) the status still tells.
+    /// The tenant it has claimed: remembered in the same patch that set the finalizer. A tool that replaces objects strips
+    /// finalizer and annotation; the status, which only the operator writes, still tells whom the object has acted for. An
+    /// annotation without the finalizer is no claim: it may have been copied.
     pub fn claim(&self) -> Option<TenantId> {
-        self.remembered.or(self.record.tenant).filter(|_| self.has_finalizer)
+        if self.has_finalizer {
+            return self.remembered.or(self.record.tenant);
+        }
+        // What is being deleted can be held no more, and who observes has let go.
+        let still_answers = self.record.has_acted && !self.is_deleting && self.mode != Mode::Observe;
+        self.record.tenant.filter(|_| still_answers)
     }
 
     /// The tenant it means: the one it has claimed, whatever its Customer has become; else its Customer's. An annotation
@@ -120,7 +126,7 @@ impl Desired {
     /// Whether it has claimed `tenant`, which it means. An object whose annotation a tool has stripped still has the
     /// finalizer, and so still answers for what it may have granted.
     pub fn answers_for(&self, tenant: TenantId) -> bool {
-        self.has_finalizer && self.claim().is_none_or(|claimed| claimed == tenant)
+        self.claim().map_or(self.has_finalizer, |claimed| claimed == tenant)
     }
 
     /// Whether both halves of its claim are on it.

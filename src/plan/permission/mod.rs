@@ -85,7 +85,13 @@ pub fn plan(
         ));
     }
     match desired.mode {
-        Mode::Suspend => pass.report(Report::suspended()),
+        Mode::Suspend => {
+            let mut report = Report::suspended();
+            // It keeps what it owns, also when a tool has stripped the claim; that takes no call to Microsoft.
+            let stripped = desired.claim().filter(|_| unproven.is_none() && !desired.is_claim_written());
+            report.actions.extend(stripped.map(|tenant| Action::Claim { tenant }));
+            pass.report(report)
+        }
         Mode::Enforce | Mode::Observe | Mode::Unknown => pass.settle(),
     }
 }
@@ -217,8 +223,10 @@ impl Pass<'_> {
         if is_revoke_ready {
             needs.clear();
         }
-        // Also where only the policy shows that Partner Center knows the tenant: nothing is written without a claim.
-        if !self.desired.is_claim_written() && (assessment.customer.holds() || !actions.is_empty()) {
+        // Also where only the policy shows that Partner Center knows the tenant: nothing is written without a claim. And
+        // where a tool has stripped it, though the Customer may be gone.
+        let may_claim = assessment.customer.holds() || !actions.is_empty() || self.desired.claim().is_some();
+        if !self.desired.is_claim_written() && may_claim {
             actions.insert(0, Action::Claim { tenant });
         }
         if !needs.is_empty() || matches!(self.facts.attempt, Attempt::Failed(_)) || self.has_forgotten {

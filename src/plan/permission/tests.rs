@@ -10,6 +10,7 @@ mod ending;
 mod grants;
 mod held;
 mod modes;
+mod reasons;
 mod support;
 mod turned;
 mod urgency;

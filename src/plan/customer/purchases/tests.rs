@@ -3,6 +3,7 @@ mod partly;
 mod permitted;
 
 use super::*;
+use crate::api::Customer;
 use crate::model::{
     AzureEstate, Benefit, CustomerProfile, Entitlement, Ignorance, Order, OrderHolder, PrincipalKind, PurchaseKind,
     Relationship, Unseen,
@@ -11,6 +12,7 @@ use crate::plan::customer::azure_plan::{PlanFacts, PlanWish};
 use crate::plan::customer::cost::CostFacts;
 use crate::plan::customer::{CustomerWish, Facts, plan};
 use crate::plan::permission::Attempt;
+use crate::plan::test_statuses::keep;
 use crate::plan::{CustomerRef, ObjectName, Severity};
 
 const HOURS_6: SignedDuration = SignedDuration::from_hours(6);
@@ -167,7 +169,12 @@ impl Case {
             cost_management: crate::api::CostManagement::Unmanaged,
             plan: PlanWish { policy: crate::api::AzurePlanPolicy::Verify, reseller: None },
         };
-        plan(&self.identity, &CustomerRef::Found(tenant()), &wish, &facts, &self.before, INTERVALS, self.now)
+        let plan =
+            plan(&self.identity, &CustomerRef::Found(tenant()), &wish, &facts, &self.before, INTERVALS, self.now);
+        if plan.needs.is_empty() {
+            keep::<Customer>(self.identity.generation, facts.is_deleting, &plan.status);
+        }
+        plan
     }
 
     /// Takes the status over, and gives the reasons and notes of the events.

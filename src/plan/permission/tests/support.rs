@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::{
-    CustomerPurchasePermissionStatus, DeletionPolicy, DriftPolicy, Mode, OnPrerequisiteLost, OwnerRole, PurchaseSwitch,
+    CustomerPurchasePermission, CustomerPurchasePermissionStatus, DeletionPolicy, DriftPolicy, Mode,
+    OnPrerequisiteLost, OwnerRole, PurchaseSwitch,
 };
 use crate::model::{
     ActivityOperation, ActivityRecord, Assignment, AssignmentScope, AzureEstate, AzurePlanKind, AzureUse,
@@ -22,6 +23,7 @@ use crate::plan::permission::{
 };
 use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::schedule::{Intervals, latest_turn};
+use crate::plan::test_statuses::keep;
 use crate::plan::testing::assert_no_object_is_empty;
 use crate::plan::{CustomerRef, Identity, Need, ObjectName, PartnerQuestion};
 
@@ -244,6 +246,10 @@ impl Case {
     pub(super) fn plan(&self) -> PermissionPlan {
         let plan = plan(&self.desired, &self.facts, &self.before, INTERVALS, self.now);
         assert_no_object_is_empty(&plan.status);
+        if plan.needs.is_empty() && plan.actions.is_empty() {
+            let Desired { identity, is_deleting, .. } = &self.desired;
+            keep::<CustomerPurchasePermission>(identity.generation, *is_deleting, &plan.status);
+        }
         plan
     }
 

@@ -1,6 +1,8 @@
 //! A pass as the driver makes it, with what can go wrong on its way.
 
 use super::*;
+use crate::api::CustomerPurchasePermission;
+use crate::plan::test_statuses;
 
 impl World {
     /// One pass, as the driver makes it.
@@ -8,6 +10,7 @@ impl World {
         self.memory.forget_failures();
         let mut view = if faults.is_view_stale { self.lagging.clone() } else { self.objects.clone() };
         let Some(object) = view[index].clone() else { return Ok(()) };
+        let is_behind = self.objects[index].as_ref().is_some_and(|stored| *stored != object);
         let is_same = |one: &Option<Object>| {
             one.as_ref().is_some_and(|one| one.desired.identity.uid == object.desired.identity.uid)
         };
@@ -103,7 +106,8 @@ impl World {
         }
         assert!(is_settled, "a pass ends after {ROUNDS_MAX} rounds");
         lives(&mut self.now)?;
-        if is_same(&self.objects[index]) {
+        // A status is written for the version of the object that it was thought out for, and refused for any other.
+        if is_same(&self.objects[index]) && !is_behind {
             self.store_status(index, before, view[index].as_ref().unwrap());
         }
         Ok(())
@@ -115,6 +119,13 @@ impl World {
         stored.desired.record = Record::of(&status);
         stored.status = status;
         self.note_reached(seen);
+    }
+
+    /// As the API server has them, for the GitOps tools to judge.
+    pub(super) fn keep_statuses(&self) {
+        for Object { desired, status, .. } in self.objects.iter().flatten() {
+            test_statuses::keep::<CustomerPurchasePermission>(desired.identity.generation, desired.is_deleting, status);
+        }
     }
 
     /// What nobody has looked at yet may be what a crash has left, and nothing tells whose write it was.

@@ -62,7 +62,7 @@ impl Customer {
 }
 
 /// One object as the API server has it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Object {
     desired: Desired,
     status: Status,
@@ -166,6 +166,8 @@ enum Edit {
     AskAnew,
     LoseStatus,
     LoseAnnotation,
+    /// As by `kubectl replace`: the manifest has neither finalizer nor annotation.
+    Replace,
     /// As on a copied manifest: the annotation of another object, without its finalizer.
     CopyAnnotation(u8),
     /// Finalizer and annotation, written by hand.
@@ -267,6 +269,7 @@ impl World {
             Step::Advance(seconds) => self.now += SignedDuration::from_secs(seconds),
             Step::Edit(index, edit) => self.edit(index, &edit),
         }
+        self.keep_statuses();
     }
 
     fn edit(&mut self, index: usize, edit: &Edit) {
@@ -298,12 +301,16 @@ impl World {
                 desired.record = Record::NONE;
             }
             Edit::LoseAnnotation => desired.remembered = None,
+            Edit::Replace if !desired.is_deleting => {
+                desired.has_finalizer = false;
+                desired.remembered = None;
+            }
             Edit::CopyAnnotation(number) if !desired.has_finalizer => desired.remembered = Some(tenant(*number)),
             Edit::ForgeClaim(number) if !desired.is_deleting => {
                 desired.has_finalizer = true;
                 desired.remembered = Some(tenant(*number));
             }
-            Edit::Apply(_) | Edit::CopyAnnotation(_) | Edit::ForgeClaim(_) => {}
+            Edit::Apply(_) | Edit::CopyAnnotation(_) | Edit::ForgeClaim(_) | Edit::Replace => {}
             Edit::Bar => {
                 object.customer = CustomerRef::NotAllowed { why: "not allowed".into(), is_certain: true };
             }
@@ -506,6 +513,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Edit::AskAnew),
         1 => Just(Edit::LoseStatus),
         1 => Just(Edit::LoseAnnotation),
+        2 => Just(Edit::Replace),
         1 => number.clone().prop_map(Edit::CopyAnnotation),
         1 => number.clone().prop_map(Edit::ForgeClaim),
         1 => proptest::option::of(number.clone()).prop_map(Edit::Refer),
