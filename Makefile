@@ -34,6 +34,21 @@ assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'
 	$(CARGO) run --locked --package local-cluster -- assets
 
+.PHONY: gitops
+gitops: assets ## Have kstatus, Flux and Argo CD judge every status, and a real Flux apply the examples
+	@echo 'gitops: the first time, building Flux and Argo CD with Go takes 5 to 10 minutes.'
+	@mkdir -p target/gitops && rm -rf target/gitops/statuses target/gitops/argocd-crds
+	cd tests/gitops/flux && CGO_ENABLED=0 GOWORK=off go build -trimpath -ldflags '-s -w' -o ../../../target/gitops/ . tool
+	cd tests/gitops/argocd && CGO_ENABLED=0 GOWORK=off go build -trimpath -ldflags '-s -w' -o ../../../target/gitops/ .
+	@# Their CRDs come with their modules. What Go unpacks is read-only.
+	install -m 644 "$$(cd tests/gitops/flux && go list -m -f '{{.Dir}}' github.com/fluxcd/kustomize-controller)"/config/crd/bases/*.yaml \
+		target/gitops/kustomizations-crd.yaml
+	install -d target/gitops/argocd-crds
+	install -m 644 "$$(cd tests/gitops/argocd && go list -m -f '{{.Dir}}' github.com/argoproj/argo-cd/v3)"/manifests/crds/*-crd.yaml \
+		target/gitops/argocd-crds
+	CSP_STATUSES='$(CURDIR)/target/gitops/statuses' PROPTEST_CASES=2000 $(CARGO) test --locked --lib plan::
+	$(CARGO) test --locked --test gitops -- --nocapture --test-threads=1
+
 lint: lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals ## Check everything that can be checked without running it
 	@echo 'lint: all well'
 

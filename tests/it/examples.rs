@@ -47,6 +47,8 @@ fn every_example_is_accepted_by_the_api_server() {
     let (stage, _) = shared();
     let files: Vec<_> = yaml_files(&stage::root().join("examples"))
         .into_iter()
+        // What needs the CRDs of Argo CD and Flux is applied where these are: tests/gitops/examples.rs.
+        .filter(|path| !path.starts_with(stage::root().join("examples/gitops")))
         .map(|path| (documents(&path), path))
         .filter(|(documents, _)| documents.iter().any(is_manifest))
         .collect();

@@ -10,7 +10,6 @@ impl World {
         self.memory.forget_failures();
         let mut view = if faults.is_view_stale { self.lagging.clone() } else { self.objects.clone() };
         let Some(object) = view[index].clone() else { return Ok(()) };
-        let is_behind = self.objects[index].as_ref().is_some_and(|stored| *stored != object);
         let is_same = |one: &Option<Object>| {
             one.as_ref().is_some_and(|one| one.desired.identity.uid == object.desired.identity.uid)
         };
@@ -21,7 +20,7 @@ impl World {
             *now += SignedDuration::from_millis(20);
             if faults.dies_at == Some(steps) { Err(Died) } else { Ok(()) }
         };
-        let now = self.now;
+        let (now, is_behind) = (self.now, self.objects[index] != view[index]);
         let mut before = object.status.clone();
         let mut attempt = Attempt::None;
         let mut tried = BTreeSet::new();
@@ -106,14 +105,14 @@ impl World {
         }
         assert!(is_settled, "a pass ends after {ROUNDS_MAX} rounds");
         lives(&mut self.now)?;
-        // A status is written for the version of the object that it was thought out for, and refused for any other.
         if is_same(&self.objects[index]) && !is_behind {
             self.store_status(index, before, view[index].as_ref().unwrap());
         }
         Ok(())
     }
 
-    /// A pass over the object as `seen` has come to its end.
+    /// A pass over the object as `seen` has come to its end. One over an object that has changed since does not come here: a
+    /// status is written for one version of its object, and refused for any other.
     fn store_status(&mut self, index: usize, status: Status, seen: &Object) {
         let stored = self.objects[index].as_mut().unwrap();
         stored.desired.record = Record::of(&status);
