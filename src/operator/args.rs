@@ -350,6 +350,11 @@ pub struct RunArgs {
         help_heading = "Observing"
     )]
     pub log_filter: String,
+
+    /// Base address of an OpenTelemetry collector, such as http://collector:4318, that traces are sent to by OTLP over HTTP.
+    /// Without it, and without OTEL_EXPORTER_OTLP_ENDPOINT, there are none. The other OTEL_… variables are honoured.
+    #[arg(long, env = "CSP_OTLP_ENDPOINT", value_name = "URL", help_heading = "Observing")]
+    pub otlp_endpoint: Option<Url>,
 }
 
 /// How log lines are written.

@@ -25,6 +25,7 @@ mod shutdown;
 mod telemetry;
 #[cfg(test)]
 mod test_api;
+mod traces;
 
 pub use args::{Cli, Command, LogFormat};
 pub use call::{Call, CallError};
@@ -42,3 +43,4 @@ pub(crate) use settings::extra_roots;
 pub use settings::{Settings, SettingsError, Surroundings};
 pub use shutdown::Shutdown;
 pub use telemetry::{Chain, TelemetryError};
+pub use traces::TracesError;

@@ -17,6 +17,7 @@ use super::metrics::Metrics;
 use super::settings::Settings;
 use super::shutdown::{Announce, Shutdown, Signals};
 use super::telemetry::{self, TelemetryError};
+use super::traces::{Traces, TracesError};
 use crate::model::Installation;
 use crate::remote::{CredentialSource, Fence};
 
@@ -65,6 +66,9 @@ pub enum ProcessError {
     /// No log lines.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// No traces.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// Something installed another TLS provider before.
     #[error("could not install the TLS provider: this process has one already")]
     Tls,
@@ -97,9 +101,23 @@ where
     C: FnOnce(Leading) -> F,
     F: Future<Output = Result<(), ControllersError>>,
 {
-    telemetry::install(settings.log_format, &settings.log_filter)?;
     // Before anything speaks TLS: kube and reqwest take the provider of the process.
     rustls::crypto::ring::default_provider().install_default().map_err(|_| ProcessError::Tls)?;
+    let traces = Traces::to(settings.otlp_endpoint.as_ref(), |name| std::env::var(name).ok())?;
+    telemetry::install(settings.log_format, &settings.log_filter, traces.as_ref().map(Traces::tracer))?;
+    let ended = run_told(settings, controllers).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    ended
+}
+
+/// The same, with somewhere to tell of it.
+async fn run_told<F, C>(settings: Settings, controllers: C) -> Result<(), ProcessError>
+where
+    C: FnOnce(Leading) -> F,
+    F: Future<Output = Result<(), ControllersError>>,
+{
     let mut signals = Signals::catch().map_err(ProcessError::Signals)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = settings.namespace, "csp-operator starts");
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use url::Url;
+
 use super::args::{LogFormat, RunArgs};
 use crate::remote::{Allowance, EndpointError, Endpoints, ExtraRoots, Limits, PlainHttp, RootsError};
 
@@ -62,6 +64,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which log lines are written.
     pub log_filter: String,
+    /// Where traces are sent.
+    pub otlp_endpoint: Option<Url>,
 }
 
 /// What a process knows of where it runs, for defaults.
@@ -235,6 +239,7 @@ impl Settings {
             health_address: args.health_address,
             log_format: args.log_format,
             log_filter: args.log_filter,
+            otlp_endpoint: args.otlp_endpoint,
         };
         settings.check_names()?;
         settings.check_times()?;

@@ -5,11 +5,13 @@ use std::fmt;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use opentelemetry_sdk::trace::SdkTracer;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::args::LogFormat;
+use crate::remote::TRACES;
 
 /// Why there are no log lines.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +29,8 @@ pub enum TelemetryError {
     Install(#[source] tracing_subscriber::util::TryInitError),
 }
 
-/// Begins to write log lines to standard error, for the whole process.
-pub(super) fn install(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+/// Begins to write log lines to standard error, for the whole process, and to hand spans to `tracer`, if there is one.
+pub(super) fn install(format: LogFormat, filter: &str, tracer: Option<SdkTracer>) -> Result<(), TelemetryError> {
     let chosen = EnvFilter::builder()
         .parse(filter)
         .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
@@ -39,10 +41,17 @@ pub(super) fn install(format: LogFormat, filter: &str) -> Result<(), TelemetryEr
     };
     // kube's client logs the whole text of a response it cannot decode, and a response may be a Secret. Every error it
     // logs is returned as well, so nothing is lost.
-    let harmless = filter_fn(|metadata| !metadata.target().starts_with("kube_client::client"));
+    // Spans of traces are no part of log lines.
+    let harmless =
+        filter_fn(|metadata| !metadata.target().starts_with("kube_client::client") && metadata.target() != TRACES);
+    let spans = tracer.map(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
+        let layer = layer.with_target(false).with_tracked_inactivity(false);
+        layer.with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == TRACES))
+    });
     tracing_subscriber::registry()
-        .with(harmless)
-        .with(lines.with_filter(chosen))
+        .with(spans)
+        .with(lines.with_filter(chosen.and(harmless)))
         .try_init()
         .map_err(TelemetryError::Install)
 }

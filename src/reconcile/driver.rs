@@ -28,6 +28,7 @@ use super::references::reference;
 use super::sight::Sight;
 use super::slots::Slots;
 use super::subscription::wish;
+use super::trace;
 use crate::model::{Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Desired};
@@ -138,17 +139,19 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
     }
     let Some(_slot) = K::slots(&context).enter(&place, &errand).await else { return Ok(Requeue::await_change()) };
     let began = std::time::Instant::now();
+    let traced = trace::pass(&K::Object::kind(&()), &place, errand.urgency());
     let handle = tokio::spawn({
-        let context = Arc::clone(&context);
+        let (context, traced_pass) = (Arc::clone(&context), traced.clone());
         async move {
             let pass = pass::<K>(&context, object, &errand);
-            errand.within(timeout, pass).await.unwrap_or(Err(Error::TimedOut(timeout)))
+            errand.within(timeout, pass).instrument(traced_pass).await.unwrap_or(Err(Error::TimedOut(timeout)))
         }
         .instrument(span)
     });
     let result = handle.await.unwrap_or_else(|panic| Err(Error::Panicked(panic)));
     let label = result.as_ref().map_or_else(Error::category, |_| "ok");
     context.metrics.passed(&K::Object::kind(&()), label, began.elapsed());
+    trace::passed(&traced, label, result.as_ref().is_err_and(|error| !error.is_no_failure()));
     match &result {
         Ok(_) => {
             context.backoff.forget(&uid);

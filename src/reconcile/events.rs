@@ -8,7 +8,10 @@ use kube::api::PostParams;
 use kube::{Api, Client, Resource};
 use sha2::{Digest as _, Sha256};
 
+use tracing::Instrument as _;
+
 use super::metrics::Metrics;
+use super::trace;
 use crate::plan::{Event, Severity};
 
 /// Longest note that the API server takes, in bytes.
@@ -42,7 +45,7 @@ impl Events {
         let Some(namespace) = object.meta().namespace.as_deref() else { return };
         let body = self.body(object, event);
         let api: Api<KubeEvent> = Api::namespaced(self.client.clone(), namespace);
-        match api.create(&PostParams::default(), &body).await {
+        match api.create(&PostParams::default(), &body).instrument(trace::kubernetes("event")).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
             Err(error) => {

@@ -38,6 +38,7 @@ mod run;
 mod sight;
 mod slots;
 mod subscription;
+mod trace;
 mod wake;
 mod watch;
 mod watermark;

@@ -7,8 +7,10 @@ use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::error::Error;
+use super::trace;
 use crate::api::{CustomerPurchasePermission, FIELD_MANAGER, FINALIZER, TENANT_ANNOTATION};
 use crate::model::TenantId;
 
@@ -29,6 +31,7 @@ where
         "status": status,
     });
     api.patch_status(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(body))
+        .instrument(trace::kubernetes("status"))
         .await
         .map_err(|source| Error::Kubernetes { what: "write the status", source: Box::new(source) })
 }
@@ -87,6 +90,7 @@ async fn patch_metadata(
         &PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() },
         &Patch::Merge(body),
     )
+    .instrument(trace::kubernetes("finalizers"))
     .await
     .map_err(|source| Error::Kubernetes { what, source: Box::new(source) })
 }

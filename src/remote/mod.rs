@@ -39,6 +39,7 @@ mod roots;
 mod send;
 mod server_clock;
 mod token;
+mod trace;
 mod transport;
 mod wire;
 
@@ -68,6 +69,7 @@ pub use refusal::Refusal;
 pub use roots::{ExtraRoots, RootsError};
 pub use server_clock::ServerClock;
 pub use token::TokenDefect;
+pub use trace::TRACES;
 
 use prometheus_client::registry::Registry;
 

@@ -13,19 +13,22 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
+use tracing::Instrument as _;
+
 use crate::model::TenantId;
 
 use super::answer::Answer;
 use super::budget::{About, Budgets};
 use super::fault::Fault;
+use super::trace;
 use super::{Calls, Cause, Errand, ExtraRoots, Fence, Limits, Operation, SetupError};
 
 /// A request, complete but for its token.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) operation: Operation,
-    method: Method,
-    url: Url,
+    pub(super) method: Method,
+    pub(super) url: Url,
     /// Beyond those that every request has.
     pub(super) headers: HeaderMap,
     body: Body,
@@ -170,6 +173,20 @@ impl Transport {
         token: Option<&SecretString>,
         refused: impl Fn(&Answer) -> Cause,
     ) -> Result<Answer, Undelivered> {
+        let span = trace::of(call);
+        let mut sends = 0;
+        let result = self.send_until_done(call, token, refused, &mut sends).instrument(span.clone()).await;
+        trace::ended(&span, sends, &result);
+        result
+    }
+
+    async fn send_until_done(
+        &self,
+        call: &Call,
+        token: Option<&SecretString>,
+        refused: impl Fn(&Answer) -> Cause,
+        sends: &mut u32,
+    ) -> Result<Answer, Undelivered> {
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(self.limits.retry_delay_min)
             .with_max_delay(self.limits.retry_delay_min.saturating_mul(20))
@@ -179,6 +196,7 @@ impl Transport {
         let mut may_have_arrived = false;
         let mut before = None;
         loop {
+            *sends += 1;
             let cause = match self.send_once(call, token, &refused).await {
                 Ok(answer) => return Ok(answer),
                 // What went wrong is what it would have been repeated for.

@@ -55,6 +55,7 @@ mod secrets;
 mod sign_in;
 mod sign_in_kills;
 mod stalls;
+mod traces;
 mod uninstall;
 mod upgrade;
 mod who_may;

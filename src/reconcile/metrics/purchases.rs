@@ -41,6 +41,15 @@ struct ExpiryLabels {
 
 impl Purchases {
     pub(super) fn register(&self, registry: &mut Registry) {
+        // Nothing bought is 0, not nothing: an alert on one more needs to have seen none before.
+        for kind in [kind(PurchaseKind::Reservation), kind(PurchaseKind::SavingsPlan)] {
+            for by in [PurchasedBy::Customer, PurchasedBy::Partner, PurchasedBy::Unknown] {
+                drop(self.known.get_or_create(&Labels { kind, purchased_by: buyer(by) }));
+            }
+            for within_days in EXPIRY_NOTICES_DAYS {
+                drop(self.expiring.get_or_create(&ExpiryLabels { kind, within_days }));
+            }
+        }
         registry.register(
             "purchases",
             "Reservations and savings plans that the Customers show, by kind and by who bought them as far as that is known. \
