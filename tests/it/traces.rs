@@ -99,8 +99,8 @@ fn a_grant_is_one_trace_that_its_correlation_id_leads_to() {
     ] {
         assert_eq!(told.get(name).map(String::as_str), Some(value), "{name}: {told:?}");
     }
-    let linked: String = write.links[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(linked, correlation.replace('-', ""), "the linked trace is the correlation id");
+    let linked = uuid::Uuid::from_slice(&write.links[0].trace_id).unwrap();
+    assert_eq!(linked.to_string(), correlation, "the linked trace is the correlation id");
 
     let of_the_trace =
         || collector.spans().into_iter().filter(|span| span.trace_id == write.trace_id).collect::<Vec<_>>();
