@@ -6,7 +6,7 @@ use crate::simulator::exchange::Request;
 /// Which part of a list a page shows, and where the others are.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Paging {
-    /// What is counted, in the plural.
+    /// What is counted, in a plural that ends in s.
     what: &'static str,
     total: usize,
     /// How many come before.
@@ -44,6 +44,7 @@ impl Paging {
         let Self { what, total, skip, size, .. } = self;
         match total {
             0 => format!("No {what} found."),
+            1 => format!("1 {}.", what.trim_end_matches('s')),
             _ if self.pages == 1 => format!("{total} {what}."),
             _ => format!("{total} {what}, of which {} to {}.", skip + 1, total.min(&(skip + size))),
         }

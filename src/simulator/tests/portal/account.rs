@@ -13,7 +13,7 @@ async fn customers_are_found_by_name_and_domain_and_come_in_pages() {
     browser.get("/portal/customers?page=99").await.has("Page 2 of 2");
     browser.get("/portal/customers?page=x").await.has("Page 1 of 2");
 
-    browser.get("/portal/customers?search=customer29.ON").await.has("1 customers.").has("Contoso Customer 29");
+    browser.get("/portal/customers?search=customer29.ON").await.has("1 customer.").has("Contoso Customer 29");
     browser.get("/portal/customers?search=contoso+customer").await.has("search=contoso+customer&#38;page=2");
     browser.get("/portal/customers?search=fabrikam").await.has("No customers found.").lacks("<table>");
 }

@@ -17,7 +17,8 @@ async fn with_records() -> Browser {
 fn rows(page: &Shown) -> Vec<(String, String)> {
     let rows = page.html.split("<tr>").skip(2);
     let cells = |row: &str| -> Vec<String> {
-        row.split("<td>").skip(1).map(|cell| cell.split("</td>").next().unwrap_or_default().to_owned()).collect()
+        let cells = row.split("<td").skip(1).filter_map(|cell| cell.split_once('>')?.1.split("</td>").next());
+        cells.map(str::to_owned).collect()
     };
     rows.map(cells).map(|cells| (cells[2].clone(), cells[3].clone())).collect()
 }
@@ -82,7 +83,7 @@ async fn a_record_that_is_late_is_not_there_yet() {
     browser.submit(&permissions_path(), &[("turn", "AzureSavingsPlan:on")]).await;
     browser.get("/portal/activity").await.has("No records found.");
     browser.api.control(Method::PUT, "clock", &json!({ "advance": "2m" })).await;
-    browser.get("/portal/activity").await.has("1 records.");
+    browser.get("/portal/activity").await.has("1 record.");
 }
 
 #[tokio::test]
