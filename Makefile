@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check
+.PHONY: help demo test portal-test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check
 
 # What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
 TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
@@ -29,6 +29,13 @@ test: assets ## Run every test, including those on a real API server
 		| tee target/test-logs/output.log
 	@tests/no-secrets.sh target/test-logs
 	@exit "$$(cat target/test-status)"
+
+portal-test: ## Try the simulator's portal in headless Chromium, and have axe-core look at it: needs Chromium and npm
+	@tests/portal/needs.sh
+	@mkdir -p target/portal-test && cp tests/portal/package.json tests/portal/package-lock.json target/portal-test/
+	npm --prefix target/portal-test ci --ignore-scripts --no-audit --no-fund
+	$(CARGO) clippy --locked --test portal -- -D warnings
+	$(CARGO) test --locked --test portal -- --nocapture
 
 assets: ## Build the local control plane, unless it is there
 	@echo 'control plane: the first time, building it with Go takes some minutes.'
