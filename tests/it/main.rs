@@ -44,6 +44,7 @@ mod people;
 mod plan;
 mod plans;
 mod plugin;
+mod portal;
 mod proofs;
 mod purchases;
 mod races;
