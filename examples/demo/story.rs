@@ -186,6 +186,10 @@ pub(crate) fn epilogue(shell: &Shell<'_>, screen: &mut Screen) -> Result<(), Fai
     for line in lines {
         screen.say(&format!("  {line}"))?;
     }
+    screen.say(&format!(
+        "In a browser, pages like Partner Center's, to turn switches and let customers buy: {}/portal",
+        shell.simulator().url()
+    ))?;
     screen.say("docs/simulator.md lists all that can happen in the simulator. Ctrl-C takes everything down.")?;
     Ok(())
 }
