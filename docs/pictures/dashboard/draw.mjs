@@ -120,6 +120,7 @@ async function live(demo, seconds) {
   };
   const tenants = mine.map(tenant);
   const end = Date.now() + seconds * 1000;
+  let isThrottled = false;
   for (let turn = 0; Date.now() < end; turn += 1) {
     const at = turn % mine.length;
     const { name, namespace } = mine[at].metadata;
@@ -130,16 +131,19 @@ async function live(demo, seconds) {
       kubectl('patch', 'cpp', name, '-n', namespace, '--type=merge', '-p', '{"spec":{"azureReservations":"Deny"}}');
       await sleep(8);
       kubectl('patch', 'cpp', name, '-n', namespace, '--type=merge', '-p', '{"spec":{"azureReservations":"Allow"}}');
-    } else if (turn % 4 === 2) {
-      const kind = turn % 8 < 4 ? 'reservation' : 'savingsPlan';
+    } else {
+      const kind = turn % 2 ? 'reservation' : 'savingsPlan';
       // A customer without a user who could buy has the partner buy for it.
       const buy = (buyer) => call(`customers/${tenants[at]}/purchases`, { kind, buyer });
       await buy('customer').catch(() => buy('partner'));
       kubectl('annotate', 'customers', '--all', '-n', namespace, '--overwrite', `csp-operator.dev/reconcile=${Date.now()}`);
-    } else {
+    }
+    // Once, since whoever is throttled pauses for a minute.
+    if (!isThrottled && Date.now() > end - seconds * 400) {
+      isThrottled = true;
       await call('faults', { operation: 'list_audit_records', times: 1, answer: { kind: 'status', status: 429 } });
     }
-    await sleep(12);
+    await sleep(8);
   }
 }
 
@@ -182,6 +186,8 @@ async function checkRules(prometheus) {
 }
 
 async function main() {
+  const uplot = (file) => fs.readFileSync(path.join(here, 'node_modules/uplot/dist', file), 'utf8');
+  const means = { script: uplot('uPlot.iife.min.js'), style: uplot('uPlot.min.css') };
   const dashboard = JSON.parse(fs.readFileSync(path.join(root, 'manifests/chart/files/dashboard.json'), 'utf8'));
   const demo = await startDemo();
   const prometheus = await startPrometheus(demo.metrics);
@@ -192,15 +198,14 @@ async function main() {
   const rules = await checkRules(prometheus);
   const { found, step } = await answers(prometheus, dashboard, from, to);
   const html = path.join(scratch, 'dashboard.html');
-  const uplot = (file) => fs.readFileSync(path.join(here, 'node_modules/uplot/dist', file), 'utf8');
-  const { text, height } = page(dashboard, found, { from, to, step, script: uplot('uPlot.iife.min.js'), style: uplot('uPlot.min.css') });
+  const { text, height } = page(dashboard, found, { from, to, step, ...means });
   fs.writeFileSync(html, text);
   const out = path.join(root, 'docs/pictures/dashboard.png');
   run('chromium', [
     '--headless=new', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', `--window-size=1600,${height}`,
     '--virtual-time-budget=5000', `--user-data-dir=${path.join(scratch, 'chromium')}`, `--screenshot=${out}`, pathToFileURL(html).href,
   ]);
-  fs.copyFileSync(html, process.env.KEEP_HTML ?? html + '.kept');
+  if (process.env.KEEP_HTML) fs.copyFileSync(html, process.env.KEEP_HTML);
   console.log(`${found.size} panels and ${rules} rules without error; ${path.relative(root, out)}`);
 }
 

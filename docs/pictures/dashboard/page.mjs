@@ -97,7 +97,7 @@ export function page(dashboard, found, { from, to, step, script, style }) {
              {stroke: '#8e8e9b', grid: {stroke: '#24272d', width: 1}, ticks: {show: false}, font: '11px DejaVu Sans', size: 58,
               values: (_, splits) => splits.map((value) => shown(value, unit, undefined))}],
       series: [{}, ...order.map((at) => ({stroke: colours[at % colours.length], width: 1.5, points: {show: false}, spanGaps: true,
-              fill: colours[at % colours.length] + (isStacked ? 'cc' : '18')}))],
+              fill: isStacked ? colours[at % colours.length] + 'cc' : undefined}))],
     }, [times, ...order.map((at) => lines[at])], document.getElementById(id));
   }</script>`;
   return { text, height };
