@@ -36,8 +36,13 @@ pub(super) struct EntraHttp<'a> {
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::cli) enum HttpError {
     /// No connection, or it broke, or it took too long.
-    #[error("the connection failed")]
-    Unreachable(#[source] Arc<reqwest::Error>),
+    #[error("the connection to {host} failed")]
+    Unreachable {
+        /// Whom it was to.
+        host: String,
+        /// What is wrong with it.
+        source: Arc<reqwest::Error>,
+    },
     /// Entra, or something before it, cannot or does not want to answer now.
     #[error("the answer has the status {0}")]
     Unavailable(StatusCode),
@@ -80,8 +85,13 @@ impl<'a> EntraHttp<'a> {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let unreachable = |error: reqwest::Error| HttpError::Unreachable(Arc::new(error.without_url()));
         let request = self.proven(request)?;
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        // The address may hold a code, its host does not.
+        let unreachable = |error: reqwest::Error| HttpError::Unreachable {
+            host: host.clone(),
+            source: Arc::new(error.without_url()),
+        };
         let mut request = reqwest::Request::try_from(request).map_err(unreachable)?;
         *request.timeout_mut() = Some(REQUEST_TIMEOUT);
         let mut answer = self.client.execute(request).await.map_err(unreachable)?;

@@ -305,7 +305,13 @@ async fn an_answer_that_is_not_entras_is_told_without_its_text() {
     }
     let answer = json!({ "kind": "disconnect", "applied": false });
     entra.fault(json!({ "operation": "token", "times": 1, "answer": answer })).await;
-    check(&entra, &confidential(), BROWSER, "Microsoft Entra cannot be reached").await;
+    check(
+        &entra,
+        &confidential(),
+        BROWSER,
+        "Microsoft Entra cannot be reached: check the connection, and --login-url: the connection to 127.0.0.1 failed",
+    )
+    .await;
 }
 
 #[tokio::test]
