@@ -75,6 +75,37 @@ pub enum Command {
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
 
+    /// Check manifests without a cluster, as the API server would.
+    ///
+    /// Schema and CEL rules are those of the CRDs that belong to this version. Beside what the API server would refuse
+    /// (errors) it tells what would come to nothing (warnings): references to what is not in the files, two permissions for
+    /// one customer that want different things, a customer that its Namespace in the same files does not list. That fields
+    /// such as tenantId cannot be changed afterwards is not looked at: there is nothing to compare with.
+    ///
+    /// Exit code 1 where there is an error.
+    #[command(after_help = LINT_EXAMPLES)]
+    Lint(LintArgs),
+
+    /// Say in words what an object waits for, and what to do.
+    ///
+    /// Follows the chain from a permission to its customer, its Azure subscriptions, their owners and the sign-in, each with
+    /// its condition, since when, and why. Read from the statuses in the cluster.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+
+    /// Show customers with what belongs to them, and references that lead nowhere.
+    Tree(TreeArgs),
+
+    /// Print the completion script of a shell, for the program kubectl-csp.
+    ///
+    /// For kubectl csp itself, kubectl runs a program kubectl_complete-csp that it finds in PATH; put this into one and make
+    /// it executable: exec kubectl-csp __complete "$@"
+    Completion(CompletionArgs),
+
+    /// Answer kubectl's completion.
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
+
     /// Show which reservations and savings plans customers have bought, and when they end.
     ///
     /// Newest first, with who bought them as far as there is evidence. Read from the statuses of the Customers, each of which
@@ -95,6 +126,16 @@ Examples:
   kubectl csp plan -f customers/                                       with the sign-in of the operator in the cluster
   kubectl csp plan -f customers/ -R --credentials sign-in.yaml         without a cluster, as in a pipeline
   kustomize build overlays/prod | kubectl csp plan -f - -o markdown    as a comment for a pull request";
+
+const LINT_EXAMPLES: &str = "\
+Examples:
+  kubectl csp lint -f customers/ -R            every file below a directory
+  kubectl csp lint -f customers/ --strict      warnings are errors too";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  kubectl csp explain cpp/fabrikam -n csp-customers
+  kubectl csp explain customer/fabrikam";
 
 const ACTIVITY_EXAMPLES: &str = "\
 Examples:
@@ -171,7 +212,7 @@ pub struct ActivityArgs {
 #[derive(Debug, Args)]
 pub struct FilesArgs {
     /// A file, a directory whose .yaml, .yml and .json files are read, or - for standard input. Can be given several times.
-    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    #[arg(short, long = "filename", value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
     pub filenames: Vec<PathBuf>,
 
     /// Read the directories below a directory too.
@@ -189,6 +230,9 @@ pub enum PlanOutput {
     Json,
     /// The same in YAML.
     Yaml,
+    /// For a comment on a pull request.
+    #[value(alias = "pull-request")]
+    Markdown,
 }
 
 /// What makes the exit code of a plan 1.
@@ -198,6 +242,78 @@ pub enum FailOn {
     Blocked,
     /// Something would change.
     Changes,
+}
+
+/// Options of `kubectl csp lint`.
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// Which manifests.
+    #[command(flatten)]
+    pub files: FilesArgs,
+
+    /// The namespace of objects that name none.
+    #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = namespace)]
+    pub namespace: String,
+
+    /// End with exit code 1 where there are warnings.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+}
+
+/// Options of `kubectl csp explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The object, as KIND/NAME: cpp/fabrikam, customer/fabrikam, azsub/fabrikam-prod.
+    #[arg(value_name = "KIND/NAME")]
+    pub object: String,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+
+    /// The namespace of the object, instead of the context's.
+    #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
+    pub namespace: Option<String>,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Options of `kubectl csp tree`.
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    /// Only this customer: the name of its Customer, or its tenant id.
+    #[arg(value_name = "CUSTOMER")]
+    pub customer: Option<String>,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+
+    /// Which objects.
+    #[command(flatten)]
+    pub objects: ObjectsArgs,
+}
+
+/// Options of `kubectl csp completion`.
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// Which shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// What kubectl asks for.
+#[derive(Debug, Args)]
+pub struct CompleteArgs {
+    /// The words behind kubectl csp; the last is not finished.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 /// Options of `kubectl csp plan`.

@@ -10,18 +10,23 @@ mod activity;
 mod args;
 mod borrowed;
 mod cluster;
+mod complete;
+mod explain;
 mod export;
+mod lint;
 mod login;
 mod manifests;
 mod microsoft;
 mod objects;
 mod plan;
+mod progress;
 mod purchases;
 mod request;
 mod secret_file;
 mod stored;
 mod table;
 mod terminal;
+mod tree;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -33,9 +38,14 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     match cli.command {
         Command::Login(args) => login::run(*args).await?,
         Command::Activity(args) => activity::run(&args).await?,
+        Command::Complete(args) => complete::answer(&args.words),
+        Command::Completion(args) => complete::script(&args),
+        Command::Explain(args) => explain::run(&args).await?,
         Command::Export(args) => export::run(&args).await?,
+        Command::Lint(args) => return Ok(lint::run(&args)?),
         Command::Plan(args) => return Ok(plan::run(&args).await?),
         Command::Purchases(args) => purchases::run(&args).await?,
+        Command::Tree(args) => tree::run(&args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
-use super::args::ObjectsArgs;
+use super::args::{ClusterArgs, ObjectsArgs};
 use super::cluster::{self, ClusterError};
 use super::request::{RequestError, within};
 use super::table::FormatError;
@@ -52,6 +52,13 @@ impl Objects {
         let client = cluster::client(&args.cluster).await?;
         let namespace = args.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         Ok(Self { client, namespace: (!args.all_namespaces).then_some(namespace) })
+    }
+
+    /// Those of one namespace, or of the context's.
+    pub(super) async fn in_one_namespace(namespace: Option<&str>, cluster: &ClusterArgs) -> Result<Self, ObjectsError> {
+        let client = cluster::client(cluster).await?;
+        let namespace = namespace.unwrap_or_else(|| client.default_namespace()).to_owned();
+        Ok(Self { client, namespace: Some(namespace) })
     }
 
     /// Where they are, in words.

@@ -22,6 +22,12 @@ pub(super) fn print(text: &str) {
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
+/// How many columns the terminal has that standard output goes to, if it is one.
+pub(super) fn width() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
+}
+
 /// Has what the clients warn of shown too: an entry of a list that had to be skipped, for example.
 pub(super) fn show_warnings() {
     let shown = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);

@@ -133,6 +133,16 @@ fn what_stands_in_the_way_is_said_in_the_words_of_the_conditions() {
         said.stdout.contains("Plan: 0 to turn on, 0 to turn off, 1 held up, 1 as declared. Nothing would be written.")
     );
 
+    let comment = files.plan(&scene, &["-o", "markdown"]);
+    assert_eq!(comment.code, Some(2));
+    let row = "| ⛔ held up <code>OwnerMissing</code> | <code>";
+    assert!(
+        comment.stdout.starts_with("<!-- kubectl csp plan -->\n### Purchase permissions: 0 to turn on"),
+        "{}",
+        comment.stdout
+    );
+    assert!(comment.stdout.contains(row), "{}", comment.stdout);
+
     // Whom the namespace may act for is said by the Namespace in the files, and by nothing else.
     files.write("namespace.yaml", &namespace(&scene, ""));
     assert_eq!(changes(&files.json(&scene).0)[0], "Blocked NamespaceNotAllowed");
@@ -169,7 +179,8 @@ fn what_cannot_be_read_or_is_no_manifest_is_an_error() {
         "apiVersion: csp-operator.dev/v1alpha1\nkind: Customer\nmetadata:\n  name: x\nspec:\n  tenantId: [1]\n",
     );
     let said = files.plan(&scene, &[]);
-    assert!(said.code == Some(1) && said.stderr.contains("wrong.yaml:6: "), "{}", said.stderr);
+    let place = "wrong.yaml:6: error: document 1, Customer x: spec.tenantId: must be of type string";
+    assert!(said.code == Some(1) && said.stderr.contains(place), "{}", said.stderr);
     for arguments in [&["plan"][..], &["plan", "-f", "/nonexistent"], &["plan", "-f", files.path(), "--no-such"]] {
         assert_eq!(kubectl_csp(shared().0, arguments).code, Some(1), "2 says that something would change");
     }

@@ -14,19 +14,17 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
-
-use futures::{StreamExt as _, stream};
-use tokio::time::Instant;
 
 use super::args::ExportArgs;
 use super::borrowed::{BorrowError, Borrowed};
 use super::microsoft::{self, MicrosoftError};
+use super::progress::Progress;
 use super::terminal::{printable, say, show_warnings};
 use crate::model::TenantId;
 use crate::operator::Chain;
 use crate::remote::{Advice, Allowance, Calls, Error, Limits, PartnerCenter, Remote, SetupError, Unfenced};
 use destination::{Destination, DestinationError};
+use futures::{StreamExt as _, stream};
 use read::{Wanted, patiently};
 
 /// Customers that are read at the same time: enough for the calls to flow as fast as they may.
@@ -34,9 +32,6 @@ const AT_A_TIME: usize = 8;
 
 /// So many failures in a row, with none between them that worked, are no matter of single customers.
 const FAILURES_MAX: usize = 20;
-
-/// Between two lines of progress.
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
 /// Why not everything was exported. What was written is whole.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +106,7 @@ async fn export(
 
     let mut tally = Tally::default();
     let mut exported: BTreeSet<TenantId> = BTreeSet::new();
-    let mut told_at = Instant::now();
+    let mut progress = Progress::begin(total, "customers");
     let read = |wanted: Wanted| async move {
         let found = read::customer(partner_center, &wanted, args.only_with_policy).await;
         (wanted, found)
@@ -144,17 +139,15 @@ async fn export(
                 tally.failed += 1;
                 // However many a person has edited, nothing is wrong with what comes after them.
                 tally.failed_in_a_row = if is_edited { 0 } else { tally.failed_in_a_row + 1 };
-                tell(&printable(&format!("{} is left out: {why}", wanted.name)));
+                progress.aside(|| tell(&printable(&format!("{} is left out: {why}", wanted.name))));
             }
         }
         if tally.failed_in_a_row >= FAILURES_MAX {
             return Err(ExportError::Stopped { wanted: total, written: tally.written });
         }
-        if told_at.elapsed() >= PROGRESS_EVERY {
-            told_at = Instant::now();
-            tell(&format!("{} of {total} customers", tally.written + tally.without_policy + tally.failed));
-        }
+        progress.step(tell);
     }
+    progress.end();
     let without = match tally.without_policy {
         0 => String::new(),
         count => format!("; {count} have no purchase permissions"),

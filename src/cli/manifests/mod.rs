@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub(super) use yaml::{Yaml, documents};
+pub(super) use yaml::{Yaml, documents, escaped};
 
 use super::args::FilesArgs;
 
@@ -62,6 +62,11 @@ impl Manifest {
 
     pub(super) fn kind(&self) -> &str {
         self.value()["kind"].as_str().unwrap_or_default()
+    }
+
+    /// Pointers of entries that stand in the same mapping twice.
+    pub(super) fn repeated(&self) -> impl Iterator<Item = String> + '_ {
+        self.yaml.repeated.iter().filter_map(|(pointer, _)| pointer.strip_prefix(&self.pointer)).map(str::to_owned)
     }
 
     /// Where something in it stands, and what it is: the beginning of whatever is said about it.

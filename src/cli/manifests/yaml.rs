@@ -184,7 +184,7 @@ fn size(value: &Value) -> usize {
 }
 
 /// One step of a JSON pointer.
-fn escaped(key: &str) -> String {
+pub(in crate::cli) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

@@ -5,6 +5,7 @@
 //! printed for whoever reads it. Everything here reads.
 
 mod declared;
+mod markdown;
 mod report;
 mod text;
 
@@ -15,10 +16,12 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::args::{FailOn, PlanArgs, PlanOutput};
 use super::borrowed::{BorrowError, Borrowed};
+use super::lint;
 use super::manifests::{self, ManifestsError};
 use super::microsoft::{self, MicrosoftError};
+use super::progress::Progress;
 use super::table::FormatError;
-use super::terminal::{print, show_warnings};
+use super::terminal::{print, say, show_warnings};
 use crate::plan::permission::Change;
 use crate::reconcile::preview::{Foreseen, Preview};
 use crate::remote::{Allowance, Calls, Error, Limits, Remote, SetupError, Unfenced};
@@ -36,6 +39,8 @@ const CHANGES: u8 = 2;
 pub(super) enum PlanError {
     #[error(transparent)]
     Manifests(#[from] ManifestsError),
+    #[error("the API server would refuse these manifests, for the {0} reasons above")]
+    Refused(usize),
     #[error(transparent)]
     Declared(#[from] DeclaredError),
     #[error(transparent)]
@@ -62,6 +67,14 @@ pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     show_warnings();
     let manifests = manifests::read(&args.files)?;
+    let mut wrong = lint::problems(&manifests, &args.namespace);
+    wrong.retain(|problem| problem.severity == lint::Severity::Error);
+    if !wrong.is_empty() {
+        for problem in &wrong {
+            say(&problem.sentence());
+        }
+        return Err(PlanError::Refused(wrong.len()));
+    }
     let declared = declared::declared(&manifests, &args.namespace, args.allow_all_namespaces)?;
     let endpoints = microsoft::all_endpoints(&args.microsoft, &args.azure)?;
     let sign_in = Borrowed::open(&args.sign_in, &args.cluster).await?;
@@ -73,6 +86,7 @@ pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
     match args.output {
         PlanOutput::Text => print(&text::text(&report, args.show_unchanged)),
         PlanOutput::Json => print(&serde_json::to_string_pretty(&report).map_err(FormatError::from)?),
+        PlanOutput::Markdown => print(markdown::markdown(&report).trim_end()),
         PlanOutput::Yaml => print(serde_yaml::to_string(&report).map_err(FormatError::from)?.trim_end()),
     }
     ending(&report, &args.fail_on)
@@ -80,9 +94,14 @@ pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
 
 async fn foresee(preview: &Preview) -> Result<Vec<Foreseen>, PlanError> {
     let names = preview.permissions();
-    let foreseen = stream::iter(&names).map(|name| preview.permission(name)).buffered(AT_A_TIME);
-    let found: Vec<_> = foreseen.try_collect().await.map_err(PlanError::SignIn)?;
-    Ok(found.into_iter().flatten().collect())
+    let mut progress = Progress::begin(names.len(), "permissions");
+    let mut foreseen = stream::iter(&names).map(|name| preview.permission(name)).buffered(AT_A_TIME);
+    let mut found = Vec::new();
+    while let Some(one) = foreseen.try_next().await.map_err(PlanError::SignIn)? {
+        found.extend(one);
+        progress.step(say);
+    }
+    Ok(found)
 }
 
 /// What the exit code says.

@@ -1,0 +1,151 @@
+//! A plan as a comment on a pull request.
+//!
+//! Whatever comes from manifests or from Partner Center stands in `code` elements, letter by letter encoded where it is not
+//! plain: nothing in it is taken for Markdown or HTML, ends a table cell, or mentions anybody.
+
+use std::fmt::Write as _;
+
+use super::report::{Permission, Report, Switch};
+use crate::plan::permission::Change;
+
+/// By which a pipeline finds its own earlier comment.
+const MARKER: &str = "<!-- kubectl csp plan -->";
+
+/// Longest comment, in bytes: GitHub takes 65,536 characters.
+const BYTES_MAX: usize = 60_000;
+
+/// The whole comment.
+pub(super) fn markdown(report: &Report) -> String {
+    let mut text = format!("{MARKER}\n### Purchase permissions: {}\n", report.summary.sentence());
+    let shown: Vec<_> = report
+        .permissions
+        .iter()
+        .filter(|one| !one.unread.is_empty() || one.switches.iter().any(|switch| !is_quiet(switch)))
+        .collect();
+    if shown.is_empty() {
+        text.push_str("\nNothing would change.\n");
+    } else {
+        text.push_str(
+            "\n| | Customer | Permission | Switch | Now | Declared |\n| --- | --- | --- | --- | --- | --- |\n",
+        );
+        let mut left_out = 0;
+        for permission in &shown {
+            let rows: String =
+                permission.switches.iter().filter(|one| !is_quiet(one)).map(|one| row(permission, one)).collect();
+            if text.len() + rows.len() > BYTES_MAX / 2 {
+                left_out += 1;
+            } else {
+                text.push_str(&rows);
+            }
+        }
+        tell_left_out(&mut text, left_out);
+    }
+    details(&mut text, &shown);
+    text.push_str("\n<details><summary>What this plan leaves out</summary>\n\n");
+    for note in &report.notes {
+        let _ = writeln!(text, "- {}", code(note));
+    }
+    text.push_str("\n</details>\n");
+    text
+}
+
+/// Why something stays other than declared, folded.
+fn details(text: &mut String, shown: &[&Permission]) {
+    let mut lines = Vec::new();
+    for permission in shown {
+        let mut told: Vec<&str> = Vec::new();
+        let messages = permission.switches.iter().filter(|one| !is_quiet(one)).filter_map(|one| one.message.as_deref());
+        for message in messages.chain(permission.unread.iter().map(String::as_str)) {
+            if !told.contains(&message) {
+                told.push(message);
+                lines.push(format!("- {}: {}\n", name(permission), code(message)));
+            }
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    text.push_str("\n<details><summary>What stands in the way</summary>\n\n");
+    let mut left_out = 0;
+    for line in lines {
+        if text.len() + line.len() > BYTES_MAX { left_out += 1 } else { text.push_str(&line) }
+    }
+    tell_left_out(text, left_out);
+    text.push_str("\n</details>\n");
+}
+
+fn tell_left_out(text: &mut String, count: usize) {
+    if count > 0 {
+        let _ = writeln!(text, "\n{count} more are left out here; the output as text or JSON has all of them.");
+    }
+}
+
+/// What nobody needs to look at in a review.
+fn is_quiet(switch: &Switch) -> bool {
+    switch.change == Change::Kept || switch.reason.as_deref() == Some("Unmanaged")
+}
+
+fn row(permission: &Permission, switch: &Switch) -> String {
+    let sign = match switch.change {
+        Change::Grant => "➕ on",
+        Change::Revoke => "➖ off",
+        Change::Correct => "↩ back",
+        Change::Blocked => "⛔ held up",
+        Change::Unknown => "❓ not known",
+        Change::Left | Change::Kept => "left",
+    };
+    let customer = permission.company_name.as_deref().unwrap_or(&permission.customer);
+    let reason = switch.reason.as_deref().map(|reason| format!(" {}", code(reason))).unwrap_or_default();
+    format!(
+        "| {sign}{reason} | {} | {} | {} | {} | {:?} |\n",
+        code(customer),
+        name(permission),
+        switch.field,
+        switch.now,
+        switch.wish
+    )
+}
+
+fn name(permission: &Permission) -> String {
+    code(&format!("{}/{}", permission.namespace, permission.name))
+}
+
+/// Text from outside.
+fn code(text: &str) -> String {
+    let mut encoded = String::from("<code>");
+    for letter in text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }) {
+        // What turns the direction of writing, or is not seen, could show a reviewer something else.
+        let is_invisible = letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if is_invisible {
+            encoded.push('\u{fffd}');
+        } else if letter.is_alphanumeric() || " ,.-/;".contains(letter) {
+            encoded.push(letter);
+        } else {
+            let _ = write!(encoded, "&#{};", u32::from(letter));
+        }
+    }
+    encoded.push_str("</code>");
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_is_taken_for_markdown() {
+        for text in ["a|b", "`x`", "</code><script>", "@everyone #1", "[x](http://y)", "*b* _i_ ~s~", "a\n\n# h", "\\"]
+        {
+            let encoded = code(text);
+            let inside = encoded.strip_prefix("<code>").and_then(|rest| rest.strip_suffix("</code>")).unwrap();
+            let entities = inside.replace("&#", "");
+            assert!(
+                !entities.contains(['|', '`', '<', '>', '@', '#', '[', '(', '*', '_', '~', '\n', '\\', ':']),
+                "{encoded}"
+            );
+        }
+        assert_eq!(code("a \u{202e}b"), "<code>a \u{fffd}b</code>");
+        assert_eq!(code("Müller & Co"), "<code>Müller &#38; Co</code>");
+    }
+}
