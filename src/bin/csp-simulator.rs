@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use csp_operator::operator::version::version;
 use csp_operator::simulator::{Scenario, ScenarioError, Simulator, Tls, TlsError, World, WorldError, serve, serve_tls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 /// standard output for each address once it can be used; logs go to standard error (RUST_LOG=csp_operator=debug shows
 /// every request). Access tokens are not signed and secrets are public: use it for tests and demos only.
 #[derive(Debug, Parser)]
-#[command(name = "csp-simulator", version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(name = "csp-simulator", version = version(), max_term_width = 110, after_help = AFTER_HELP)]
 struct Arguments {
     /// Address to listen on without TLS; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", help_heading = "Addresses")]

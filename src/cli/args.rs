@@ -14,11 +14,12 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use url::Url;
 
 use crate::operator::args::between;
+use crate::operator::version::version;
 use crate::remote::Endpoints;
 
 /// Purchase permissions of Microsoft CSP customers, for the people who look after csp-operator.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-csp", bin_name = "kubectl csp", version, max_term_width = 110)]
+#[command(name = "kubectl-csp", bin_name = "kubectl csp", version = version(), max_term_width = 110)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

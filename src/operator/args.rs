@@ -16,11 +16,12 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::probe::ReadyArgs;
+use super::version::version;
 use crate::remote::PARTNER_CENTER_CALLS_PER_MINUTE;
 
 /// A Kubernetes operator for the purchase permissions of Microsoft CSP customers in Partner Center.
 #[derive(Debug, Parser)]
-#[command(name = "csp-operator", version, max_term_width = 110)]
+#[command(name = "csp-operator", version = version(), max_term_width = 110)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -6,6 +6,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::version::{REVISION, VERSION};
+
 /// All metrics of this process, every name beginning with `csp_operator_`. Copies share one registry.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -17,10 +19,11 @@ impl Metrics {
     /// The registry with what the process itself counts.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("csp_operator");
+        let build = Info::new([("version", VERSION), ("revision", REVISION)]);
         registry.register(
             "build",
-            "The version that runs, as a label; always 1",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+            "The version that runs, and the commit it was built from, as labels; always 1",
+            build,
         );
         let leading = Gauge::default();
         registry.register(

@@ -26,6 +26,7 @@ mod telemetry;
 #[cfg(test)]
 mod test_api;
 mod traces;
+pub mod version;
 
 pub use args::{Cli, Command, LogFormat};
 pub use call::{Call, CallError};

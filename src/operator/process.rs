@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::shutdown::{Announce, Shutdown, Signals};
 use super::telemetry::{self, TelemetryError};
 use super::traces::{Traces, TracesError};
+use super::version::{REVISION, VERSION};
 use crate::model::Installation;
 use crate::remote::{CredentialSource, Fence};
 
@@ -119,7 +120,7 @@ where
     F: Future<Output = Result<(), ControllersError>>,
 {
     let mut signals = Signals::catch().map_err(ProcessError::Signals)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = settings.namespace, "csp-operator starts");
+    tracing::info!(version = VERSION, revision = REVISION, namespace = settings.namespace, "csp-operator starts");
 
     let (readiness, metrics) = (Readiness::new(), Metrics::new());
     let address = health::serve(settings.health_address, readiness.clone(), metrics.clone()).await?;
