@@ -5,15 +5,20 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test portal-test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check
+.PHONY: help demo test portal-test assets lint lint-rust lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check image
 
 # What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
 TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
 
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+# What the images are called once they are loaded.
+IMAGE ?= csp-operator:$(VERSION)
+SIMULATOR_IMAGE ?= csp-simulator:$(VERSION)
+
 help: ## List the targets
 	@echo 'make TARGET'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
 		printf '  %-15s%s\n' "$$name" "$$what"; done
 
 demo: ## Show what the operator does, on a real API server, until Ctrl-C; with ONCE=1 run through and end
@@ -120,3 +125,6 @@ crds: ## Generate crds/ and docs/reference.md from src/api
 
 manifests: target/tools/helm ## Render the kustomizations' resources from manifests/chart
 	manifests/render.sh
+
+image: target/tools/umoci ## Build the images of operator and simulator as OCI archives in target/image/; needs no Docker
+	@CARGO='$(CARGO)' IMAGE='$(IMAGE)' SIMULATOR_IMAGE='$(SIMULATOR_IMAGE)' .ci/image/build.sh

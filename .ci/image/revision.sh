@@ -1,0 +1,4 @@
+#!/bin/sh
+# Prints the commit that is checked out, with -dirty if there is more than that; nothing where there is no Git.
+cd "$(dirname "$0")/../.." || exit 1
+git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || true
