@@ -105,7 +105,9 @@ async function startPrometheus(target) {
 async function live(demo, seconds) {
   const call = async (what, body, method = 'POST') => {
     const answer = await fetch(`${demo.simulator}/simulator/${what}`, {
-      method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
+      method, body: JSON.stringify(body),
+      // The simulator may close a connection just as it is to be used again.
+      headers: { 'content-type': 'application/json', connection: 'close' },
     });
     if (!answer.ok) throw new Error(`${what}: ${answer.status} ${await answer.text()}`);
   };
