@@ -119,7 +119,12 @@ fn every_row_names_tests_that_exist() {
 fn program() -> Vec<String> {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
-    files.retain(|path| !path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "simulator"));
+    // The plugin, and what it foresees, tell of reasons and write no events.
+    let others = ["tests", "tests.rs", "simulator", "cli", "outlook.rs"];
+    files.retain(|path| {
+        let is_the_operators = path.ends_with("src/operator/credentials/outlook.rs");
+        is_the_operators || !path.iter().any(|part| others.iter().any(|other| part == *other))
+    });
     files.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 

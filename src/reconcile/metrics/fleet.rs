@@ -68,7 +68,7 @@ impl Fleet {
         let mut on = [0; Switch::ALL.len()];
         // No state at all would be no series, and no telling whether nothing is new or nobody looks.
         for kind in [Customer::kind(&()), AzureSubscription::kind(&()), CustomerPurchasePermission::kind(&())] {
-            by_state.insert(Labels { kind: kind.into_owned(), state: "new", reason: "NotRead".to_owned() }, 0);
+            by_state.insert(Labels { kind: kind.into_owned(), state: "new", reason: String::from("NotRead") }, 0);
         }
         let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(stores) = stores.as_ref() else { return (by_state, on) };
