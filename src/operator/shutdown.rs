@@ -1,6 +1,10 @@
 //! Being told to stop.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(unix)]
+use tokio::signal::unix::{Signal as Terminate, Signal as Interrupt, SignalKind, signal};
+// Only kubectl-csp runs there.
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlBreak as Terminate, CtrlC as Interrupt, ctrl_break, ctrl_c};
 use tokio::sync::watch;
 
 /// Tells when no new work shall be begun. Copies tell the same.
@@ -38,14 +42,21 @@ impl Announce {
 /// The signals that ask this process to stop.
 #[derive(Debug)]
 pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    terminate: Terminate,
+    interrupt: Interrupt,
 }
 
 impl Signals {
     /// Catches them from now on; until then they end the process at once.
+    #[cfg(unix)]
     pub(super) fn catch() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The same.
+    #[cfg(windows)]
+    pub(super) fn catch() -> std::io::Result<Self> {
+        Ok(Self { terminate: ctrl_break()?, interrupt: ctrl_c()? })
     }
 
     /// Waits for the next one and tells its name.
