@@ -8,7 +8,7 @@ use serde_json::Value;
 use stage::Stage;
 
 use crate::built;
-use crate::theatre::{eventually, get, take, until_established};
+use crate::theatre::{ARGUMENTS, eventually, get, take, until_established};
 
 /// The folders whose objects the operator acts on.
 fn folders() -> [String; 2] {
@@ -71,7 +71,11 @@ fn what_has_converged_is_as_it_was_applied() {
         kubectl(&stage, &apply).unwrap();
         assert_eq!(versions(&stage), before, "{apply:?} changes something");
         kubectl(&stage, &diff).unwrap_or_else(|error| panic!("{diff:?} shows a difference: {error}"));
-        stage.operator.start(&["--allow-plan-purchase", "--allow-owner-assignment"]).unwrap();
+        // Else none of this would tell anything.
+        let denied = r#"{"spec":{"azureReservations":"Deny"}}"#;
+        stage.kubectl(&["patch", "cpp", "fabrikam", "-n", "csp-customers", "--type=merge", "--patch", denied]).unwrap();
+        assert!(kubectl(&stage, &diff).is_err(), "{diff:?} shows nothing of what somebody has changed");
+        stage.operator.start(&ARGUMENTS).unwrap();
         kubectl(&stage, &["delete", "--timeout=120s", "--ignore-not-found"]).unwrap();
     }
 }

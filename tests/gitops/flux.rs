@@ -6,10 +6,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use local_cluster::Process;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stage::Stage;
@@ -19,13 +21,15 @@ use crate::theatre::{eventually, get, take, until_established, writes};
 
 const NAMESPACE: &str = "flux-system";
 
+/// Revisions have numbers of their own: one that is known already is not applied again.
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
 /// kustomize-controller on a stage, and the files that it gets.
 struct Flux<'a> {
     stage: &'a Stage,
     folder: PathBuf,
     server: Server,
     process: Process,
-    revisions: Mutex<u32>,
 }
 
 /// Serves what is in memory by HTTP, as source-controller serves artifacts.
@@ -81,9 +85,9 @@ impl<'a> Flux<'a> {
             .env("RUNTIME_NAMESPACE", NAMESPACE)
             .env("HOME", &folder)
             .env("TMPDIR", &folder)
-            .args(["--metrics-addr=0", "--health-addr=127.0.0.1:0", "--requeue-dependency=1s", "--log-level=debug"]);
+            .args(["--metrics-addr=0", "--health-addr=127.0.0.1:0", "--requeue-dependency=1s", "--log-level=info"]);
         let process = Process::spawn(command, folder.join("kustomize-controller.log")).unwrap();
-        Self { stage, folder, server: Server::start(), process, revisions: Mutex::default() }
+        Self { stage, folder, server: Server::start(), process }
     }
 
     fn source(&self) -> PathBuf {
@@ -99,11 +103,12 @@ impl<'a> Flux<'a> {
 
     /// Makes what is in the source a revision that Flux is told of; gives its name.
     fn publish(&self) -> String {
-        let number = {
-            let mut revisions = self.revisions.lock().unwrap();
-            *revisions += 1;
-            *revisions
-        };
+        self.publish_as("source")
+    }
+
+    /// The same, as that of the GitRepository of this name.
+    fn publish_as(&self, name: &str) -> String {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let archive = self.folder.join("source.tar.gz");
         let tar = |command: &mut Command| assert!(command.status().unwrap().success());
         tar(Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(self.source()).arg("."));
@@ -127,7 +132,7 @@ impl<'a> Flux<'a> {
         self.stage
             .apply(&format!(
                 "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n\
-                 metadata: {{name: source, namespace: {NAMESPACE}}}\n\
+                 metadata: {{name: {name}, namespace: {NAMESPACE}}}\n\
                  spec: {{interval: 1h, url: \"https://git.example/customers\"}}\n"
             ))
             .unwrap();
@@ -135,7 +140,7 @@ impl<'a> Flux<'a> {
             .kubectl(&[
                 "patch",
                 "gitrepository",
-                "source",
+                name,
                 "--namespace",
                 NAMESPACE,
                 "--subresource=status",
@@ -176,7 +181,9 @@ impl<'a> Flux<'a> {
             let found = self.kustomization(name)?;
             let ready = condition(&found, "Ready");
             let said = format!("{} {}", text(&ready["status"]), text(&ready["reason"]));
-            let is_of_it = found["status"]["lastAttemptedRevision"] == revision;
+            // What could not be unpacked does not count as attempted.
+            let is_of_it =
+                found["status"]["lastAttemptedRevision"] == revision || text(&ready["reason"]) == "ArtifactFailed";
             (is_of_it && said == expected).then_some(found)
         };
         eventually(&format!("{name} is {expected}"), look, || self.explain(name))
@@ -287,7 +294,6 @@ fn without_prune_what_leaves_the_source_stays_as_it_is() {
     assert_eq!(condition(&permission(&stage).unwrap(), "Ready")["status"], "True");
     assert_eq!(writes(&stage, 1), ["create"]);
     stage.kubectl(&["delete", "namespace", "csp-customers", "--timeout=120s"]).unwrap();
-    assert_eq!(writes(&stage, 1), ["create", "delete"]);
 }
 
 #[test]
@@ -322,6 +328,17 @@ fn it_fails_at_once_where_a_person_must_act_and_waits_for_what_may_come() {
     }
 }
 
+const OTHER_CRD: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: others.csp-operator.example}
+spec:
+  group: csp-operator.example
+  names: {kind: Other, plural: others}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+";
+
 #[test]
 fn it_prunes_no_crd_and_so_nothing_is_revoked_by_accident() {
     let stage = take();
@@ -334,8 +351,8 @@ fn it_prunes_no_crd_and_so_nothing_is_revoked_by_accident() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         flux.write(&format!("crds/{name}"), &fs::read_to_string(path).unwrap());
     }
-    let beside = "{apiVersion: v1, kind: ConfigMap, metadata: {name: beside-the-crds, namespace: default}}";
-    flux.write("crds/beside.yaml", beside);
+    // One without our annotation goes.
+    flux.write("crds/beside.yaml", OTHER_CRD);
     let mut kustomization = fs::read_to_string(stage::root().join("crds/kustomization.yaml")).unwrap();
     kustomization.push_str("  - beside.yaml\n");
     flux.write("crds/kustomization.yaml", &kustomization);
@@ -345,14 +362,66 @@ fn it_prunes_no_crd_and_so_nothing_is_revoked_by_accident() {
     flux.follow("customers", &json!({ "prune": false, "dependsOn": [{ "name": "crds" }] }));
     flux.until("customers", &revision, "True ReconciliationSucceeded");
 
-    let beside = || get(&stage, &["configmap", "beside-the-crds", "--namespace", "default"]);
+    let beside = || get(&stage, &["crd", "others.csp-operator.example"]);
     assert!(beside().is_some());
     flux.forget("crds");
-    eventually("the rest is pruned", || beside().is_none().then_some(()), || flux.explain("crds"));
+    eventually("the other CRD is pruned", || beside().is_none().then_some(()), || flux.explain("crds"));
     let crds = get(&stage, &["crd", "customerpurchasepermissions.csp-operator.dev"]).unwrap();
     assert!(crds["metadata"]["deletionTimestamp"].is_null());
     assert_eq!(condition(&permission(&stage).unwrap(), "Ready")["status"], "True");
     assert_eq!(writes(&stage, 1), ["create"]);
+    flux.forget("customers");
+    stage.kubectl(&["delete", "namespace", "csp-customers", "--timeout=120s"]).unwrap();
+}
+
+#[test]
+fn the_example_works_with_the_rights_that_it_names_and_an_empty_folder_revokes_where_a_missing_one_does_not() {
+    let stage = take();
+    let flux = Flux::start(&stage);
+    let files = quickstart();
+    let (namespace, customer) = (&files[0].1, &files[1].1);
+    stage.apply(namespace).unwrap();
+    let example = fs::read_to_string(stage::root().join("examples/gitops/flux/customers.yaml")).unwrap();
+    for document in serde_yaml::Deserializer::from_str(&example) {
+        let mut object = Value::deserialize(document).unwrap();
+        if object["kind"] == "Kustomization" {
+            // The operator is installed otherwise here, and nobody waits for a minute.
+            object["spec"].as_object_mut().unwrap().remove("dependsOn");
+            object["spec"]["retryInterval"] = "1s".into();
+        }
+        stage.apply(&object.to_string()).unwrap();
+    }
+    flux.write("customers/fabrikam.yaml", customer);
+    let granted = flux.publish_as("csp-customers");
+    flux.until("csp-customers", &granted, "True ReconciliationSucceeded");
+    assert_eq!(writes(&stage, 1), ["create"]);
+
+    // It may not say for whom the namespace may act.
+    flux.write("customers/namespace.yaml", &namespace.replace("10000000-0000-4000-8000-000000000001,", "\"*\","));
+    let refused = flux.publish_as("csp-customers");
+    let found = flux.until("csp-customers", &refused, "False ReconciliationFailed");
+    let message = condition(&found, "Ready")["message"].clone();
+    assert!(text(&message).contains("forbidden"), "{message}");
+
+    // A folder that is not there loses nothing, and neither does the Kustomization, which leaves what it has applied.
+    fs::remove_dir_all(flux.source().join("customers")).unwrap();
+    let missing = flux.publish_as("csp-customers");
+    flux.until("csp-customers", &missing, "False ArtifactFailed");
+    flux.forget("csp-customers");
+    assert_eq!(condition(&permission(&stage).unwrap(), "Ready")["status"], "True", "deletionPolicy: Orphan");
+    assert_eq!(writes(&stage, 1), ["create"]);
+
+    // One that is there and has no manifests is taken at its word.
+    flux.write("customers/fabrikam.yaml", customer);
+    let again = flux.publish();
+    flux.follow("customers", &json!({}));
+    flux.until("customers", &again, "True ReconciliationSucceeded");
+    fs::remove_file(flux.source().join("customers/fabrikam.yaml")).unwrap();
+    flux.write("customers/README.md", "Nothing here.");
+    let empty = flux.publish();
+    flux.until("customers", &empty, "True ReconciliationSucceeded");
+    eventually("it is gone", || permission(&stage).is_none().then_some(()), || flux.explain("customers"));
+    assert_eq!(writes(&stage, 1), ["create", "delete"]);
     flux.forget("customers");
     stage.kubectl(&["delete", "namespace", "csp-customers", "--timeout=120s"]).unwrap();
 }

@@ -11,6 +11,9 @@ use tokio::runtime::Runtime;
 /// Longest wait for something that is expected, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Some of the examples ask for both.
+pub(crate) const ARGUMENTS: [&str; 2] = ["--allow-plan-purchase", "--allow-owner-assignment"];
+
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     rustls::crypto::ring::default_provider().install_default().unwrap();
     Runtime::new().unwrap()
@@ -24,13 +27,16 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
     let _runtime = RUNTIME.enter();
     let world = World::File(stage::root().join("examples/demo/world.yaml"));
     let mut stage = Stage::start("gitops", &programs, &world).unwrap();
-    stage.operator.start(&["--allow-plan-purchase", "--allow-owner-assignment"]).unwrap();
+    stage.operator.start(&ARGUMENTS).unwrap();
     Mutex::new(stage)
 });
 
 /// The stage, for one test after the other. What a test declares it removes, and it forgets the requests of before.
 pub(crate) fn take() -> MutexGuard<'static, Stage> {
-    let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !stage.operator.is_running().unwrap() {
+        stage.operator.start(&ARGUMENTS).unwrap();
+    }
     run(stage.simulator.forget_requests()).unwrap();
     stage
 }

@@ -100,13 +100,16 @@ pub(crate) fn statuses() -> BTreeMap<PathBuf, Value> {
     files.map(|path| (path.clone(), serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())).collect()
 }
 
+/// Where our rules for the tools are.
+const FLUX_RULES: &str = "manifests/gitops/flux/health-check-exprs.yaml";
+const ARGO_RULES: &str = "manifests/gitops/argocd/argocd-cm.yaml";
+
 /// What this program says of the files: the columns after the file's name.
-fn judge(program: &str, rules: &str, files: &[&Path]) -> BTreeMap<PathBuf, Vec<String>> {
-    let rules = stage::root().join(rules);
+fn judge(program: &str, rules: &Path, files: &[&Path]) -> BTreeMap<PathBuf, Vec<String>> {
     let mut said = BTreeMap::new();
     // A command line has its limit.
     for files in files.chunks(500) {
-        let output = Command::new(built(program)).arg(&rules).args(files).output().unwrap();
+        let output = Command::new(built(program)).arg(rules).args(files).output().unwrap();
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         for line in String::from_utf8(output.stdout).unwrap().lines() {
             let mut columns = line.split('\t').map(str::to_owned);
@@ -116,21 +119,33 @@ fn judge(program: &str, rules: &str, files: &[&Path]) -> BTreeMap<PathBuf, Vec<S
     said
 }
 
-#[test]
-fn every_tool_says_of_every_status_what_the_table_says() {
-    let statuses = statuses();
+/// How often each verdict was given, and where a tool says otherwise.
+#[derive(Default)]
+struct Judged {
+    counts: BTreeMap<(String, Verdict), usize>,
+    wrong: Vec<String>,
+}
+
+fn judge_all(statuses: &BTreeMap<PathBuf, Value>, flux_rules: &Path, argo_rules: &Path) -> Judged {
     let files: Vec<_> = statuses.keys().map(PathBuf::as_path).collect();
-    let flux = judge("gitops-flux", "manifests/gitops/flux/health-check-exprs.yaml", &files);
-    let argo = judge("gitops-argocd", "manifests/gitops/argocd/argocd-cm.yaml", &files);
-    let (mut counts, mut wrong) = (BTreeMap::<_, usize>::new(), Vec::new());
-    for (path, object) in &statuses {
+    let flux = judge("gitops-flux", flux_rules, &files);
+    let argo = judge("gitops-argocd", argo_rules, &files);
+    let mut judged = Judged::default();
+    for (path, object) in statuses {
         let verdict = Verdict::of(object);
         let said = [&flux[path][0], &flux[path][1], &argo[path][0]];
         if said != verdict.words() {
-            wrong.push(format!("{verdict:?}, but {said:?}: {object}"));
+            judged.wrong.push(format!("{verdict:?}, but {said:?}: {object}"));
         }
-        *counts.entry((object["kind"].as_str().unwrap(), verdict)).or_default() += 1;
+        *judged.counts.entry((object["kind"].as_str().unwrap().to_owned(), verdict)).or_default() += 1;
     }
+    judged
+}
+
+#[test]
+fn every_tool_says_of_every_status_what_the_table_says() {
+    let (root, statuses) = (stage::root(), statuses());
+    let Judged { counts, mut wrong } = judge_all(&statuses, &root.join(FLUX_RULES), &root.join(ARGO_RULES));
     for ((kind, verdict), count) in &counts {
         println!("{count:>6}  {kind:<28}{:<20}{}", format!("{verdict:?}"), verdict.words().join(" · "));
     }
@@ -138,7 +153,29 @@ fn every_tool_says_of_every_status_what_the_table_says() {
     wrong.truncate(5);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for (kind, verdict, least) in LEAST {
-        let count = counts.get(&(kind, verdict)).copied().unwrap_or_default();
+        let count = counts.get(&(kind.to_owned(), verdict)).copied().unwrap_or_default();
         assert!(count >= least, "only {count} statuses of a {kind} that is {verdict:?}: not all were written");
+    }
+}
+
+#[test]
+fn rules_that_are_wrong_are_noticed() {
+    let (root, statuses) = (stage::root(), statuses());
+    let directory = root.join("target/gitops/wrong");
+    fs::create_dir_all(&directory).unwrap();
+    for (rules, right, wrong) in [
+        (FLUX_RULES, "c.status != 'True'", "c.status == 'Unknown'"),
+        (FLUX_RULES, "has(metadata.deletionTimestamp) ||", "false ||"),
+        (ARGO_RULES, r#"reconciling.status == "True""#, r#"reconciling.status == "true""#),
+        (ARGO_RULES, "obj.status.observedGeneration ~= obj.metadata.generation", "false"),
+        (ARGO_RULES, r#"ready.reason == "Suspended""#, "false"),
+    ] {
+        let text = fs::read_to_string(root.join(rules)).unwrap();
+        assert!(text.contains(right), "{rules} has no {right} any more");
+        let path = directory.join(Path::new(rules).file_name().unwrap());
+        fs::write(&path, text.replace(right, wrong)).unwrap();
+        let (flux, argo) =
+            if rules == FLUX_RULES { (path, root.join(ARGO_RULES)) } else { (root.join(FLUX_RULES), path) };
+        assert!(!judge_all(&statuses, &flux, &argo).wrong.is_empty(), "{rules} without {right} is not noticed");
     }
 }

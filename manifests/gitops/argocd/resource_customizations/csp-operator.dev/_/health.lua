@@ -6,7 +6,7 @@ if obj.status ~= nil and obj.status.conditions ~= nil then
     found[condition.type] = condition
   end
 end
-local ready, reconciling, stalled = found.Ready, found.Reconciling, found.Stalled
+local ready, reconciling = found.Ready, found.Reconciling
 if ready == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   return { status = "Progressing", message = "csp-operator has not looked at this generation yet" }
 end
@@ -14,14 +14,12 @@ end
 local health = { message = ready.reason .. ": " .. ready.message }
 if reconciling ~= nil and reconciling.status == "True" then
   health.status = "Progressing"
-elseif stalled ~= nil and stalled.status == "True" then
-  health.status = "Degraded"
 elseif ready.reason == "Suspended" then
   health.status = "Suspended"
 elseif ready.status == "True" then
   health.status = "Healthy"
 else
-  -- Nothing is under way, and it is not as declared: drift that driftPolicy leaves.
+  -- Nothing is under way, and it is not as declared: a person must act, or driftPolicy leaves a drift.
   health.status = "Degraded"
 end
 return health
