@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
@@ -28,6 +30,9 @@ pub(crate) const TAB: char = '\u{e004}';
 pub(crate) const ENTER: char = '\u{e007}';
 pub(crate) const SPACE: char = ' ';
 
+/// The number of the next browser of this process.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scripts {
@@ -41,6 +46,8 @@ pub(crate) struct Browser {
     /// Address of the session at chromedriver.
     session: String,
     driver: Child,
+    /// Where Chromium and chromedriver leave their files.
+    scratch: PathBuf,
 }
 
 /// Part of a page.
@@ -54,6 +61,7 @@ impl Drop for Browser {
         let group = format!("-{}", self.driver.id());
         let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
         let _ = self.driver.wait();
+        let _ = std::fs::remove_dir_all(&self.scratch);
     }
 }
 
@@ -62,8 +70,12 @@ impl Browser {
         // Another test of this process may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().build().unwrap();
-        let (driver, port) = driver();
-        let mut browser = Self { http, session: format!("http://127.0.0.1:{port}"), driver };
+        // Short, since sockets in it have names of at most a hundred bytes.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let scratch = std::env::temp_dir().join(format!("csp-portal-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let (driver, port) = driver(&scratch);
+        let mut browser = Self { http, session: format!("http://127.0.0.1:{port}"), driver, scratch };
         let mut arguments = vec![
             "--headless=new",
             "--disable-dev-shm-usage",
@@ -254,9 +266,10 @@ fn element(found: &Value) -> Element {
 }
 
 /// chromedriver on a port of its choice.
-fn driver() -> (Child, u16) {
+fn driver(scratch: &Path) -> (Child, u16) {
     let started = Command::new("chromedriver")
         .arg("--port=0")
+        .env("TMPDIR", scratch)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .process_group(0)
