@@ -33,6 +33,7 @@ mod ending;
 mod examples;
 mod explain;
 mod export;
+mod links;
 mod lint;
 mod login;
 mod main_path;

@@ -173,14 +173,14 @@ fn the_api_server_refuses_a_customer_that_the_namespace_may_not_act_for() {
         none.tenant()
     );
     assert!(refusal.contains(&expected), "{refusal}");
-    // Its command works for the first customer of a namespace and for every other, and is the README's.
+    // Its command works for the first customer of a namespace and for every other, and is the one of docs/security.md.
     let command = |namespace: &str, tenant: &str| {
         let path = "jsonpath='{.metadata.annotations.csp-operator\\.dev/allowed-customers}'";
         let present = format!("\"$(kubectl get namespace {namespace} -o {path}),{tenant}\"");
         format!("kubectl annotate namespace {namespace} --overwrite csp-operator.dev/allowed-customers={present}")
     };
-    let readme = std::fs::read_to_string(stage::root().join("README.md")).unwrap().replace("\\\n    ", "");
-    assert!(readme.contains(&command("csp-customers", "10000000-0000-4000-8000-000000000001")));
+    let page = std::fs::read_to_string(stage::root().join("docs/security.md")).unwrap().replace("\\\n    ", "");
+    assert!(page.contains(&command("csp-customers", "10000000-0000-4000-8000-000000000001")));
     assert!(refusal.contains(&format!("run: {}", command(&none.namespace, &none.tenant()))), "{refusal}");
     for tenant in ["10000000-0000-4000-8000-000000000001", &none.tenant()] {
         shell(&exclusive, &command(&none.namespace, tenant));

@@ -125,6 +125,16 @@ refused 'a key that a workflow has not' 'unexpected key "need"' actionlint -no-c
 workflow 'echo "${{ github.event.head_commit.message }}"'
 refused 'a shell command made of what strangers write' 'potentially untrusted' actionlint -no-color "$scratch/workflow.yml"
 
+make_cargo_deny
+broken licences.toml '/^  "MIT",/d' deny.toml
+refused 'a licence that is not allowed' 'license is not explicitly allowed' \
+    cargo deny --locked --config "$scratch/licences.toml" check licenses
+broken versions.toml "/tower-http@0.6/d" deny.toml
+refused 'a crate in two versions' "found . duplicate entries for crate 'tower-http'" \
+    cargo deny --locked --config "$scratch/versions.toml" check bans
+broken sources.toml 's/^unknown-registry = .*/&\nallow-registry = []/' deny.toml
+refused 'a crate of a registry that is not allowed' 'source-not-allowed' cargo deny --locked --config "$scratch/sources.toml" check sources
+
 if command -v shellcheck > /dev/null; then
     printf '#!/bin/sh\ncd "$1"; rm -rf $2/*; [[ -e $3 ]]\n' > "$scratch/script.sh"
     refused 'a script for bash that says it is for sh' 'SC3010' shellcheck --severity=warning "$scratch/script.sh"
