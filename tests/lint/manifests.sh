@@ -92,6 +92,28 @@ for directory in $(find examples -name kustomization.yaml -exec dirname {} + | s
 done
 conform "${built[@]}"
 
+say "what deletes permissions when it is deleted is neither pruned nor deleted by Argo CD and Flux"
+# kept FILE: the documents of such kinds have the annotations of both.
+kept() {
+    awk -v file="$1" 'BEGIN { RS = "\n?---\n" }
+        /(^|\n)kind: (Namespace|CustomResourceDefinition)\n/ || /\n  name: csp-operator-deletion-protection\n/ {
+            if (/sync-options: Prune=false,Delete=false\n/ && /toolkit.fluxcd.io\/prune: disabled\n/) next
+            print file ": a tool may prune this one:\n" $0
+            failed = 1
+        }
+        END { exit failed }' "$1"
+}
+for one in "${built[@]}"; do kept "$one"; done
+
+say "no sync of an Application asks for a Namespace that its project does not permit"
+for application in $(grep -l '^kind: Application$' examples/gitops/argocd/*.yaml); do
+    project=$(sed -n 's/^  project: //p' "$application")
+    if [[ $project != default ]] && grep -qE '^ *- CreateNamespace=true$|managedNamespaceMetadata:' "$application"; then
+        echo "$application: the project $project permits no Namespace, so Argo CD would refuse every sync: take CreateNamespace=true and managedNamespaceMetadata out"
+        exit 1
+    fi
+done
+
 say "each component makes of the base what its values make of the chart"
 # same NAME COMPONENT...
 same() {
@@ -111,6 +133,7 @@ same() {
         echo "manifests/components: the patches and the chart differ, see above"
         exit 1
     fi
+    kept "$directory/kustomize.yaml"
     conform "$directory/kustomize.yaml"
 }
 

@@ -91,6 +91,11 @@ in_tree 'a CRD that the chart has not' 'crds/.*customers.yaml is stale' crds/csp
 in_tree 'a template that is none' 'function "nothing" not defined' manifests/chart/templates/service.yaml 's/name: csp-operator$/name: {{ nothing/'
 in_tree 'a container that may write its root' 'writable root filesystem' \
     manifests/chart/templates/deployment.yaml '/readOnlyRootFilesystem/d' render
+in_tree 'a namespace that may be pruned' 'may prune this one' manifests/chart/templates/namespace.yaml 's/csp-operator.kept/csp-operator.version/' render
+in_tree 'a policy that may be pruned' 'may prune this one' manifests/chart/templates/deletion-protection.yaml 's/csp-operator.kept/csp-operator.version/' render
+in_tree 'a namespace of customers that Flux may prune' 'may prune this one' examples/gitops/platform/csp-customers.yaml '/prune: disabled/d'
+in_tree 'a namespace that the project does not permit' 'would refuse every sync' \
+    examples/gitops/argocd/customers.yaml 's/^( *)- ServerSideApply=true$/&\n\1- CreateNamespace=true/'
 in_tree 'a patch that differs from the chart' 'patches and the chart differ' manifests/components/high-availability/deployment.yaml 's/replicas: 2/replicas: 3/'
 in_tree 'a patch of something that is not there' 'no matches for|no resource matches|failed to find unique target' \
     manifests/components/ca-file/deployment.yaml 's/name: csp-operator$/name: other/'

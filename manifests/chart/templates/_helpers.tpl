@@ -16,6 +16,19 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* Annotations of what Helm, Argo CD and Flux neither delete nor prune. */}}
+{{- define "csp-operator.kept" -}}
+argocd.argoproj.io/sync-options: Prune=false,Delete=false
+helm.sh/resource-policy: keep
+kustomize.toolkit.fluxcd.io/prune: disabled
+{{- end }}
+
+{{/* The version of these manifests, on what a person looks at for it: on everything, each upgrade would change everything. No
+     selector has it. */}}
+{{- define "csp-operator.version" -}}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
+{{- end }}
+
 {{/* Metadata of objects of the monitoring system, which finds them by labels: dict "root" $ "labels" MAP "annotations" MAP */}}
 {{- define "csp-operator.monitoringMetadata" -}}
 labels:
