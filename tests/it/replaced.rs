@@ -32,7 +32,9 @@ fn until_claimed(scene: &Scene) -> CustomerPurchasePermission {
 #[test]
 fn what_is_replaced_is_claimed_again_and_nothing_is_written_for_it() {
     let scene = Scene::new(shared().1);
-    let first = scene.converge(ALLOW_RESERVATIONS);
+    scene.converge(ALLOW_RESERVATIONS);
+    // The last that its status has to tell.
+    let first = scene.until_verdict("ActivityRecorded", "True CreateCustomerPurchasePermissions");
     replace(&scene, &[], ALLOW_RESERVATIONS);
     let second = until_claimed(&scene);
     assert_eq!((first.uid(), first.metadata.generation), (second.uid(), second.metadata.generation));
