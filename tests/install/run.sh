@@ -70,18 +70,61 @@ inside | grep -q poddisruptionbudget || fail 'no PodDisruptionBudget'
 helm upgrade "${release[@]}" --reset-values > /dev/null
 inside | grep -qE 'poddisruptionbudget|networkpolic' && fail 'what was switched off is still there'
 
-say "helm uninstall: CRDs and objects stay"
+say "going back: an earlier chart without its CRDs leaves those that are there, and the next upgrade takes them again"
+crds() { kubectl get crd --output name | grep -c 'csp-operator.dev$'; }
+helm upgrade csp-operator "$scratch/earlier" --namespace csp-operator --set crds.install=false > /dev/null
+is 'CRDs' 3 "$(crds)"
+is 'short names of the CRD that stayed' '["cust"]' "$(kubectl get crd customers.csp-operator.dev --output 'jsonpath={.spec.names.shortNames}')"
+is 'CRDs in the release' 0 "$(helm get manifest csp-operator --namespace csp-operator | grep -c '^kind: CustomResourceDefinition' || true)"
+is 'deletions' '' "$(kubectl get crd,cpp --all-namespaces --output 'jsonpath={.items[*].metadata.deletionTimestamp}')"
+helm upgrade "${release[@]}" > /dev/null
+is 'CRDs in the release, after an upgrade with the last values' 0 \
+    "$(helm get manifest csp-operator --namespace csp-operator | grep -c '^kind: CustomResourceDefinition' || true)"
+helm upgrade "${release[@]}" --reset-values > /dev/null
+is 'CRDs in the release' 3 "$(helm get manifest csp-operator --namespace csp-operator | grep -c '^kind: CustomResourceDefinition')"
+is 'objects' "$before" "$(objects)"
+# What docs/upgrade.md warns of.
+helm upgrade csp-operator "$scratch/earlier" --namespace csp-operator --reset-values > /dev/null
+is 'short names after an earlier chart with its CRDs' '' \
+    "$(kubectl get crd customers.csp-operator.dev --output 'jsonpath={.spec.names.shortNames}')"
+helm upgrade "${release[@]}" --reset-values > /dev/null
+
+say "going back with kustomize: its CRDs are taken out, and all else is as it was"
+mkdir "$scratch/back"
+{
+    echo 'resources: [../../../manifests/base]'
+    sed -n '/^  # The CRDs stay as they are/,/^```$/{/^```$/!p}' docs/upgrade.md | sed '1i patches:'
+} > "$scratch/back/kustomization.yaml"
+kubectl kustomize "$scratch/back" > "$scratch/back.yaml"
+is 'CRDs' 0 "$(grep -c '^kind: CustomResourceDefinition' "$scratch/back.yaml" || true)"
+is 'all else' "$(kubectl kustomize manifests/base | grep '^kind:' | grep -v CustomResourceDefinition)" "$(grep '^kind:' "$scratch/back.yaml")"
+
+say "helm uninstall: CRDs and objects stay, and deletion protection with them"
+helm upgrade "${release[@]}" --reset-values --set crds.deletionProtection=true > /dev/null
+protected() {
+    # The API server learns of a policy a moment after it is made.
+    local given_up=$((SECONDS + 60))
+    while kubectl delete crd customers.csp-operator.dev --dry-run=server > "$scratch/delete.log" 2>&1; do
+        ((SECONDS < given_up)) || fail 'the CRD could be deleted'
+        sleep 0.2
+    done
+    grep -q 'first run: kubectl annotate crd customers.csp-operator.dev' "$scratch/delete.log" || fail "$(cat "$scratch/delete.log")"
+}
+protected
 helm uninstall csp-operator --namespace csp-operator > /dev/null
 is 'left in the namespace' '' "$(inside)"
-is 'left outside' 'azuresubscriptions customerpurchasepermissions customers' \
-    "$(outside | sed 's/.*\/\(.*\)\.csp-operator\.dev/\1/' | xargs)"
+is 'left outside' 'azuresubscriptions customerpurchasepermissions customers csp-operator-deletion-protection csp-operator-deletion-protection' \
+    "$(outside | sed 's/.*\///; s/\.csp-operator\.dev//' | xargs)"
+protected
 is 'objects' "$before" "$(objects)"
 is 'deletions' '' "$(kubectl get crd,cpp --all-namespaces --output 'jsonpath={.items[*].metadata.deletionTimestamp}')"
 
 say "helm install: finds them again"
-helm install "${release[@]}" > /dev/null
+helm install "${release[@]}" --set crds.deletionProtection=true > /dev/null
 is 'objects' "$before" "$(objects)"
 helm uninstall csp-operator --namespace csp-operator > /dev/null
+unprotect() { kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy csp-operator-deletion-protection > /dev/null; }
+unprotect
 
 say "from kustomize to Helm and back"
 kubectl apply --server-side --kustomize manifests/base > /dev/null
@@ -110,17 +153,34 @@ kubectl kustomize "$scratch/all" | sed 's/runAsNonRoot: true/runAsNonRoot: false
 grep -q 'would violate PodSecurity "restricted' "$scratch/root.log" || fail 'nobody warns of a pod that runs as root'
 
 say "deletion protection: the CRDs, and so every object, stay until they are annotated"
-# The API server learns of a policy a moment after it is made.
+protected
+# refused KUSTOMIZATION: all of it is deleted but the CRDs.
+refused() {
+    kubectl delete --ignore-not-found --kustomize "$1" > "$scratch/protected.log" 2>&1 && fail 'nobody refused to delete the CRDs'
+    kubectl wait --for=delete namespace/csp-operator --timeout=60s > /dev/null
+    is 'refusals' 3 "$(grep -c 'with this CRD go all its objects' "$scratch/protected.log")"
+    is 'deletions' '' "$(kubectl get crd,cpp --all-namespaces --output 'jsonpath={.items[*].metadata.deletionTimestamp}')"
+    is 'objects' "$before" "$(objects)"
+}
+refused "$scratch/all"
+
+say "the policy was deleted with the rest, so a second time nobody would refuse, as docs/install.md says"
+is 'policies' '' "$(outside | grep deletion-protection || true)"
 given_up=$((SECONDS + 60))
-while kubectl delete crd customers.csp-operator.dev --dry-run=server > "$scratch/delete.log" 2>&1; do
-    ((SECONDS < given_up)) || fail 'the CRD could be deleted'
+until kubectl delete crd customers.csp-operator.dev --dry-run=server > "$scratch/delete.log" 2>&1; do
+    ((SECONDS < given_up)) || fail "$(cat "$scratch/delete.log")"
     sleep 0.2
 done
-grep -q 'first run: kubectl annotate crd customers.csp-operator.dev' "$scratch/delete.log" || fail "$(cat "$scratch/delete.log")"
-kubectl delete --kustomize "$scratch/all" > "$scratch/protected.log" 2>&1 && fail 'nobody refused to delete the CRDs'
-kubectl wait --for=delete namespace/csp-operator --timeout=60s > /dev/null
-is 'refusals' 3 "$(grep -c 'with this CRD go all its objects' "$scratch/protected.log")"
-is 'objects' "$before" "$(objects)"
+
+say "applied by itself, it refuses each time"
+kubectl apply --server-side --filename manifests/components/deletion-protection/deletion-protection.yaml > /dev/null
+for _ in first second; do
+    kubectl apply --server-side --force-conflicts --kustomize manifests/base > /dev/null
+    protected
+    refused manifests/base
+done
+refused manifests/base
+
 kubectl apply --server-side --force-conflicts --kustomize "$scratch/all" > /dev/null
 for crd in $(kubectl get crd --output name | grep 'csp-operator.dev$'); do
     kubectl annotate "$crd" csp-operator.dev/allow-deletion=true > /dev/null
