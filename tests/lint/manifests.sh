@@ -55,6 +55,25 @@ for values in "${sets[@]}"; do
 done
 conform "${rendered[@]}" "${tests[@]}"
 
+say "the chart says where a narrower networkPolicy.httpsTo narrows nothing"
+# notes VALUES EXPECTED: how often it says so after an installation with these values.
+notes() {
+    local found
+    echo "networkPolicy: $1" > "$scratch/notes-values.yaml"
+    helm install csp-operator manifests/chart --namespace csp-operator --dry-run=client --values "$scratch/notes-values.yaml" > "$scratch/notes.txt"
+    found=$(sed -n '/^NOTES:/,$p' "$scratch/notes.txt" | grep -c 'httpsTo narrows nothing on port 443' || true)
+    if [[ $found != "$2" ]]; then
+        echo "NOTES.txt, with networkPolicy $1: expected $2 warnings of httpsTo, found $found"
+        exit 1
+    fi
+}
+proxy='[{ipBlock: {cidr: 192.0.2.0/24}}]'
+notes "{create: true, httpsTo: $proxy}" 1
+notes "{create: false, httpsTo: $proxy}" 0
+notes "{create: true}" 0
+notes "{create: true, httpsTo: $proxy, httpsPorts: [3128]}" 0
+notes "{create: true, httpsTo: $proxy, apiServerTo: [{ipBlock: {cidr: 198.51.100.1/32}}]}" 0
+
 # What kube-score asks for, and why it is not followed here.
 ignored=(
     container-ephemeral-storage-request-and-limit # it writes no file, and a limit would count its log, which the kubelet bounds

@@ -91,6 +91,7 @@ in_tree 'a CRD that the chart has not' 'crds/.*customers.yaml is stale' crds/csp
 in_tree 'a template that is none' 'function "nothing" not defined' manifests/chart/templates/service.yaml 's/name: csp-operator$/name: {{ nothing/'
 in_tree 'a container that may write its root' 'writable root filesystem' \
     manifests/chart/templates/deployment.yaml '/readOnlyRootFilesystem/d' render
+in_tree 'notes that do not warn of a rule that narrows nothing' 'expected 1 warnings' manifests/chart/templates/NOTES.txt 's/narrows nothing/narrows/'
 in_tree 'a namespace that may be pruned' 'may prune this one' manifests/chart/templates/namespace.yaml 's/csp-operator.kept/csp-operator.version/' render
 in_tree 'a policy that may be pruned' 'may prune this one' manifests/chart/templates/deletion-protection.yaml 's/csp-operator.kept/csp-operator.version/' render
 in_tree 'a namespace of customers that Flux may prune' 'may prune this one' examples/gitops/platform/csp-customers.yaml '/prune: disabled/d'
