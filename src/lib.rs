@@ -17,8 +17,8 @@
 //! * [`remote`] speaks to Microsoft; it knows nothing of Kubernetes or of wishes.
 //! * [`reconcile`] carries out what the planner says; it decides nothing.
 //! * [`operator`] is the process around it: settings, lease, health, credentials, shutdown.
-//! * [`cli`] is the kubectl plugin, for the people who look after it: `kubectl csp login`, `export`,
-//!   `activity`, `purchases`.
+//! * [`cli`] is the kubectl plugin, for the people who look after it: `kubectl csp plan`, `lint`,
+//!   `explain`, `tree`, `export`, `activity`, `purchases`, `login`, `completion`.
 //! * [`simulator`] stands in for Microsoft. It was written from Microsoft's documentation and shares no code with the
 //!   rest, so that a wrong belief is not on both sides.
 //!

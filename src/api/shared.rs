@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// A GUID in lower case. In CEL rather than `pattern`, because only a CEL rule can carry a sentence for people.
 pub(super) const IS_GUID: &str = "self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')";
 
+/// What an object can be called. A reference to anything else leads nowhere, and could put strange text where it is shown.
+const IS_OBJECT_NAME: &str =
+    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')";
+
 /// `observedGeneration` of an object that no pass has seen.
 pub(super) const NEVER_OBSERVED: i64 = -1;
 
@@ -19,6 +23,11 @@ pub(super) fn never_observed() -> i64 {
 pub struct NameRef {
     /// Name of the object, in this namespace.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(
+        validation = Rule::new(IS_OBJECT_NAME).message(
+            "must be the name of an object: lower-case letters, digits, hyphens and dots, beginning and ending with a letter or a digit"
+        )
+    )]
     pub name: String,
 }
 

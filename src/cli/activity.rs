@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::args::ActivityArgs;
 use super::objects::{ListError, Objects};
-use super::table::{structured, table};
+use super::table::{FormatError, structured, table};
 use super::terminal::{printable, report, say};
 use crate::api::{Activity, ActivityOrigin, Customer, CustomerPurchasePermission};
 
@@ -62,9 +62,9 @@ pub(super) async fn run(args: &ActivityArgs) -> Result<(), ListError> {
         log.retain(|entry| entry.time >= earliest);
     }
     match structured(&log, args.output)? {
-        Some(text) => report(text.trim_end()),
+        Some(text) => report(text.trim_end()).map_err(FormatError::from)?,
         None if log.is_empty() => say(&format!("No activity found in {}.", objects.place())),
-        None => report(&rows(&log)),
+        None => report(&rows(&log)).map_err(FormatError::from)?,
     }
     Ok(())
 }

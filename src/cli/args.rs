@@ -69,8 +69,12 @@ pub enum Command {
     /// customers that its annotation csp-operator.dev/allowed-customers lists, so the Namespace belongs to the files, or
     /// --allow-all-namespaces says that the operator runs with that.
     ///
-    /// Exit code 0: nothing would change. 2: something would change, or is to change and is held up. 1: an error, such as
-    /// a manifest that the API server would refuse, or a customer that could not be read.
+    /// What is no longer in the files is not planned: a deleted manifest with deletionPolicy Revoke, which is the default,
+    /// has its switches turned off once it is deleted in the cluster too.
+    ///
+    /// Exit code 0: nothing would change. 2: something would change, or is to change and is held up, or the objects let the
+    /// operator write what is not planned (azurePlan Purchase, ownerRole Assign, costManagement). 1: an error, such as a
+    /// manifest that the API server would refuse, or a customer that could not be read.
     ///
     /// Costs up to four requests to Partner Center for each customer, and one to Azure for each subscription.
     #[command(after_help = PLAN_EXAMPLES)]
@@ -241,7 +245,7 @@ pub enum PlanOutput {
 pub enum FailOn {
     /// Something is to change, and is held up.
     Blocked,
-    /// Something would change.
+    /// Something would change, or may without being planned.
     Changes,
 }
 

@@ -3,13 +3,11 @@
 //! kubectl runs the program `kubectl_complete-csp` with the words behind `kubectl csp`, and reads suggestions, one in a
 //! line, and a last line `:N` that says what else the shell may suggest.
 
-use std::io;
-
 use clap::builder::PossibleValue;
 use clap::{Arg, Command, CommandFactory as _, ValueHint};
 
 use super::args::{Cli, CompletionArgs};
-use super::terminal::report;
+use super::terminal::{Unwritable, report};
 
 /// The shell may suggest files.
 const FILES: u8 = 0;
@@ -17,21 +15,23 @@ const FILES: u8 = 0;
 const NOTHING_ELSE: u8 = 4;
 
 /// Prints the script of a shell.
-pub(super) fn script(args: &CompletionArgs) {
+pub(super) fn script(args: &CompletionArgs) -> Result<(), Unwritable> {
     // Scripts suggest what is hidden, too.
     let whole = Cli::command();
     let visible = whole.get_subcommands().filter(|one| !one.is_hide_set()).cloned();
     let mut command = Command::new("kubectl-csp").subcommands(visible);
-    clap_complete::generate(args.shell, &mut command, "kubectl-csp", &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "kubectl-csp", &mut script);
+    report(String::from_utf8_lossy(&script).trim_end())
 }
 
 /// Answers kubectl.
-pub(super) fn answer(words: &[String]) {
+pub(super) fn answer(words: &[String]) -> Result<(), Unwritable> {
     let (suggestions, rest) = suggestions(&Cli::command(), words);
     for suggestion in suggestions {
-        report(&suggestion);
+        report(&suggestion)?;
     }
-    report(&format!(":{rest}"));
+    report(&format!(":{rest}"))
 }
 
 /// What may follow `words`, the last of which is not finished.

@@ -38,8 +38,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     match cli.command {
         Command::Login(args) => login::run(*args).await?,
         Command::Activity(args) => activity::run(&args).await?,
-        Command::Complete(args) => complete::answer(&args.words),
-        Command::Completion(args) => complete::script(&args),
+        Command::Complete(args) => complete::answer(&args.words)?,
+        Command::Completion(args) => complete::script(&args)?,
         Command::Explain(args) => explain::run(&args).await?,
         Command::Export(args) => export::run(&args).await?,
         Command::Lint(args) => return Ok(lint::run(&args)?),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::args::PurchasesArgs;
 use super::objects::{ListError, Objects};
-use super::table::{structured, table};
+use super::table::{FormatError, structured, table};
 use super::terminal::{printable, report, say};
 use crate::api::{Customer, Purchase, PurchaseKind, PurchasedBy};
 
@@ -53,9 +53,9 @@ pub(super) async fn run(args: &PurchasesArgs) -> Result<(), ListError> {
     }
     let all = all(&customers);
     match structured(&all, args.output)? {
-        Some(text) => report(text.trim_end()),
+        Some(text) => report(text.trim_end()).map_err(FormatError::from)?,
         None if all.is_empty() => say(&format!("No purchases known in {}.", objects.place())),
-        None => report(&rows(&all)),
+        None => report(&rows(&all)).map_err(FormatError::from)?,
     }
     for caution in cautions(&customers, args.customer.is_some()) {
         say(&caution);

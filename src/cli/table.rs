@@ -4,7 +4,7 @@ use serde::Serialize;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::args::Output;
-use super::terminal::width;
+use super::terminal::{Unwritable, width};
 
 /// Narrowest that a column is made for a terminal's sake.
 const COLUMN_MIN: usize = 12;
@@ -57,13 +57,15 @@ fn fitted(cell: &str, width: usize) -> String {
     format!("{kept}…{}", " ".repeat(width - used))
 }
 
-/// A list that cannot be printed for programs.
+/// A list that cannot be printed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FormatError {
     #[error("the list cannot be written as JSON")]
     Json(#[from] serde_json::Error),
     #[error("the list cannot be written as YAML")]
     Yaml(#[from] serde_yaml::Error),
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
 }
 
 /// The same in a format for programs; nothing where it is for people.

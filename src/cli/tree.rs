@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::TreeArgs;
 use super::objects::{ListError, Objects};
-use super::table::{structured, table};
+use super::table::{FormatError, structured, table};
 use super::terminal::{printable, report, say};
 use crate::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use crate::plan::conditions::{ConditionType, find};
@@ -78,9 +78,9 @@ pub(super) async fn run(args: &TreeArgs) -> Result<(), ListError> {
         }
     }
     match structured(&tree, args.output)? {
-        Some(text) => report(text.trim_end()),
+        Some(text) => report(text.trim_end()).map_err(FormatError::from)?,
         None if tree == Tree::default() => say(&format!("No Customers found in {}.", objects.place())),
-        None => report(&text(&tree)),
+        None => report(&text(&tree)).map_err(FormatError::from)?,
     }
     Ok(())
 }
@@ -197,7 +197,8 @@ fn text(tree: &Tree) -> String {
     if !tree.dangling.is_empty() {
         let lines = tree.dangling.iter().map(|one| {
             let Dangling { kind, namespace, name, missing_kind, missing_name } = one;
-            format!("  {kind} {namespace}/{name} names {missing_kind} {missing_name}, which does not exist")
+            let what = format!("{kind} {namespace}/{name} names {missing_kind} {missing_name}, which does not exist");
+            format!("  {}", printable(&what))
         });
         let lines: Vec<_> = lines.collect();
         let gap = if text.is_empty() { "" } else { "\n\n" };

@@ -152,14 +152,24 @@ fn kind_of(field: &JSONSchemaProps) -> String {
             .join(" | ");
     }
     let own = field.type_.as_deref().unwrap_or("any");
+    let limit = limit(field);
     match (own, element(field)) {
-        ("array", Some(element)) => format!("list of {}", kind_of(element)),
+        ("array", Some(element)) => format!("list of {}{limit}", kind_of(element)),
         ("object", Some(element)) => format!("map of {}", kind_of(element)),
         _ => match field.format.as_deref() {
             Some("date-time") => "time (RFC 3339)".to_owned(),
             Some(format) => format!("{own} ({format})"),
-            None => own.to_owned(),
+            None => format!("{own}{limit}"),
         },
+    }
+}
+
+/// How much of it the API server takes.
+fn limit(field: &JSONSchemaProps) -> String {
+    match (field.max_length, field.max_items) {
+        (Some(letters), _) => format!(", at most {letters} characters"),
+        (_, Some(entries)) => format!(", at most {entries}"),
+        _ => String::new(),
     }
 }
 
@@ -193,10 +203,14 @@ mod tests {
                 "name": {"type": "string", "description": "Of a\nhuman | person."},
                 "mode": {"type": "string", "enum": ["On", "Off"], "default": "Off"},
                 "at": {"type": "string", "format": "date-time"},
+                "mail": {"type": "string", "maxLength": 113},
+                "refs": {"type": "array", "maxItems": 50, "items": {"type": "object"}},
             },
         }));
         assert!(table.rows.contains("| `name` | string | **required** | Of a human \\| person. |\n"), "{}", table.rows);
         assert!(table.rows.contains("| `mode` | `On` \\| `Off` | `\"Off\"` |  |\n"), "{}", table.rows);
+        assert!(table.rows.contains("| `mail` | string, at most 113 characters |"), "{}", table.rows);
+        assert!(table.rows.contains("| `refs` | list of object, at most 50 |"), "{}", table.rows);
         assert!(table.rows.contains("| `at` | time (RFC 3339) |  |  |\n"), "{}", table.rows);
     }
 

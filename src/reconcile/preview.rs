@@ -89,18 +89,17 @@ pub struct Foreseen {
 impl Preview {
     /// Of the permissions among `declared`, with what `remote` tells of their customers.
     pub fn new(mut declared: Declared, remote: Remote) -> Self {
-        let named = |metadata: &mut ObjectMeta, name: &ObjectName| {
-            metadata.namespace = Some(name.namespace.clone());
-            metadata.name = Some(name.name.clone());
-            // What nobody has created yet is told apart by its name.
-            metadata.uid.get_or_insert_with(|| name.to_string());
-            metadata.generation.get_or_insert(1);
-        };
         for (name, object) in &mut declared.customers {
-            named(&mut object.metadata, name);
+            created(&mut object.metadata, name);
+            object.status = None;
+        }
+        for (name, object) in &mut declared.subscriptions {
+            created(&mut object.metadata, name);
+            object.status = None;
         }
         for (name, object) in &mut declared.permissions {
-            named(&mut object.metadata, name);
+            created(&mut object.metadata, name);
+            object.status = None;
         }
         let mut preview = Self {
             declared,
@@ -150,6 +149,22 @@ impl Preview {
 
 fn beside(name: &ObjectName, other: &str) -> ObjectName {
     ObjectName { namespace: name.namespace.clone(), name: other.to_owned() }
+}
+
+/// As the API server makes it of a manifest: whatever only a server can say, such as a deletion or an age, is not believed.
+fn created(metadata: &mut ObjectMeta, name: &ObjectName) {
+    *metadata = ObjectMeta {
+        namespace: Some(name.namespace.clone()),
+        name: Some(name.name.clone()),
+        // What nobody has created yet is told apart by its name.
+        uid: Some(name.to_string()),
+        generation: Some(1),
+        labels: metadata.labels.take(),
+        annotations: metadata.annotations.take(),
+        finalizers: metadata.finalizers.take(),
+        owner_references: metadata.owner_references.take(),
+        ..ObjectMeta::default()
+    };
 }
 
 /// One permission in the making.

@@ -110,6 +110,15 @@ fn table() -> Vec<(String, Option<(usize, &'static str)>)> {
             permission("azureSubscriptionRefs: [{name: ''}]"),
             Some((6, "spec.azureSubscriptionRefs[0].name: must not be empty")),
         ),
+        (
+            permission("azureSubscriptionRefs: [{name: \"a\\nb\"}]"),
+            Some((6, "spec.azureSubscriptionRefs[0].name: must be the name of an object")),
+        ),
+        (
+            permission("mode: Observe").replace("{name: a}", "{name: A_b}"),
+            Some((5, "spec.customerRef.name: must be the name of an object")),
+        ),
+        (permission("azureSubscriptionRefs: [{name: a.b-c.0}]"), None),
         (permission("validUntil: 2027-01-01T00:00:00Z"), None),
         (permission("validUntil: 2027-01-01T00:00:00.5+02:00"), None),
         (permission("validUntil: 2027-01-01"), Some((6, "spec.validUntil: must be a time"))),

@@ -5,11 +5,11 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stage::NAMESPACE;
+use stage::{NAMESPACE, root};
 
 use crate::plugin::{Said, kubectl_csp, kubectl_csp_alone};
 use crate::scene::{
-    ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, is_ready, permission, verdict,
+    ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, SAVINGS_PLANS, Scene, permission, verdict,
 };
 use crate::stages::{Exclusive, run, shared};
 
@@ -130,7 +130,7 @@ fn what_stands_in_the_way_is_said_in_the_words_of_the_conditions() {
     assert!(said.stdout.contains("without Owner on Azure subscription"), "{}", said.stdout);
     assert!(!said.stdout.contains('\u{1b}'), "colours for what is no terminal");
     assert!(
-        said.stdout.contains("Plan: 0 to turn on, 0 to turn off, 1 held up, 1 as declared. Nothing would be written.")
+        said.stdout.contains("Plan: 0 to turn on, 0 to turn off, 1 held up, 1 as declared. No switch would be turned.")
     );
 
     let comment = files.plan(&scene, &["-o", "markdown"]);
@@ -158,6 +158,65 @@ fn what_stands_in_the_way_is_said_in_the_words_of_the_conditions() {
     let (plan, _) = files.json(&scene);
     assert!(changes(&plan).iter().all(|one| one == "Blocked Conflict"), "{plan:#}");
     assert_eq!(scene.attempts(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_file_cannot_say_what_only_a_server_can() {
+    let scene = Scene::new(shared().1);
+    let manifests = scene.customer() + &scene.subscription() + &permission(PERMISSION, ALLOW_RESERVATIONS);
+    let files = Files::new(&scene, &manifests);
+    let (plan, code) = files.json(&scene);
+    assert_eq!((changes(&plan), code), (vec!["Grant".to_owned(), "Unchanged".to_owned()], Some(2)));
+    let since = "2026-01-01T00:00:00Z";
+    let status = json!({
+        "tenantId": scene.tenant(),
+        "lastApplied": { "azureReservations": { "state": "Allow", "since": since } },
+        "latched": [{ "reason": "Expired", "since": since, "message": "over", "generation": 1 }],
+    });
+    let named = format!("{{name: {PERMISSION}");
+    let server = format!("{named}, uid: x, generation: 9, creationTimestamp: {since}, deletionTimestamp: {since}");
+    for (old, new) in
+        [(named.as_str(), server.as_str()), ("spec: {customerRef", &format!("status: {status}\nspec: {{customerRef"))]
+    {
+        let told = typed(&manifests).replace(old, new);
+        assert_ne!(told, typed(&manifests));
+        files.write("manifests.yaml", &told);
+        assert_eq!(files.json(&scene), (plan.clone(), code), "{told}");
+    }
+}
+
+#[test]
+fn the_steps_of_the_quick_start_plan_what_was_exported() {
+    let scene = Scene::new(shared().1);
+    hold(&scene, &[RESERVATIONS]);
+    let said = kubectl_csp(shared().0, &["export", &scene.tenant().to_string(), "-n", &scene.namespace]);
+    let files = Files::new(&scene, "");
+    files.write("manifests.yaml", &said.stdout);
+    let (plan, code) = files.json(&scene);
+    assert_eq!((changes(&plan), code), (["Unchanged"; 2].map(str::to_owned).to_vec(), Some(0)), "{plan:#}");
+    assert_eq!(files.plan(&scene, &[]).code, Some(0));
+    // Without the Namespace it would be another answer.
+    let steps = std::fs::read_to_string(root().join("docs/quick-start.md")).unwrap();
+    let plans: Vec<_> = steps.lines().filter(|line| line.contains("kubectl csp plan")).collect();
+    assert!(!plans.is_empty() && plans.iter().all(|line| line.contains("-f namespace.yaml -f ")), "{plans:?}");
+}
+
+#[test]
+fn what_may_be_written_without_being_planned_is_no_exit_code_0() {
+    let scene = Scene::new(shared().1);
+    let customer = scene.customer().replace("tenantId", "costManagement: Visible, tenantId");
+    let files =
+        Files::new(&scene, &(customer + &scene.subscription() + &permission(PERMISSION, "azureReservations: Deny")));
+    let said = files.plan(&scene, &[]);
+    assert_eq!(said.code, Some(2), "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout.contains("No switch would be turned; what may be written beside is in the notes."),
+        "{}",
+        said.stdout
+    );
+    let (plan, _) = files.json(&scene);
+    assert!(plan["unplanned"][0].as_str().unwrap().starts_with("costManagement"), "{plan:#}");
+    assert_eq!(files.plan(&scene, &["--fail-on", "changes"]).code, Some(1));
 }
 
 #[test]
@@ -212,5 +271,5 @@ fn a_pipeline_plans_without_a_cluster_and_the_sign_in_is_left_as_it_is() {
         kubectl_csp_alone(&exclusive.stage, &[&arguments[..], &["--credentials", sign_in.to_str().unwrap()]].concat());
     assert_eq!((given.code, given.stdout), (Some(2), there.stdout), "{}", given.stderr);
     assert_eq!((scene.attempts(), versions()), (vec![], before));
-    assert!(scene.get::<CustomerPurchasePermission>(PERMISSION).is_none_or(|found| is_ready(&found)));
+    assert!(scene.get::<CustomerPurchasePermission>(PERMISSION).is_none(), "a plan has applied something");
 }

@@ -126,8 +126,8 @@ pub(super) async fn run(args: &ExplainArgs) -> Result<(), ExplainError> {
         place: objects.place(),
     })?;
     match structured(&explanation, args.output)? {
-        Some(text) => print(text.trim_end()),
-        None => print(&text(&explanation, Timestamp::now())),
+        Some(text) => print(text.trim_end()).map_err(FormatError::from)?,
+        None => print(&text(&explanation, Timestamp::now())).map_err(FormatError::from)?,
     }
     Ok(())
 }
@@ -197,7 +197,8 @@ fn text(explanation: &Explanation, now: Timestamp) -> String {
         let style = Style::new().fg_color(Some(color.into()));
         let since = step.since.map(|since| format!(", since {since} ({})", ago(since, now))).unwrap_or_default();
         lines.push(format!("  {style}{sign}{style:#}  {}", step.question));
-        lines.push(format!("      {}: {} {} {}{since}", step.object, step.condition, step.status, step.reason));
+        let what = format!("{}: {} {} {}{since}", step.object, step.condition, step.status, step.reason);
+        lines.push(format!("      {}", printable(&what)));
         if !step.message.is_empty() {
             lines.push(format!("      {}", printable(&step.message)));
         }

@@ -105,10 +105,10 @@ pub(super) fn run(args: &LintArgs) -> Result<ExitCode, LintError> {
     let problems = problems(&manifests, &args.namespace);
     let count = manifests.iter().filter(|one| one.api_version().starts_with(GROUP)).count();
     match structured(&problems, args.output)? {
-        Some(list) => print(list.trim_end()),
+        Some(list) => print(list.trim_end()).map_err(FormatError::from)?,
         None => {
             for problem in &problems {
-                print(&problem.sentence());
+                print(&problem.sentence()).map_err(FormatError::from)?;
             }
         }
     }
@@ -131,7 +131,7 @@ pub(super) fn run(args: &LintArgs) -> Result<ExitCode, LintError> {
             1 => ", 1 warning".to_owned(),
             count => format!(", {count} warnings"),
         };
-        print(&format!("{count} objects are well formed{warnings}"));
+        print(&format!("{count} objects are well formed{warnings}")).map_err(FormatError::from)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ use super::args::{LoginArgs, MicrosoftArgs};
 use super::cluster::{self, ClusterError};
 use super::microsoft::MicrosoftError;
 use super::request::RequestError;
-use super::terminal::{printable, report, say};
+use super::terminal::{Unwritable, printable, report, say};
 use crate::remote::interactive::{Interactive, SignedIn};
 use crate::remote::{Error, Limits, SetupError, TokenDefect};
 use application::{Application, ApplicationError};
@@ -49,6 +49,8 @@ pub(super) enum LoginError {
     UnknownTenant(String),
     #[error("{} Nothing was written; with --no-verify it is not asked.", refusal::unverified(.0))]
     Unverified(Error),
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
 }
 
 /// Signs in, and writes the Secret.
@@ -80,7 +82,7 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     } else {
         Some(interactive.organization(&issued.access_token).await.map_err(LoginError::Unverified)?.name)
     };
-    report(&who(&signed_in, partner.as_deref()));
+    report(&who(&signed_in, partner.as_deref()))?;
 
     let contents = Contents {
         tenant,
@@ -92,11 +94,11 @@ pub(super) async fn run(args: LoginArgs) -> Result<(), LoginError> {
     match secret {
         Some(secret) if !args.dry_run => {
             let written = secret.write(&contents).await?;
-            report(&format!("{secret} {written}: {keys}"));
+            report(&format!("{secret} {written}: {keys}"))?;
         }
         _ => {
             let name = format!("Secret {}/{}", args.namespace, args.secret);
-            report(&format!("{name} would be written (dry run): {keys}"));
+            report(&format!("{name} would be written (dry run): {keys}"))?;
         }
     }
     Ok(())

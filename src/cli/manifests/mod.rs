@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(super) use yaml::{Yaml, documents, escaped};
 
 use super::args::FilesArgs;
+use super::terminal::printable;
 
 /// Largest file that is read.
 const BYTES_MAX: u64 = 64 << 20;
@@ -18,16 +19,20 @@ const BYTES_MAX: u64 = 64 << 20;
 /// Why the manifests cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ManifestsError {
-    #[error("cannot read {}", .path.display())]
+    #[error("cannot read {}", shown(.path))]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("-f - reads standard input, which is a terminal: pipe manifests in, or name a file or a directory")]
     Terminal,
-    #[error("{} holds no file that ends in .yaml, .yml or .json{}", .path.display(), .hint)]
+    #[error("{} holds no file that ends in .yaml, .yml or .json{}", shown(.path), .hint)]
     NoFiles { path: PathBuf, hint: &'static str },
-    #[error("{file}:{line}: this is no YAML: {what}")]
+    #[error("{}:{line}: this is no YAML: {}", printable(.file), printable(.what))]
     Malformed { file: String, line: usize, what: String },
-    #[error("{file}:{line}: {what}")]
+    #[error("{}:{line}: {what}", printable(.file))]
     NoObject { file: String, line: usize, what: &'static str },
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 /// One object, and where it stands.
@@ -72,7 +77,7 @@ impl Manifest {
     /// Where something in it stands, and what it is: the beginning of whatever is said about it.
     pub(super) fn place(&self, pointer: &str) -> String {
         let (file, line, document) = (&self.file, self.line(pointer), self.document);
-        format!("{file}:{line}: document {document}, {} {}", self.kind(), self.name())
+        printable(&format!("{file}:{line}: document {document}, {} {}", self.kind(), self.name()))
     }
 
     /// The group and version.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::super::manifests::Manifest;
+use super::super::terminal::printable;
 use crate::api::{ALLOWED_CUSTOMERS_ANNOTATION, AzurePlanPolicy, CostManagement, Customer, OwnerRole};
 use crate::plan::ObjectName;
 use crate::plan::namespace::NamespaceRule;
@@ -47,7 +48,14 @@ pub(in crate::cli) fn declared(
         match (manifest.api_version(), manifest.kind()) {
             ("v1", "Namespace") if !allow_all_namespaces => {
                 let annotation = manifest.value()["metadata"]["annotations"][ALLOWED_CUSTOMERS_ANNOTATION].as_str();
-                objects.rules.insert(manifest.name().to_owned(), NamespaceRule::of(annotation));
+                let earlier = objects.rules.insert(manifest.name().to_owned(), NamespaceRule::of(annotation));
+                if earlier.is_some() {
+                    return Err(refused(
+                        manifest,
+                        "",
+                        "this Namespace stands in the files twice; keep the one that counts",
+                    ));
+                }
             }
             (API_VERSION, "Customer") => put(&mut objects.customers, name(), manifest)?,
             (API_VERSION, "AzureSubscription") => put(&mut objects.subscriptions, name(), manifest)?,
@@ -81,7 +89,12 @@ fn put<K: DeserializeOwned>(
     name: ObjectName,
     manifest: &Manifest,
 ) -> Result<(), DeclaredError> {
-    let object = serde_path_to_error::deserialize(manifest.value()).map_err(|error| {
+    let mut value = manifest.value().clone();
+    if let Some(fields) = value.as_object_mut() {
+        // The API server takes none from a manifest.
+        fields.remove("status");
+    }
+    let object = serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = format!("/{}", error.path().to_string().replace('.', "/"));
         refused(manifest, &pointer, &error.to_string())
     })?;
@@ -92,7 +105,7 @@ fn put<K: DeserializeOwned>(
 }
 
 fn refused(manifest: &Manifest, pointer: &str, what: &str) -> DeclaredError {
-    DeclaredError::Refused(format!("{}: {what}", manifest.place(pointer)))
+    DeclaredError::Refused(format!("{}: {}", manifest.place(pointer), printable(what)))
 }
 
 /// What these objects let the operator do beside turning switches.

@@ -5,14 +5,18 @@
 
 use std::fmt::Write as _;
 
+use super::super::terminal::is_unseen;
 use super::report::{Permission, Report, Switch};
 use crate::plan::permission::Change;
 
 /// By which a pipeline finds its own earlier comment.
 const MARKER: &str = "<!-- kubectl csp plan -->";
 
-/// Longest comment, in bytes: GitHub takes 65,536 characters.
-const BYTES_MAX: usize = 60_000;
+/// Longest comment without its notes, in bytes: GitHub takes 65,536 characters.
+const BYTES_MAX: usize = 58_000;
+
+/// Longest of the notes, of which there are at most five: some name all customers that they are about.
+const NOTE_BYTES_MAX: usize = 1_200;
 
 /// The whole comment.
 pub(super) fn markdown(report: &Report) -> String {
@@ -23,7 +27,7 @@ pub(super) fn markdown(report: &Report) -> String {
         .filter(|one| !one.unread.is_empty() || one.switches.iter().any(|switch| !is_quiet(switch)))
         .collect();
     if shown.is_empty() {
-        text.push_str("\nNothing would change.\n");
+        let _ = writeln!(text, "\n{}", report.nothing().unwrap_or_default());
     } else {
         text.push_str(
             "\n| | Customer | Permission | Switch | Now | Declared |\n| --- | --- | --- | --- | --- | --- |\n",
@@ -43,7 +47,7 @@ pub(super) fn markdown(report: &Report) -> String {
     details(&mut text, &shown);
     text.push_str("\n<details><summary>What this plan leaves out</summary>\n\n");
     for note in &report.notes {
-        let _ = writeln!(text, "- {}", code(note));
+        let _ = writeln!(text, "- {}", code_within(note, NOTE_BYTES_MAX));
     }
     text.push_str("\n</details>\n");
     text
@@ -112,12 +116,19 @@ fn name(permission: &Permission) -> String {
 
 /// Text from outside.
 fn code(text: &str) -> String {
+    code_within(text, usize::MAX)
+}
+
+/// The same, ending in `…` where it would need more than about so many bytes.
+fn code_within(text: &str, bytes: usize) -> String {
     let mut encoded = String::from("<code>");
     for letter in text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }) {
-        // What turns the direction of writing, or is not seen, could show a reviewer something else.
-        let is_invisible = letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if is_invisible {
+        if encoded.len() >= bytes {
+            encoded.push('…');
+            break;
+        }
+        // It could show a reviewer something else.
+        if is_unseen(letter) {
             encoded.push('\u{fffd}');
         } else if letter.is_alphanumeric() || " ,.-/;".contains(letter) {
             encoded.push(letter);
@@ -132,6 +143,10 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{Mode, PurchaseSwitch};
+    use crate::plan::ObjectName;
+    use crate::plan::permission::{SwitchOutlook, Why};
+    use crate::reconcile::preview::Foreseen;
 
     #[test]
     fn nothing_from_outside_is_taken_for_markdown() {
@@ -147,5 +162,37 @@ mod tests {
         }
         assert_eq!(code("a \u{202e}b"), "<code>a \u{fffd}b</code>");
         assert_eq!(code("Müller & Co"), "<code>Müller &#38; Co</code>");
+    }
+
+    #[test]
+    fn the_comment_is_one_that_github_takes_however_much_there_is_to_say() {
+        let why = Why { reason: "OwnerMissing".to_owned(), message: "<@>".repeat(300) };
+        let switch = SwitchOutlook {
+            switch: crate::model::Switch::Reservations,
+            wish: PurchaseSwitch::Allow,
+            is_on: Some(false),
+            change: Change::Blocked,
+            why: Some(why),
+        };
+        let permission = |index: usize| Foreseen {
+            name: ObjectName { namespace: "n".to_owned(), name: format!("p{index}") },
+            customer: "c".to_owned(),
+            tenant: None,
+            company: Some("\u{1f600}".repeat(200)),
+            mode: Mode::Enforce,
+            switches: vec![switch.clone()],
+            writes: Vec::new(),
+            is_first_grant: true,
+            conditions: Vec::new(),
+            unread: Vec::new(),
+        };
+        for count in [1, 30, 500] {
+            let foreseen: Vec<_> = (0..count).map(permission).collect();
+            let unplanned = vec![format!("azurePlan ({})", "n/customer, ".repeat(5_000)); 3];
+            let text = markdown(&Report::new(&foreseen, unplanned));
+            assert!(text.len() < 65_536, "{}", text.len());
+            assert!(text.contains("/customer, n/…</code>") || text.contains("…</code>\n- "), "{text}");
+            assert!(text.ends_with("are not looked at</code>\n\n</details>\n"), "{text}");
+        }
     }
 }

@@ -31,7 +31,7 @@ use report::Report;
 /// Permissions that are foreseen at the same time: enough for the calls to flow as fast as they may.
 const AT_A_TIME: usize = 8;
 
-/// Exit code where something would change, or is to change and is held up.
+/// Exit code where something would change, or may without being planned, or is to change and is held up.
 const CHANGES: u8 = 2;
 
 /// Why there is no plan.
@@ -59,6 +59,10 @@ pub(super) enum PlanError {
     Blocked(usize),
     #[error("{0} of the switches would change, and --fail-on changes is set")]
     Changes(usize),
+    #[error(
+        "no switch would change, but the objects let the operator write what no plan tells (see the notes), and --fail-on changes is set"
+    )]
+    Unplanned,
 }
 
 /// Reads, plans, and prints.
@@ -89,6 +93,7 @@ pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
         PlanOutput::Markdown => print(markdown::markdown(&report).trim_end()),
         PlanOutput::Yaml => print(serde_yaml::to_string(&report).map_err(FormatError::from)?.trim_end()),
     }
+    .map_err(FormatError::from)?;
     ending(&report, &args.fail_on)
 }
 
@@ -108,6 +113,7 @@ async fn foresee(preview: &Preview) -> Result<Vec<Foreseen>, PlanError> {
 fn ending(report: &Report, fail_on: &[FailOn]) -> Result<ExitCode, PlanError> {
     let changes = report.summary.writes();
     let blocked = report.summary.count(Change::Blocked);
+    let unplanned = report.unplanned.len();
     if report.incomplete() > 0 {
         return Err(PlanError::Incomplete(report.incomplete()));
     }
@@ -117,5 +123,8 @@ fn ending(report: &Report, fail_on: &[FailOn]) -> Result<ExitCode, PlanError> {
     if changes > 0 && fail_on.contains(&FailOn::Changes) {
         return Err(PlanError::Changes(changes));
     }
-    Ok(if changes + blocked > 0 { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS })
+    if unplanned > 0 && fail_on.contains(&FailOn::Changes) {
+        return Err(PlanError::Unplanned);
+    }
+    Ok(if changes + blocked + unplanned > 0 { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS })
 }

@@ -17,7 +17,9 @@ pub(in crate::cli) struct Report {
     kind: &'static str,
     pub(in crate::cli) summary: Summary,
     pub(in crate::cli) permissions: Vec<Permission>,
-    /// What the operator does beside, or what nobody can know beforehand; sentences.
+    /// What the operator may write beside, which is not planned; sentences.
+    pub(in crate::cli) unplanned: Vec<String>,
+    /// The same, and what nobody can know beforehand; sentences.
     pub(in crate::cli) notes: Vec<String>,
 }
 
@@ -109,14 +111,24 @@ impl Report {
         for switch in foreseen.iter().flat_map(|one| &one.switches) {
             *summary.field(switch.change) += 1;
         }
-        let mut notes = unplanned;
+        let mut notes = unplanned.clone();
         notes.extend(cannot_know(foreseen));
         Self {
             api_version: "csp-operator.dev/plan-v1",
             kind: "Plan",
             summary,
             permissions: foreseen.iter().map(permission).collect(),
+            unplanned,
             notes,
+        }
+    }
+
+    /// What there is to say where no switch is turned.
+    pub(in crate::cli) fn nothing(&self) -> Option<&'static str> {
+        match (self.summary.writes(), self.unplanned.is_empty()) {
+            (0, true) => Some("No switch would be turned."),
+            (0, false) => Some("No switch would be turned; what may be written beside is in the notes."),
+            _ => None,
         }
     }
 
@@ -223,6 +235,7 @@ fn cannot_know(foreseen: &[Foreseen]) -> Vec<String> {
         )
     });
     let objects = "planned from these files and from what Partner Center and Azure say now: objects in a cluster that mean \
-                   the same customers, who turned a switch, and what an operator has done before are not looked at";
+                   the same customers or whose manifests have been deleted (deletionPolicy Revoke, the default, turns off what \
+                   they manage), who turned a switch, and what an operator has done before are not looked at";
     brake.into_iter().chain([objects.to_owned()]).collect()
 }

@@ -20,8 +20,8 @@ pub(super) fn text(report: &Report, show_unchanged: bool) -> String {
     }
     let bold = Style::new().bold();
     let _ = write!(text, "{bold}Plan:{bold:#} {}.", report.summary.sentence());
-    if report.summary.writes() == 0 {
-        text.push_str(" Nothing would be written.");
+    if let Some(nothing) = report.nothing() {
+        let _ = write!(text, " {nothing}");
     }
     for note in &report.notes {
         let _ = write!(text, "\nNote: {}.", printable(note));
@@ -35,7 +35,12 @@ fn block(permission: &Permission) -> String {
     let company = company_name.as_deref().map(|company| format!("{}, ", printable(company))).unwrap_or_default();
     let tenant = tenant_id.as_deref().map(|tenant| format!(", tenant {tenant}")).unwrap_or_default();
     let bold = Style::new().bold();
-    let mut text = format!("{bold}{namespace}/{name}{bold:#}   {company}Customer {customer}{tenant}");
+    let mut text = format!(
+        "{bold}{}/{}{bold:#}   {company}Customer {}{tenant}",
+        printable(namespace),
+        printable(name),
+        printable(customer)
+    );
     if *mode != Mode::Enforce {
         let _ = write!(text, " [{mode:?}]");
     }
