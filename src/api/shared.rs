@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const IS_GUID: &str = "self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')";
 
 /// What an object can be called. A reference to anything else leads nowhere, and could put strange text where it is shown.
-const IS_OBJECT_NAME: &str =
-    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')";
+const IS_OBJECT_NAME: &str = "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')";
 
 /// `observedGeneration` of an object that no pass has seen.
 pub(super) const NEVER_OBSERVED: i64 = -1;

@@ -140,7 +140,9 @@ fn fields(path: &str, before: &Value, now: &Value, broken: &mut Vec<String>) {
 
 /// What `now` asks of a value that `before` did not.
 fn limits(path: &str, before: &Value, now: &Value, broken: &mut Vec<String>) {
-    for limit in ["pattern", "format", "multipleOf", "uniqueItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys"] {
+    for limit in
+        ["pattern", "format", "multipleOf", "uniqueItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys"]
+    {
         if now.get(limit).is_some() && now[limit] != before[limit] {
             broken.push(format!("{path}: {limit} is {} and was {}", now[limit], before[limit]));
         }
@@ -195,7 +197,8 @@ fn every_object_of_a_release_could_be_created_today() {
         for object in release.objects() {
             let mut created: DynamicObject = serde_json::from_value(object.clone()).unwrap();
             created.metadata.namespace = Some("default".to_owned());
-            let taken = run(Api::namespaced_with(client.clone(), "default", &resource(&object)).create(&try_out, &created));
+            let taken =
+                run(Api::namespaced_with(client.clone(), "default", &resource(&object)).create(&try_out, &created));
             assert!(taken.is_ok(), "{} of {}: {taken:?}", object["metadata"]["name"], release.version);
         }
     }
