@@ -189,7 +189,7 @@ fn a_file_cannot_say_what_only_a_server_can() {
 fn the_steps_of_the_quick_start_plan_what_was_exported() {
     let scene = Scene::new(shared().1);
     hold(&scene, &[RESERVATIONS]);
-    let said = kubectl_csp(shared().0, &["export", &scene.tenant().to_string(), "-n", &scene.namespace]);
+    let said = kubectl_csp(shared().0, &["export", &scene.tenant(), "-n", &scene.namespace]);
     let files = Files::new(&scene, "");
     files.write("manifests.yaml", &said.stdout);
     let (plan, code) = files.json(&scene);
