@@ -64,6 +64,7 @@ values 'extraEnv' 'extraEnv: [{name: CSP_RESYNC, value: 1h}]'
 values 'digest' 'image: {digest: 0123abcd}'
 values 'terminationGracePeriodSeconds' 'terminationGracePeriodSeconds: 5'
 values 'replicas' 'replicas: two'
+values 'serviceMonitor' 'monitoring: {podMonitor: {create: true}, serviceMonitor: {create: true}}'
 values 'expirationSeconds' 'federatedCredential: {expirationSeconds: 60}'
 
 # A copy of all that manifests.sh looks at, in which something is broken.

@@ -229,6 +229,22 @@ fn rules_dashboard_and_pages_name_metrics_that_exist() {
     }
 }
 
+/// A word that no pass ends with any more would let its failures wake somebody up.
+#[test]
+fn the_results_that_rules_choose_are_those_of_the_source() {
+    let rules = read("manifests/chart/files/rules.yaml");
+    let sources = [sources("src/reconcile"), sources("src/remote")].concat();
+    let mut count = 0;
+    for rest in rules.split("result").skip(1).filter(|rest| rest.starts_with("!~") || rest.starts_with("=~")) {
+        for word in rest[2..].split('"').nth(1).unwrap_or_default().split('|') {
+            let literal = format!("\"{word}\"");
+            assert!(sources.iter().any(|source| source.contains(&literal)), "no pass ends as {word}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
 #[test]
 fn every_alert_has_its_texts_its_section_and_its_place_in_the_runbook() {
     let rules = read("manifests/chart/files/rules.yaml");
