@@ -69,8 +69,8 @@ pub enum Command {
     /// customers that its annotation csp-operator.dev/allowed-customers lists, so the Namespace belongs to the files, or
     /// --allow-all-namespaces says that the operator runs with that.
     ///
-    /// What is no longer in the files is not planned: a deleted manifest with deletionPolicy Revoke, which is the default,
-    /// has its switches turned off once it is deleted in the cluster too.
+    /// What is no longer in the files is planned with --previous only: a deleted manifest with deletionPolicy Revoke, which is
+    /// the default, has its switches turned off once it is deleted in the cluster too.
     ///
     /// Exit code 0: nothing would change. 2: something would change, or is to change and is held up, or the objects let the
     /// operator write what is not planned (azurePlan Purchase, ownerRole Assign, costManagement). 1: an error, such as a
@@ -339,6 +339,11 @@ pub struct PlanArgs {
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: PlanOutput,
+
+    /// The manifests as they were before, such as a checkout of the branch that a pull request goes into: a file or a
+    /// directory, read as -f. What is no longer in -f is then planned too, as if it were deleted in the cluster.
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub previous: Option<PathBuf>,
 
     /// Show what would not change too. JSON and YAML always do.
     #[arg(long)]

@@ -186,6 +186,32 @@ fn a_file_cannot_say_what_only_a_server_can() {
 }
 
 #[test]
+fn what_is_no_longer_declared_is_to_be_turned_off() {
+    let scene = Scene::new(shared().1);
+    let permissions = permission(PERMISSION, "azureReservations: Deny")
+        + &permission("gone", &format!("{ALLOW_RESERVATIONS}, azureSavingsPlans: Deny"))
+        + &permission("kept", &format!("{ALLOW_BOTH}, deletionPolicy: Retain"))
+        + &permission("seen", &format!("{ALLOW_BOTH}, mode: Observe"));
+    let before = Files::new(&scene, &(scene.customer() + &scene.subscription() + &permissions));
+    let now = before.directory.join("now");
+    std::fs::create_dir_all(&now).unwrap();
+    let manifests = scene.customer() + &scene.subscription() + &permission(PERMISSION, "azureReservations: Deny");
+    std::fs::write(now.join("now.yaml"), typed(&manifests) + "---\n" + &namespace(&scene, "*")).unwrap();
+    let arguments = ["plan", "-n", &scene.namespace, "-f", now.to_str().unwrap()];
+    let plan = |more: &[&str]| kubectl_csp(shared().0, &[&arguments, more].concat());
+    assert_eq!(plan(&[]).code, Some(0));
+    let said = plan(&["--previous", before.path(), "-o", "json"]);
+    let removed = json!([{ "namespace": scene.namespace, "name": "gone", "switches": ["azureReservations"] }]);
+    assert_eq!(serde_json::from_str::<Value>(&said.stdout).unwrap()["removed"], removed, "{}", said.stderr);
+    assert_eq!(said.code, Some(2));
+    for (output, what) in [("text", "/gone   no longer declared"), ("markdown", "1 to turn off by deletion")] {
+        let said = plan(&["--previous", before.path(), "-o", output]);
+        assert!(said.stdout.contains(what) && !said.stdout.contains("No switch"), "{}", said.stdout);
+    }
+    assert_eq!(plan(&["--previous", before.path(), "--fail-on", "changes"]).code, Some(1));
+}
+
+#[test]
 fn the_steps_of_the_quick_start_plan_what_was_exported() {
     let scene = Scene::new(shared().1);
     hold(&scene, &[RESERVATIONS]);
@@ -233,6 +259,14 @@ fn what_cannot_be_read_or_is_no_manifest_is_an_error() {
     );
     assert!(said.stderr.ends_with("error: 1 of the permissions could not be planned, for the reasons above\n"));
 
+    files.write("again.yaml", &namespace(&scene, ""));
+    let said = files.plan(&scene, &[]);
+    assert!(
+        said.code == Some(1) && said.stderr.contains("this Namespace stands in the files twice"),
+        "{}",
+        said.stderr
+    );
+    std::fs::remove_file(files.directory.join("again.yaml")).unwrap();
     files.write(
         "wrong.yaml",
         "apiVersion: csp-operator.dev/v1alpha1\nkind: Customer\nmetadata:\n  name: x\nspec:\n  tenantId: [1]\n",

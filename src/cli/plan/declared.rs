@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::super::manifests::Manifest;
 use super::super::terminal::printable;
-use crate::api::{ALLOWED_CUSTOMERS_ANNOTATION, AzurePlanPolicy, CostManagement, Customer, OwnerRole};
+use crate::api::{
+    ALLOWED_CUSTOMERS_ANNOTATION, AzurePlanPolicy, CostManagement, Customer, CustomerPurchasePermission,
+    DeletionPolicy, Mode, OwnerRole, PurchaseSwitch,
+};
+use crate::model::Switch;
 use crate::plan::ObjectName;
 use crate::plan::namespace::NamespaceRule;
 use crate::reconcile::preview::Declared;
@@ -71,6 +76,34 @@ pub(in crate::cli) fn declared(
     }
     let unplanned = unplanned(&objects);
     Ok(Found { objects, unplanned })
+}
+
+/// A permission that is no longer declared, and what is turned off when it is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::cli) struct Removed {
+    pub(in crate::cli) namespace: String,
+    pub(in crate::cli) name: String,
+    /// Fields of its spec.
+    pub(in crate::cli) switches: Vec<&'static str>,
+}
+
+/// What `before` declares, `now` does not, and the operator would turn off. Whether it is on is not asked.
+pub(in crate::cli) fn removed(before: &Declared, now: &Declared) -> Vec<Removed> {
+    let gone = before.permissions.iter().filter(|(name, object)| {
+        let is_revoked = object.spec.mode == Mode::Enforce && object.spec.deletion_policy != DeletionPolicy::Retain;
+        is_revoked && !now.permissions.contains_key(name)
+    });
+    let removed = gone.map(|(name, CustomerPurchasePermission { spec, .. })| Removed {
+        namespace: name.namespace.clone(),
+        name: name.name.clone(),
+        switches: [(Switch::Reservations, spec.azure_reservations), (Switch::SavingsPlans, spec.azure_savings_plans)]
+            .into_iter()
+            .filter(|(_, wish)| *wish == PurchaseSwitch::Allow)
+            .map(|(switch, _)| switch.field())
+            .collect(),
+    });
+    removed.filter(|one| !one.switches.is_empty()).collect()
 }
 
 fn rule_otherwise(allow_all_namespaces: bool) -> NamespaceRule {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::super::terminal::is_unseen;
+use super::declared::Removed;
 use super::report::{Permission, Report, Switch};
 use crate::plan::permission::Change;
 
@@ -20,12 +21,13 @@ const NOTE_BYTES_MAX: usize = 1_200;
 
 /// The whole comment.
 pub(super) fn markdown(report: &Report) -> String {
-    let mut text = format!("{MARKER}\n### Purchase permissions: {}\n", report.summary.sentence());
+    let mut text = format!("{MARKER}\n### Purchase permissions: {}\n", report.sentence());
     let shown: Vec<_> = report
         .permissions
         .iter()
         .filter(|one| !one.unread.is_empty() || one.switches.iter().any(|switch| !is_quiet(switch)))
         .collect();
+    removed(&mut text, &report.removed);
     if shown.is_empty() {
         let _ = writeln!(text, "\n{}", report.nothing().unwrap_or_default());
     } else {
@@ -51,6 +53,20 @@ pub(super) fn markdown(report: &Report) -> String {
     }
     text.push_str("\n</details>\n");
     text
+}
+
+/// What is turned off by deletion.
+fn removed(text: &mut String, removed: &[Removed]) {
+    if removed.is_empty() {
+        return;
+    }
+    text.push_str("\n**No longer declared**, and turned off when the objects are deleted in the cluster:\n\n");
+    let mut left_out = 0;
+    for Removed { namespace, name, switches } in removed {
+        let line = format!("- ➖ {} {}\n", code(&format!("{namespace}/{name}")), switches.join(", "));
+        if text.len() + line.len() > BYTES_MAX / 4 { left_out += 1 } else { text.push_str(&line) }
+    }
+    tell_left_out(text, left_out);
 }
 
 /// Why something stays other than declared, folded.
@@ -189,7 +205,7 @@ mod tests {
         for count in [1, 30, 500] {
             let foreseen: Vec<_> = (0..count).map(permission).collect();
             let unplanned = vec![format!("azurePlan ({})", "n/customer, ".repeat(5_000)); 3];
-            let text = markdown(&Report::new(&foreseen, unplanned));
+            let text = markdown(&Report::new(&foreseen, Vec::new(), unplanned));
             assert!(text.len() < 65_536, "{}", text.len());
             assert!(text.contains("/customer, n/…</code>") || text.contains("…</code>\n- "), "{text}");
             assert!(text.ends_with("are not looked at</code>\n\n</details>\n"), "{text}");

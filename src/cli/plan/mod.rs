@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::args::{FailOn, PlanArgs, PlanOutput};
+use super::args::{FailOn, FilesArgs, PlanArgs, PlanOutput};
 use super::borrowed::{BorrowError, Borrowed};
 use super::lint;
 use super::manifests::{self, ManifestsError};
@@ -23,9 +23,9 @@ use super::progress::Progress;
 use super::table::FormatError;
 use super::terminal::{print, say, show_warnings};
 use crate::plan::permission::Change;
-use crate::reconcile::preview::{Foreseen, Preview};
+use crate::reconcile::preview::{Declared, Foreseen, Preview};
 use crate::remote::{Allowance, Calls, Error, Limits, Remote, SetupError, Unfenced};
-use declared::DeclaredError;
+use declared::{DeclaredError, Removed};
 use report::Report;
 
 /// Permissions that are foreseen at the same time: enough for the calls to flow as fast as they may.
@@ -80,13 +80,14 @@ pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
         return Err(PlanError::Refused(wrong.len()));
     }
     let declared = declared::declared(&manifests, &args.namespace, args.allow_all_namespaces)?;
+    let removed = removed(args, &declared.objects)?;
     let endpoints = microsoft::all_endpoints(&args.microsoft, &args.azure)?;
     let sign_in = Borrowed::open(&args.sign_in, &args.cluster).await?;
     let limits = Limits { partner_center_calls: Allowance::per_minute(args.calls_per_minute), ..Limits::default() };
     let remote = Remote::new(&endpoints, limits, Arc::new(sign_in), Arc::new(Unfenced), Calls::default())?;
     let preview = Preview::new(declared.objects, remote);
     let foreseen = foresee(&preview).await?;
-    let report = Report::new(&foreseen, declared.unplanned);
+    let report = Report::new(&foreseen, removed, declared.unplanned);
     match args.output {
         PlanOutput::Text => print(&text::text(&report, args.show_unchanged)),
         PlanOutput::Json => print(&serde_json::to_string_pretty(&report).map_err(FormatError::from)?),
@@ -95,6 +96,17 @@ pub(super) async fn run(args: &PlanArgs) -> Result<ExitCode, PlanError> {
     }
     .map_err(FormatError::from)?;
     ending(&report, &args.fail_on)
+}
+
+/// What was declared before, and is not any more.
+fn removed(args: &PlanArgs, now: &Declared) -> Result<Vec<Removed>, PlanError> {
+    let Some(previous) = &args.previous else { return Ok(Vec::new()) };
+    let files = FilesArgs { filenames: vec![previous.clone()], recursive: args.files.recursive };
+    match declared::declared(&manifests::read(&files)?, &args.namespace, true) {
+        Ok(before) => Ok(declared::removed(&before.objects, now)),
+        Err(DeclaredError::Nothing) => Ok(Vec::new()),
+        Err(refused) => Err(refused.into()),
+    }
 }
 
 async fn foresee(preview: &Preview) -> Result<Vec<Foreseen>, PlanError> {
@@ -111,7 +123,7 @@ async fn foresee(preview: &Preview) -> Result<Vec<Foreseen>, PlanError> {
 
 /// What the exit code says.
 fn ending(report: &Report, fail_on: &[FailOn]) -> Result<ExitCode, PlanError> {
-    let changes = report.summary.writes();
+    let changes = report.changes();
     let blocked = report.summary.count(Change::Blocked);
     let unplanned = report.unplanned.len();
     if report.incomplete() > 0 {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::declared::Removed;
 use crate::api::{Mode, PurchaseSwitch};
 use crate::plan::permission::{Change, SwitchOutlook};
 use crate::reconcile::preview::Foreseen;
@@ -17,6 +18,8 @@ pub(in crate::cli) struct Report {
     kind: &'static str,
     pub(in crate::cli) summary: Summary,
     pub(in crate::cli) permissions: Vec<Permission>,
+    /// What is turned off because it is no longer declared; always empty without the manifests of before.
+    pub(in crate::cli) removed: Vec<Removed>,
     /// What the operator may write beside, which is not planned; sentences.
     pub(in crate::cli) unplanned: Vec<String>,
     /// The same, and what nobody can know beforehand; sentences.
@@ -106,7 +109,7 @@ pub(in crate::cli) fn word(change: Change) -> &'static str {
 }
 
 impl Report {
-    pub(in crate::cli) fn new(foreseen: &[Foreseen], unplanned: Vec<String>) -> Self {
+    pub(in crate::cli) fn new(foreseen: &[Foreseen], removed: Vec<Removed>, unplanned: Vec<String>) -> Self {
         let mut summary = Summary::default();
         for switch in foreseen.iter().flat_map(|one| &one.switches) {
             *summary.field(switch.change) += 1;
@@ -118,14 +121,28 @@ impl Report {
             kind: "Plan",
             summary,
             permissions: foreseen.iter().map(permission).collect(),
+            removed,
             unplanned,
             notes,
         }
     }
 
+    /// Switches that are turned.
+    pub(in crate::cli) fn changes(&self) -> usize {
+        self.summary.writes() + self.removed.iter().map(|one| one.switches.len()).sum::<usize>()
+    }
+
+    /// All counts, in one sentence.
+    pub(in crate::cli) fn sentence(&self) -> String {
+        match self.changes() - self.summary.writes() {
+            0 => self.summary.sentence(),
+            count => format!("{}; {count} to turn off by deletion", self.summary.sentence()),
+        }
+    }
+
     /// What there is to say where no switch is turned.
     pub(in crate::cli) fn nothing(&self) -> Option<&'static str> {
-        match (self.summary.writes(), self.unplanned.is_empty()) {
+        match (self.changes(), self.unplanned.is_empty()) {
             (0, true) => Some("No switch would be turned."),
             (0, false) => Some("No switch would be turned; what may be written beside is in the notes."),
             _ => None,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::super::terminal::printable;
+use super::declared::Removed;
 use super::report::{Permission, Report, Switch};
 use crate::api::{Mode, PurchaseSwitch};
 use crate::plan::permission::Change;
@@ -19,7 +20,16 @@ pub(super) fn text(report: &Report, show_unchanged: bool) -> String {
         let _ = writeln!(text, "{}\n", block(permission));
     }
     let bold = Style::new().bold();
-    let _ = write!(text, "{bold}Plan:{bold:#} {}.", report.summary.sentence());
+    for Removed { namespace, name, switches } in &report.removed {
+        let _ = writeln!(text, "{bold}{}/{}{bold:#}   no longer declared", printable(namespace), printable(name));
+        let style = color(AnsiColor::Red);
+        for switch in switches {
+            let _ =
+                writeln!(text, "  {style}- {switch:<17} turned off when the object is deleted in the cluster{style:#}");
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "{bold}Plan:{bold:#} {}.", report.sentence());
     if let Some(nothing) = report.nothing() {
         let _ = write!(text, " {nothing}");
     }
