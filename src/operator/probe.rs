@@ -73,7 +73,8 @@ fn ask(url: &Url) -> io::Result<(String, String)> {
     stream.set_write_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the answer comes in one piece, and its end is the end of the connection.
     let host = url.host_str().unwrap_or_default();
-    write!(stream, "GET {} HTTP/1.0\r\nHost: {host}\r\n\r\n", url.path())?;
+    // In one piece too: who reads only once sees all of it.
+    stream.write_all(format!("GET {} HTTP/1.0\r\nHost: {host}\r\n\r\n", url.path()).as_bytes())?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     let no_http = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
@@ -96,6 +97,7 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
     use std::net::TcpListener;
     use std::thread;
 
@@ -107,10 +109,14 @@ mod tests {
         let url = format!("http://{}/readyz", listener.local_addr().unwrap());
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 256];
-            let length = stream.read(&mut request).unwrap();
+            // To its end: closing with something unread resets the connection, and the answer may be lost.
+            let mut request = String::new();
+            let mut reader = BufReader::new(&stream);
+            while !request.ends_with("\r\n\r\n") {
+                assert_ne!(reader.read_line(&mut request).unwrap(), 0, "it ends after {request:?}");
+            }
             stream.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8_lossy(&request[..length]).into_owned()
+            request
         });
         let outcome = ready(&ReadyArgs { url: url.parse().unwrap() }).map_err(|error| error.to_string());
         assert!(server.join().unwrap().starts_with("GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n"));

@@ -70,6 +70,10 @@ pub(super) trait Kind: Send + Sync + 'static {
     }
     /// How urgent it is to look at an object.
     fn urgency(object: &Self::Object) -> Urgency;
+    /// Whether it is held, without a failure, although something of it is to be turned off.
+    fn holds_back_revoke(_: &Self::Object) -> bool {
+        false
+    }
     /// The tenant whose other objects must wait while this one's pass runs.
     fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId>;
     /// Whether a pass waits until it is known for whom namespaces may act.
@@ -141,7 +145,7 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
     let began = std::time::Instant::now();
     let traced = trace::pass(&K::Object::kind(&()), &place, errand.urgency());
     let handle = tokio::spawn({
-        let (context, traced_pass) = (Arc::clone(&context), traced.clone());
+        let (context, traced_pass, object) = (Arc::clone(&context), traced.clone(), Arc::clone(&object));
         async move {
             let pass = pass::<K>(&context, object, &errand);
             errand.within(timeout, pass).instrument(traced_pass).await.unwrap_or(Err(Error::TimedOut(timeout)))
@@ -155,8 +159,10 @@ async fn look_at<K: Kind>(object: Arc<K::Object>, context: Arc<Context>) -> Resu
     match &result {
         Ok(_) => {
             context.backoff.forget(&uid);
-            // What it would have turned off is off, or is not to be: else the pass would have failed.
-            context.metrics.revoke_settled(&uid);
+            // What it would have turned off is off, or is not to be; else the pass has failed, or a person must act.
+            if !K::holds_back_revoke(&K::objects(&context).newest(object)) {
+                context.metrics.revoke_settled(&uid);
+            }
         }
         // Somebody has changed the object meanwhile; the next pass sees why.
         Err(error) if error.is_no_failure() => {

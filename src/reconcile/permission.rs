@@ -75,6 +75,11 @@ impl Kind for Permission {
         Desired::of(object).map_or(Urgency::Drift, |desired| urgency(&desired, &status, Timestamp::now()))
     }
 
+    fn holds_back_revoke(object: &Self::Object) -> bool {
+        // It would be gone, or without our finalizer.
+        object.metadata.deletion_timestamp.is_some() && Self::urgency(object) == Urgency::Revoke
+    }
+
     fn tenant(context: &Context, object: &Self::Object) -> Option<TenantId> {
         tenant(context, &Desired::of(object)?)
     }
@@ -341,4 +346,35 @@ async fn send(
         return Ok(Progress::LookAgain);
     }
     Err(pass.ended_by(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deletion_that_is_held_for_a_person_is_a_revoke_that_is_due() {
+        let permission =
+            |wish: &str, policy: &str, finalizers: &[&str], deleted: Option<&str>| -> api::CustomerPurchasePermission {
+                serde_json::from_value(serde_json::json!({
+                "apiVersion": "csp-operator.dev/v1alpha1",
+                "kind": "CustomerPurchasePermission",
+                "metadata": {
+                    "namespace": "ns", "name": "fabrikam", "uid": "uid", "resourceVersion": "1", "generation": 1,
+                    "finalizers": finalizers, "deletionTimestamp": deleted,
+                },
+                "spec": { "customerRef": { "name": "fabrikam" }, "azureReservations": wish, "deletionPolicy": policy },
+            }))
+            .unwrap()
+            };
+        let now = Some("2026-01-01T00:00:00Z");
+        let is_due = |wish, policy, finalizers: &[&str], deleted| {
+            Permission::holds_back_revoke(&permission(wish, policy, finalizers, deleted))
+        };
+        let held = [api::FINALIZER];
+        assert!(is_due("AllowSomeDay", "Revoke", &held, now), "a value that is unknown here");
+        assert!(!is_due("AllowSomeDay", "Revoke", &held, None), "not deleted");
+        assert!(!is_due("AllowSomeDay", "Retain", &held, now), "nothing is to be revoked");
+        assert!(!is_due("Allow", "Revoke", &["example.com/other"], now), "released, and held by others");
+    }
 }
