@@ -76,7 +76,7 @@ pub(super) fn advice(reason: &str, message: &str, object: &Named) -> Advice {
             format!("kubectl wait {resource}/{name} -n {namespace} --for=condition=Ready --timeout=5m"),
         ),
         _ if message.is_empty() => ("look at the whole object", describe),
-        _ => ("as the message says; docs/operations.md explains every reason", describe),
+        _ => ("as the message says; docs/runbook.md explains every reason", describe),
     };
     Advice { what: what.to_owned(), command: Some(command) }
 }
