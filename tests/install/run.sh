@@ -43,11 +43,16 @@ objects() { kubectl get customers,azuresubscriptions,customerpurchasepermissions
 inside() { kubectl get deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets \
     --namespace csp-operator --output name | grep -v 'serviceaccount/default$' || true; }
 
-# The API server is built from a Go module, which tells no version for kubeVersion to be compared with.
-chart=$scratch/chart
-cp -r manifests/chart "$chart"
-sed -i '/^kubeVersion:/d' "$chart/Chart.yaml"
+chart=manifests/chart
 release=(csp-operator "$chart" --namespace csp-operator)
+
+say "helm install: refused on a Kubernetes that is too old for the chart"
+cp -r "$chart" "$scratch/newer"
+sed -i 's/^kubeVersion: .*/kubeVersion: ">=1.99.0-0"/' "$scratch/newer/Chart.yaml"
+helm install csp-operator "$scratch/newer" --namespace csp-operator --create-namespace > "$scratch/newer.log" 2>&1 && fail 'nobody refused'
+version=$(kubectl get --raw /version | sed -n 's/.*"gitVersion": "\(.*\)".*/\1/p')
+grep -q "chart requires kubeVersion: >=1.99.0-0 which is incompatible with Kubernetes $version" "$scratch/newer.log" || fail "$(cat "$scratch/newer.log")"
+is 'left outside' '' "$(outside)"
 
 say "helm install, with CRDs that lack what a later version adds"
 cp -r "$chart" "$scratch/earlier"

@@ -44,6 +44,13 @@ pub enum Error {
         missing: String,
     },
 
+    /// The pins name no Kubernetes whose version could be told.
+    #[error("{}/go.mod requires no k8s.io/kubernetes of a version such as v1.36.3, which the API server is to tell", module.display())]
+    NoVersion {
+        /// The directory of the `go.mod`.
+        module: PathBuf,
+    },
+
     /// `go build` failed.
     #[error("building the control plane from {} failed ({status}); go said:\n{output}", module.display())]
     Build {

@@ -1,7 +1,7 @@
 //! Building the binaries from the pinned Go module, once for all processes that share a target directory.
 //!
 //! A finished build appears under its final name by one rename, so an interrupted one is never taken for complete.
-//! That name is derived from `go.mod` and `go.sum`: other pins are another build.
+//! That name is derived from `go.mod`, `go.sum` and what the linker is told: other pins or other flags are another build.
 
 use std::env;
 use std::ffi::OsStr;
@@ -24,6 +24,12 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// The name of etcd's binary as go makes it: the last part of its package's path.
 const ETCD_AS_BUILT: &str = "server";
 
+/// The module that gives the programs their version.
+const KUBERNETES: &str = "k8s.io/kubernetes";
+
+/// The packages that tell it: that of the API server and of `kubectl version`, and that of the user agent.
+const VERSION_PACKAGES: [&str; 2] = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
+
 /// How much of go's output a failure shows, in lines.
 const OUTPUT_LINES: usize = 40;
 
@@ -31,13 +37,40 @@ const OUTPUT_LINES: usize = 40;
 pub(super) fn key(module: &Path) -> Result<String, Error> {
     // FNV-1a: the same in every release of every toolchain, so a cached build stays valid.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
     for name in ["go.mod", "go.sum"] {
         let path = module.join(name);
-        for byte in fs::read(&path).map_err(file("read", &path))? {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        add(&fs::read(&path).map_err(file("read", &path))?);
     }
+    add(linker_flags(module)?.as_bytes());
     Ok(format!("{}-{}-{hash:016x}", env::consts::OS, env::consts::ARCH))
+}
+
+/// What go tells its linker: to leave out symbols, and which version the programs are. Kubernetes' own build takes that
+/// from git, which a module has not; untold, the API server calls itself v0.0.0, which every `kubeVersion` of a Helm
+/// chart refuses.
+fn linker_flags(module: &Path) -> Result<String, Error> {
+    let path = module.join("go.mod");
+    let pins = fs::read_to_string(&path).map_err(file("read", &path))?;
+    let [version, major, minor] =
+        pins.lines().find_map(kubernetes_version).ok_or(Error::NoVersion { module: module.to_owned() })?;
+    let values = [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor)];
+    let told =
+        VERSION_PACKAGES.iter().flat_map(|package| values.map(|(name, value)| format!(" -X {package}.{name}={value}")));
+    Ok(format!("-s -w{}", told.collect::<String>()))
+}
+
+/// The version that this line of a `go.mod` requires of Kubernetes, whole (`v1.36.3`), its major and its minor number.
+fn kubernetes_version(line: &str) -> Option<[&str; 3]> {
+    let mut words = line.trim_start().trim_start_matches("require ").split_whitespace();
+    let version = words.next().filter(|module| *module == KUBERNETES).and_then(|_| words.next())?;
+    let (major, rest) = version.strip_prefix('v')?.split_once('.')?;
+    let (minor, _) = rest.split_once('.')?;
+    Some([version, major, minor])
 }
 
 /// One build to be made.
@@ -94,7 +127,7 @@ impl Build<'_> {
         let mut command = Command::new(self.go);
         command
             .current_dir(self.module)
-            .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
+            .args(["build", "-trimpath", "-ldflags", &linker_flags(self.module)?, "-o"])
             // The trailing separator tells go that it is a directory.
             .arg(partial.join(""))
             .arg("tool")
@@ -196,7 +229,7 @@ mod tests {
     impl Workshop {
         fn new(script: &str) -> Self {
             let root = for_test();
-            fs::write(root.path().join("go.mod"), "module x").unwrap();
+            fs::write(root.path().join("go.mod"), "module x\nrequire k8s.io/kubernetes v1.36.3 // indirect").unwrap();
             fs::write(root.path().join("go.sum"), "pins 1").unwrap();
             let workshop = Self { root };
             workshop.replace_go(script);
@@ -244,13 +277,39 @@ mod tests {
         let workshop = Workshop::new(MAKES_ALL);
         workshop.build().unwrap();
         let mut seen = vec![workshop.destination()];
-        for (name, content) in [("go.mod", "module y"), ("go.sum", "pins 2")] {
+        for (name, content) in [("go.mod", "module y\nrequire k8s.io/kubernetes v1.36.3"), ("go.sum", "pins 2")] {
             fs::write(workshop.root.path().join(name), content).unwrap();
             assert!(!seen.contains(&workshop.destination()), "{name}");
             seen.push(workshop.destination());
             workshop.build().unwrap();
         }
         assert_eq!(workshop.run_count(), 3);
+    }
+
+    #[test]
+    fn the_programs_are_told_the_version_that_is_pinned() {
+        let workshop = Workshop::new(&format!("printf '%s' \"$4\" > $out/../told\n{MAKES_ALL}"));
+        fs::write(workshop.root.path().join("go.mod"), "require (\n\tk8s.io/kubernetes v1.37.0-rc.1 // indirect\n)")
+            .unwrap();
+        workshop.build().unwrap();
+        assert_eq!(
+            fs::read_to_string(workshop.root.path().join("cache/told")).unwrap(),
+            "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.0-rc.1 -X k8s.io/component-base/version.gitMajor=1 \
+             -X k8s.io/component-base/version.gitMinor=37 -X k8s.io/client-go/pkg/version.gitVersion=v1.37.0-rc.1 \
+             -X k8s.io/client-go/pkg/version.gitMajor=1 -X k8s.io/client-go/pkg/version.gitMinor=37"
+        );
+    }
+
+    #[test]
+    fn pins_without_a_version_of_kubernetes_are_refused() {
+        let root = for_test();
+        for pins in ["", "require k8s.io/kubernetes", "require k8s.io/kubernetes master", "k8s.io/kubernetes-x v1.36.3"]
+        {
+            fs::write(root.path().join("go.mod"), pins).unwrap();
+            fs::write(root.path().join("go.sum"), "").unwrap();
+            let error = key(root.path()).unwrap_err();
+            assert!(matches!(error, Error::NoVersion { .. }), "{pins}: {error}");
+        }
     }
 
     #[test]

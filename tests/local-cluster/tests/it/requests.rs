@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use local_cluster::assets::ASSETS_VARIABLE;
 use local_cluster::audit::{self, Counts};
 use local_cluster::{ControlPlane, Error};
 
@@ -26,6 +27,18 @@ fn manifests_are_applied_and_a_refusal_says_why() {
     assert_eq!(said, "configmap/applied created\n");
     let error = SHARED.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: Not_A_Name}}").unwrap_err();
     assert!(error.to_string().contains("RFC 1123"), "{error}");
+}
+
+#[test]
+fn client_and_server_tell_the_version_that_is_pinned() {
+    if std::env::var_os(ASSETS_VARIABLE).is_some_and(|value| !value.is_empty()) {
+        return; // Somebody else's programs, of another version.
+    }
+    let pinned = include_str!("../../go.mod").lines().find_map(|line| line.strip_prefix("require k8s.io/kubernetes "));
+    let version = pinned.unwrap().split_whitespace().next().unwrap();
+    let said = SHARED.kubectl_output(&["version"]).unwrap();
+    assert!(said.contains(&format!("Client Version: {version}\n")), "{said}");
+    assert!(said.contains(&format!("Server Version: {version}\n")), "{said}");
 }
 
 #[test]
