@@ -132,6 +132,15 @@ refused 'a key that a workflow has not' 'unexpected key "need"' actionlint -no-c
 workflow 'echo "${{ github.event.head_commit.message }}"'
 refused 'a shell command made of what strangers write' 'potentially untrusted' actionlint -no-color "$scratch/workflow.yml"
 
+registry=.ci/release/registry.sh
+for allowed in registry.example/csp registry.example localhost:5000/csp; do
+    [[ $("$registry" "$allowed") == "$allowed" ]]
+done
+refused 'a release of images that nobody has said a place for' 'set the variable REGISTRY' "$registry" ''
+for wrong in https://registry.example/csp registry.example/csp/ registry.example/Csp csp/operator; do
+    refused "a release to $wrong" 'no host and path' "$registry" "$wrong"
+done
+
 make_cargo_deny
 broken licences.toml '/^  "MIT",/d' deny.toml
 refused 'a licence that is not allowed' 'license is not explicitly allowed' \
