@@ -75,6 +75,29 @@ inside | grep -q poddisruptionbudget || fail 'no PodDisruptionBudget'
 helm upgrade "${release[@]}" --reset-values > /dev/null
 inside | grep -qE 'poddisruptionbudget|networkpolic' && fail 'what was switched off is still there'
 
+say "helm test: the pod of a test that failed stays for its log, the next test replaces it, and one that succeeds removes it"
+tested() { kubectl get pod csp-operator-test --namespace csp-operator --ignore-not-found --output "jsonpath={$1}"; }
+# helm_test PHASE: with somebody who does as the kubelet would, once there is a pod that is new.
+helm_test() {
+    local before now='' test given_up=$((SECONDS + 60))
+    before=$(tested .metadata.uid)
+    helm test csp-operator --namespace csp-operator --timeout 60s > "$scratch/test.log" 2>&1 &
+    test=$!
+    until [[ -n $now && $now != "$before" ]]; do
+        ((SECONDS < given_up)) || fail "no new pod: $(cat "$scratch/test.log")"
+        sleep 0.2
+        now=$(tested .metadata.uid)
+    done
+    kubectl patch pod csp-operator-test --namespace csp-operator --subresource status --patch "{\"status\": {\"phase\": \"$1\"}}" > /dev/null || fail "$1"
+    wait $test
+}
+helm_test Failed && fail 'the test succeeded'
+is 'pod of the test that failed' Failed "$(tested .status.phase)"
+helm_test Failed && fail 'the test succeeded'
+is 'pod of the next test that failed' Failed "$(tested .status.phase)"
+helm_test Succeeded || fail "$(cat "$scratch/test.log")"
+is 'pod of the test that succeeded' '' "$(tested .metadata.name)"
+
 say "going back: an earlier chart without its CRDs leaves those that are there, and the next upgrade takes them again"
 crds() { kubectl get crd --output name | grep -c 'csp-operator.dev$'; }
 helm upgrade csp-operator "$scratch/earlier" --namespace csp-operator --set crds.install=false > /dev/null
