@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test portal-test assets lint lint-rust lint-dependencies lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check image gitops
+.PHONY: help demo test portal-test assets lint lint-rust lint-dependencies lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals tools bench crds manifests install-check image gitops e2e
 
 # What lints that which is not Rust: one Go module each, which pins the tool and everything it is made of.
 TOOLS := $(notdir $(patsubst %/go.mod,%,$(wildcard tests/tools/*/go.mod)))
@@ -125,3 +125,6 @@ manifests: target/tools/helm ## Render the kustomizations' resources from manife
 
 image: target/tools/umoci ## Build the images of operator and simulator as OCI archives in target/image/; needs no Docker
 	@CARGO='$(CARGO)' IMAGE='$(IMAGE)' SIMULATOR_IMAGE='$(SIMULATOR_IMAGE)' .ci/image/build.sh
+
+e2e: target/tools/helm ## Run the end-to-end suite in the cluster that kubectl talks to, which gets the images (docs/ci.md)
+	@CARGO='$(CARGO)' IMAGE='$(IMAGE)' SIMULATOR_IMAGE='$(SIMULATOR_IMAGE)' tests/e2e/run.sh

@@ -46,7 +46,7 @@ fn until_records(scene: &Scene, count: usize) -> CustomerPurchasePermission {
 
 #[test]
 fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
-    let (stage, view) = shared();
+    let (reach, view) = shared();
     let scene = Scene::new(view);
     record(&scene, "before", "create_self_serve_policy", Timestamp::now() - SignedDuration::from_hours(2), 0);
     scene.converge(&format!("{ALLOW_RESERVATIONS}, azureSavingsPlans: Unmanaged"));
@@ -65,7 +65,7 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
     scene.until_named::<Customer>("contoso", "it is ready", is_ready);
     let company = scene.get::<Customer>("contoso").unwrap().status.unwrap().company_name.unwrap();
 
-    let printed_log = printed(stage, &["activity", "contoso", "--namespace", &scene.namespace]);
+    let printed_log = printed(reach, &["activity", "contoso", "--namespace", &scene.namespace]);
     let lines: Vec<Vec<_>> = printed_log
         .lines()
         .map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
@@ -111,13 +111,13 @@ fn what_the_operator_and_people_did_is_printed_as_the_portals_page_shows_it() {
     other.declare("mode: Observe");
     until_records(&other, 7);
     let all: Vec<Value> =
-        serde_json::from_str(&printed(stage, &["activity", "-A", &scene.tenant(), "-o", "json"])).unwrap();
+        serde_json::from_str(&printed(reach, &["activity", "-A", &scene.tenant(), "-o", "json"])).unwrap();
     let ids: Vec<_> = all.iter().map(|entry| entry["recordId"].as_str().unwrap()).collect();
     assert_eq!(ids, log.iter().map(|one| one.record_id.as_str()).collect::<Vec<_>>());
-    let recent = printed(stage, &["activity", "contoso", "-n", &scene.namespace, "--since", "1h", "-o", "yaml"]);
+    let recent = printed(reach, &["activity", "contoso", "-n", &scene.namespace, "--since", "1h", "-o", "yaml"]);
     assert_eq!(serde_yaml::from_str::<Vec<Value>>(&recent).unwrap().len(), 6);
 
-    let nobody = kubectl_csp(stage, &["activity", "fabrikam", "-n", &scene.namespace]);
+    let nobody = kubectl_csp(reach, &["activity", "fabrikam", "-n", &scene.namespace]);
     let sentence =
         format!("error: namespace {} has no Customer \"fabrikam\" and none with that tenant id", scene.namespace);
     assert!(!nobody.success && nobody.stderr.starts_with(&sentence), "{}", nobody.stderr);

@@ -44,7 +44,7 @@ fn is_manifest(document: &Value) -> bool {
 
 #[test]
 fn every_example_is_accepted_by_the_api_server() {
-    let (stage, _) = shared();
+    let (reach, _) = shared();
     let files: Vec<_> = yaml_files(&stage::root().join("examples"))
         .into_iter()
         // What needs the CRDs of Argo CD and Flux is applied where these are: tests/gitops/examples.rs.
@@ -56,9 +56,9 @@ fn every_example_is_accepted_by_the_api_server() {
     for (documents, path) in files {
         for namespace in documents.iter().filter_map(|document| document["metadata"]["namespace"].as_str()) {
             let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}");
-            stage.apply(&namespace).unwrap();
+            reach.apply(&namespace).unwrap();
         }
-        let said = stage.kubectl(&["apply", "--dry-run=server", "--filename", &path.display().to_string()]);
+        let said = reach.kubectl(&["apply", "--dry-run=server", "--filename", &path.display().to_string()]);
         let said = said.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(said.lines().count(), documents.len(), "{}: {said}", path.display());
     }
@@ -101,11 +101,11 @@ fn all_situations_can_be_applied_together_in_the_namespace_of_the_quickstart() {
 
 #[test]
 fn settings_of_the_example_installation_are_added_to_those_of_the_base() {
-    let (stage, _) = shared();
+    let (reach, _) = shared();
     let deployment = |directory: &str| {
         let path = stage::root().join(directory).display().to_string();
-        let built = stage.kubectl(&["kustomize", &path]).unwrap();
-        stage.cluster.kubectl_with_input(&["apply", "--dry-run=server", "--filename=-"], &built).unwrap();
+        let built = reach.kubectl(&["kustomize", &path]).unwrap();
+        reach.kubectl_with_input(&["apply", "--dry-run=server", "--filename=-"], &built).unwrap();
         let deployment = parsed(&built, directory).into_iter().find(|document| document["kind"] == "Deployment");
         deployment.unwrap()["spec"]["template"]["spec"]["containers"][0].take()
     };
@@ -136,10 +136,10 @@ fn settings_of_the_example_installation_are_added_to_those_of_the_base() {
 /// The kustomizations that docs/security.md shows, each built beside the repository's manifests as a reader would.
 #[test]
 fn the_kustomizations_of_the_book_do_what_it_says() {
-    let (stage, _) = shared();
+    let (reach, _) = shared();
     let result = |directory: &Path| {
-        let built = stage.kubectl(&["kustomize", &directory.display().to_string()]).unwrap();
-        stage.cluster.kubectl_with_input(&["apply", "--dry-run=server", "--filename=-"], &built).unwrap();
+        let built = reach.kubectl(&["kustomize", &directory.display().to_string()]).unwrap();
+        reach.kubectl_with_input(&["apply", "--dry-run=server", "--filename=-"], &built).unwrap();
         parsed(&built, &directory.display().to_string())
     };
     let name = |document: &Value| format!("{} {}", document["kind"], document["metadata"]["name"]);

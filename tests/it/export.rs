@@ -111,7 +111,7 @@ fn all_customers_become_a_file_each_and_the_sign_in_is_left_as_it_is() {
     let unread = Scene::new(&exclusive.view);
     unread.fault("list_self_serve_policies", u32::MAX, &json!({ "kind": "garbage" }));
     let all = ["export", "--output-dir", directory, "-n", "default", "--calls-per-minute", "60000"];
-    let said = kubectl_csp(&exclusive.stage, &all);
+    let said = kubectl_csp(&exclusive.stage.reach(), &all);
     assert!(!said.success && said.stdout.is_empty(), "{}", said.stdout);
     let ending = said.stderr.lines().last().unwrap();
     assert_eq!(ending, "error: 1 of 500 customers could not be exported, for the reasons above; 499 were");
@@ -133,7 +133,7 @@ fn all_customers_become_a_file_each_and_the_sign_in_is_left_as_it_is() {
     assert_eq!(applied.lines().count(), 3 * 2);
 
     let _ = std::fs::remove_dir_all(directory);
-    let nowhere = kubectl_csp(&exclusive.stage, &["export", "--operator-namespace", "nowhere"]);
+    let nowhere = kubectl_csp(&exclusive.stage.reach(), &["export", "--operator-namespace", "nowhere"]);
     let sentence = "error: the Secret nowhere/csp-operator-credentials does not exist: run: kubectl csp login";
     assert!(!nowhere.success && nowhere.stderr.starts_with(sentence), "{}", nowhere.stderr);
 }

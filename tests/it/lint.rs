@@ -130,7 +130,7 @@ fn table() -> Vec<(String, Option<(usize, &'static str)>)> {
 
 #[test]
 fn what_lint_finds_the_api_server_refuses_and_nothing_else() {
-    let directory = shared().0.cluster.directory().join("lint");
+    let directory = shared().0.directory().join("lint");
     fs::create_dir_all(&directory).unwrap();
     let mut different = Vec::new();
     for (number, (text, expected)) in table().into_iter().enumerate() {
@@ -179,7 +179,7 @@ fn every_example_is_well_formed_and_all_of_them_together_say_nothing_wrong_of_ea
 
 #[test]
 fn what_comes_to_nothing_together_is_warned_of() {
-    let directory = shared().0.cluster.directory().join("lint-together");
+    let directory = shared().0.directory().join("lint-together");
     fs::create_dir_all(&directory).unwrap();
     let all = [
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: ns, annotations: {csp-operator.dev/allowed-customers: ''}}\n"

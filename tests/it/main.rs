@@ -33,6 +33,7 @@ mod ending;
 mod examples;
 mod explain;
 mod export;
+mod in_cluster;
 mod links;
 mod lint;
 mod login;

@@ -35,7 +35,7 @@ impl<'a> Person<'a> {
     fn kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         let me = ["--as", "ada", "--as-group", &self.group, "--namespace", &self.scene.namespace];
         let all: Vec<_> = arguments.iter().chain(&me).copied().collect();
-        shared().0.cluster.kubectl_with_input(&all, input).map_err(|error| error.to_string())
+        shared().0.kubectl_with_input(&all, input).map_err(|error| error.to_string())
     }
 
     fn may(&self, verb: &str, resource: &str) -> bool {

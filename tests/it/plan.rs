@@ -20,7 +20,7 @@ struct Files {
 
 impl Files {
     fn new(scene: &Scene, manifests: &str) -> Self {
-        let directory = shared().0.cluster.directory().join(format!("plan-{}", scene.namespace));
+        let directory = shared().0.directory().join(format!("plan-{}", scene.namespace));
         std::fs::create_dir_all(&directory).unwrap();
         let files = Self { directory };
         files.write("manifests.yaml", &typed(manifests));
@@ -293,18 +293,20 @@ fn a_pipeline_plans_without_a_cluster_and_the_sign_in_is_left_as_it_is() {
     let files = Files::new(&scene, &(scene.customer() + &scene.subscription() + &permission(PERMISSION, ALLOW_BOTH)));
     let before = versions();
     let arguments = ["plan", "-f", files.path(), "-n", &scene.namespace];
-    let there = kubectl_csp(&exclusive.stage, &arguments);
+    let there = kubectl_csp(&exclusive.stage.reach(), &arguments);
     assert_eq!(there.code, Some(2), "{}", there.stderr);
     assert_eq!(versions(), before);
 
-    let alone = kubectl_csp_alone(&exclusive.stage, &arguments);
+    let alone = kubectl_csp_alone(&exclusive.stage.reach(), &arguments);
     assert_eq!(alone.code, Some(1));
     assert!(alone.stderr.contains("or give a sign-in with --credentials"), "{}", alone.stderr);
     let sign_in = files.directory.join("sign-in.txt");
     let secret = ["get", "secret", "csp-operator-credentials", "-n", NAMESPACE, "-o", "yaml"];
     std::fs::write(&sign_in, exclusive.stage.kubectl(&secret).unwrap()).unwrap();
-    let given =
-        kubectl_csp_alone(&exclusive.stage, &[&arguments[..], &["--credentials", sign_in.to_str().unwrap()]].concat());
+    let given = kubectl_csp_alone(
+        &exclusive.stage.reach(),
+        &[&arguments[..], &["--credentials", sign_in.to_str().unwrap()]].concat(),
+    );
     assert_eq!((given.code, given.stdout), (Some(2), there.stdout), "{}", given.stderr);
     assert_eq!((scene.attempts(), versions()), (vec![], before));
     assert!(scene.get::<CustomerPurchasePermission>(PERMISSION).is_none(), "a plan has applied something");

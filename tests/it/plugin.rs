@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use stage::Stage;
+use stage::Reach;
 
 use crate::secrets::has_secret;
 
@@ -17,17 +17,17 @@ pub(crate) struct Said {
 }
 
 /// Runs `kubectl csp` with these arguments. No secret is ever in what it says.
-pub(crate) fn kubectl_csp(stage: &Stage, arguments: &[&str]) -> Said {
-    said(stage, &stage.cluster.kubeconfig(), arguments)
+pub(crate) fn kubectl_csp(reach: &Reach, arguments: &[&str]) -> Said {
+    said(reach, reach.kubeconfig(), arguments)
 }
 
 /// The same where no cluster is to be found, as in a pipeline.
-pub(crate) fn kubectl_csp_alone(stage: &Stage, arguments: &[&str]) -> Said {
-    said(stage, Path::new("/nonexistent"), arguments)
+pub(crate) fn kubectl_csp_alone(reach: &Reach, arguments: &[&str]) -> Said {
+    said(reach, Path::new("/nonexistent"), arguments)
 }
 
-fn said(stage: &Stage, kubeconfig: &Path, arguments: &[&str]) -> Said {
-    let url = stage.simulator.url();
+fn said(reach: &Reach, kubeconfig: &Path, arguments: &[&str]) -> Said {
+    let url = reach.simulator().url();
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-csp"))
         .env_clear()
         .env("KUBECONFIG", kubeconfig)
@@ -41,8 +41,8 @@ fn said(stage: &Stage, kubeconfig: &Path, arguments: &[&str]) -> Said {
 }
 
 /// The same, where it must work; gives what it printed.
-pub(crate) fn printed(stage: &Stage, arguments: &[&str]) -> String {
-    let said = kubectl_csp(stage, arguments);
+pub(crate) fn printed(reach: &Reach, arguments: &[&str]) -> String {
+    let said = kubectl_csp(reach, arguments);
     assert!(said.success, "{arguments:?}: {}", said.stderr);
     said.stdout
 }

@@ -184,7 +184,7 @@ fn an_untouched_object_is_not_taken_for_current() {
         let manifest = manifest.replacen("---\n", "---\napiVersion: csp-operator.dev/v1alpha1\n", 1);
         let arguments =
             ["create", "--dry-run=server", "--output=json", "--filename=-", "--namespace", &scene.namespace];
-        let answer = shared().0.cluster.kubectl_with_input(&arguments, &manifest).unwrap();
+        let answer = shared().0.kubectl_with_input(&arguments, &manifest).unwrap();
         let stored: Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(stored["status"], json!({ "observedGeneration": -1 }), "{manifest}");
     }
@@ -286,7 +286,6 @@ fn a_misspelt_field_is_refused_by_kubectl() {
                     spec: {tenantID: x}}";
     let refusal = shared()
         .0
-        .cluster
         .kubectl_with_input(&["apply", "--filename=-", "--namespace", &scene.namespace], manifest)
         .unwrap_err()
         .to_string();

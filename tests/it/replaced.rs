@@ -18,7 +18,7 @@ fn manifest(scene: &Scene, spec: &str) -> String {
 
 fn replace(scene: &Scene, arguments: &[&str], spec: &str) {
     let arguments = [&["replace", "--filename=-"], arguments].concat();
-    shared().0.cluster.kubectl_with_input(&arguments, &manifest(scene, spec)).unwrap();
+    shared().0.kubectl_with_input(&arguments, &manifest(scene, spec)).unwrap();
 }
 
 fn is_claimed(permission: &CustomerPurchasePermission) -> bool {

@@ -24,7 +24,7 @@ fn holder(exclusive: &Exclusive) -> Option<String> {
 /// What the operator wrote to the API server since `start`, but for its lease and the refresh token that Entra renews
 /// with every sign-in.
 fn writes(exclusive: &Exclusive, start: u64) -> audit::Counts {
-    let counts = audit::read(&exclusive.view.audit_log, start).unwrap().counts;
+    let counts = audit::read(exclusive.stage.cluster.audit_log(), start).unwrap().counts;
     counts
         .of(OPERATOR_USER)
         .writes()
@@ -52,7 +52,7 @@ fn a_restart_with_everything_converged_costs_nearly_nothing_and_writes_nothing()
     assert_eq!(holder(&exclusive), None, "the lease is released");
 
     run(exclusive.view.simulator.forget_requests()).unwrap();
-    let audited = audit::read(&exclusive.view.audit_log, 0).unwrap().end;
+    let audited = audit::read(exclusive.stage.cluster.audit_log(), 0).unwrap().end;
     exclusive.start(&[]);
     std::thread::sleep(Duration::from_secs(6));
 
@@ -67,7 +67,8 @@ fn a_restart_with_everything_converged_costs_nearly_nothing_and_writes_nothing()
     // And it is not deaf.
     scenes[0].change(&json!({ "azureSavingsPlans": "Allow" }));
     scenes[0].until("both are on", |found| is_ready(found) && scenes[0].permitted().len() == 2);
-    let forbidden = audit::read(&exclusive.view.audit_log, audited).unwrap().counts.of(OPERATOR_USER).forbidden();
+    let forbidden =
+        audit::read(exclusive.stage.cluster.audit_log(), audited).unwrap().counts.of(OPERATOR_USER).forbidden();
     assert_eq!(forbidden.total(), 0, "{forbidden}");
 }
 

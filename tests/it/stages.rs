@@ -1,4 +1,7 @@
-//! Where tests run: one stage that is shared, and two that a test can have for itself.
+//! Where tests run: one stage that is shared, and three that a test can have for itself.
+//!
+//! `make e2e` has the tests of the shared stage run against an installation in a cluster (`CSP_E2E_KUBECONFIG`): the same scenes,
+//! but the operator comes from its image and runs under the kubelet. A test that needs more than that says so by [`leave_out`].
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -13,7 +16,7 @@ use kube::{Api, Client, Config, Resource, ResourceExt as _};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use stage::{Control, NAMESPACE, Operator, Programs, Stage, World};
+use stage::{Control, Installation, NAMESPACE, Operator, Programs, Reach, Stage, World};
 use tokio::runtime::Runtime;
 
 /// Longest wait for something that is expected. Seconds are usual; a busy machine takes many times that.
@@ -63,8 +66,8 @@ pub(crate) struct View {
     pub(crate) client: Client,
     /// Partner Center, as whoever tests need.
     pub(crate) simulator: Control,
-    /// What the API server was asked.
-    pub(crate) audit_log: PathBuf,
+    /// What the API server was asked. A cluster that is not ours does not tell.
+    pub(crate) audit_log: Option<PathBuf>,
     /// What the operator says.
     pub(crate) operator_log: PathBuf,
 }
@@ -74,7 +77,7 @@ impl View {
         Self {
             client: run(client(&stage.cluster.kubeconfig())),
             simulator: (*stage.simulator).clone(),
-            audit_log: stage.cluster.audit_log(),
+            audit_log: Some(stage.cluster.audit_log()),
             operator_log: stage.operator.log_path().to_owned(),
         }
     }
@@ -82,7 +85,9 @@ impl View {
 
 async fn client(kubeconfig: &Path) -> Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    // A pod that is not ready answers 503 through the API server, and goes on to: kube would ask for minutes.
+    config.default_retry = false;
     Client::try_from(config).unwrap()
 }
 
@@ -100,16 +105,60 @@ fn start(name: &str) -> Stage {
     Stage::start(name, &programs, &World::Customers(CUSTOMERS)).unwrap()
 }
 
-static SHARED: LazyLock<(Stage, View)> = LazyLock::new(|| {
-    let mut stage = start("it");
-    stage.operator.start(&QUICK).unwrap();
-    let view = View::of(&stage);
-    (stage, view)
+/// Kubeconfig of a cluster in which everything is installed. Without it the stage is on this machine.
+const E2E_KUBECONFIG: &str = "CSP_E2E_KUBECONFIG";
+
+/// What keeps the shared stage up.
+#[allow(dead_code, reason = "it is there to be dropped last")]
+enum Ground {
+    Here(Box<Stage>),
+    Cluster(Box<Installation>),
+}
+
+static SHARED: LazyLock<(Ground, Reach, View)> = LazyLock::new(|| match std::env::var_os(E2E_KUBECONFIG) {
+    None => {
+        let mut stage = start("it");
+        stage.operator.start(&QUICK).unwrap();
+        let (reach, view) = (stage.reach(), View::of(&stage));
+        (Ground::Here(Box::new(stage)), reach, view)
+    }
+    Some(kubeconfig) => {
+        let _runtime = RUNTIME.enter();
+        let installation = Installation::find(Path::new(&kubeconfig), &stage::root().join("target/e2e/logs")).unwrap();
+        let reach = installation.reach().clone();
+        let view = View {
+            client: run(client(reach.kubeconfig())),
+            simulator: reach.simulator().clone(),
+            audit_log: None,
+            operator_log: installation.operator_log().to_owned(),
+        };
+        (Ground::Cluster(Box::new(installation)), reach, view)
+    }
 });
 
 /// The stage that is shared: its operator runs all the time.
-pub(crate) fn shared() -> (&'static Stage, &'static View) {
-    (&SHARED.0, &SHARED.1)
+pub(crate) fn shared() -> (&'static Reach, &'static View) {
+    let (_, reach, view) = &*SHARED;
+    if is_in_cluster() {
+        // `tests/e2e/summary.sh` counts the tests that say so.
+        say("runs in the cluster");
+    }
+    (reach, view)
+}
+
+fn is_in_cluster() -> bool {
+    std::env::var_os(E2E_KUBECONFIG).is_some()
+}
+
+/// Ends a test that cannot be made in a cluster that is not ours; there is no other way to end it and not to pass. `make e2e` lists it
+/// with `why`, which goes on after "it ".
+pub(crate) fn leave_out(why: &str) -> ! {
+    panic!("left out in a cluster: it {why}")
+}
+
+#[allow(clippy::print_stdout, reason = "the test harness keeps only this with the test")]
+fn say(what: &str) {
+    println!("e2e: {what}");
 }
 
 /// As many as are worth their start: tests wait for each other here more than for the machine.
@@ -130,6 +179,9 @@ pub(crate) struct Exclusive {
 impl Exclusive {
     /// Takes one of them, as soon as one is free, and clears away what the last test has left.
     pub(crate) fn take() -> Self {
+        if is_in_cluster() {
+            leave_out("starts, stops or breaks the operator, the API server or the partner");
+        }
         let stage = eventually_free();
         let mut exclusive = Self { view: View::of(&stage), stage };
         exclusive.clear();

@@ -274,7 +274,11 @@ fn is_port_taken(log: &str) -> bool {
     log.contains("address already in use")
 }
 
-fn run(mut command: Command, input: &str) -> Result<String, Error> {
+/// Runs a kubectl command with `input` on standard input; returns what it printed on standard output.
+///
+/// # Errors
+/// [`Error::Kubectl`] with what it printed on standard error, unless it succeeded.
+pub fn run(mut command: Command, input: &str) -> Result<String, Error> {
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let arguments = arguments.join(" ");
     let Output { status, stdout, stderr } = output(&mut command, input).map_err(|source| Error::Process {

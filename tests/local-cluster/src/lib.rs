@@ -32,6 +32,6 @@ mod progress;
 mod watchdog;
 
 pub use assets::Assets;
-pub use control_plane::{ControlPlane, Options};
+pub use control_plane::{ControlPlane, Options, run};
 pub use error::Error;
 pub use process::Process;

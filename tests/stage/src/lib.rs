@@ -2,6 +2,8 @@
 //! this repository, the operator under its own ServiceAccount, the credentials in their Secret.
 //!
 //! * [`Stage`] puts everything up and takes everything down;
+//! * [`Installation`] is what somebody has installed in a cluster, from image and chart;
+//! * [`Reach`] is how either is reached from outside: with kubectl, and by the simulator's address;
 //! * [`Simulator`] is the simulator as a process, [`Control`] its control API;
 //! * [`Operator`] is the operator as a process, to be stopped, killed and started again.
 //!
@@ -9,8 +11,10 @@
 //! simulator's own log.
 
 mod error;
+mod installation;
 mod operator;
 mod proxy;
+mod reach;
 mod simulator;
 
 use std::path::{Path, PathBuf};
@@ -18,8 +22,10 @@ use std::path::{Path, PathBuf};
 use local_cluster::{ControlPlane, Options};
 
 pub use error::Error;
+pub use installation::{Installation, SIMULATOR_NAMESPACE};
 pub use operator::Operator;
 pub use proxy::Proxy;
+pub use reach::Reach;
 pub use simulator::{Control, Simulator, World};
 
 /// Namespace of the operator's own objects.
@@ -75,6 +81,12 @@ impl Stage {
         let kubeconfig = cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)?;
         let operator = Operator::new(&programs.operator, &kubeconfig, simulator.url(), &logs);
         Ok(Self { simulator, operator, cluster })
+    }
+
+    /// The way in from outside.
+    pub fn reach(&self) -> Reach {
+        let kubectl = self.cluster.kubectl();
+        Reach::new(kubectl.get_program(), self.cluster.kubeconfig(), (*self.simulator).clone())
     }
 
     /// Applies manifests, as a pipeline would.

@@ -56,7 +56,7 @@ impl Simulator {
         };
         let mut process = Process::spawn(command, directory.join("simulator.log"))?;
         let url = wait_for(&mut process, "csp-simulator", "csp-simulator: listening on ")?;
-        Ok(Self { control: Control { url, http: reqwest::Client::new() }, process })
+        Ok(Self { control: Control::at(url), process })
     }
 
     /// Its log.
@@ -66,6 +66,11 @@ impl Simulator {
 }
 
 impl Control {
+    /// The control API of the simulator at this base URL.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, http: reqwest::Client::new() }
+    }
+
     /// Base URL of everything it serves.
     pub fn url(&self) -> &str {
         &self.url
