@@ -1,4 +1,4 @@
-//! Where tests run: one stage that is shared, and three that a test can have for itself.
+//! Where tests run: one stage that is shared, and some that a test can have for itself.
 //!
 //! `make e2e` has the tests of the shared stage run against an installation in a cluster (`CSP_E2E_KUBECONFIG`): the same scenes,
 //! but the operator comes from its image and runs under the kubelet. A test that needs more than that says so by [`leave_out`].
@@ -86,8 +86,9 @@ impl View {
 async fn client(kubeconfig: &Path) -> Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    // A pod that is not ready answers 503 through the API server, and goes on to: kube would ask for minutes.
-    config.default_retry = false;
+    // An API server of ours has just started and may say so. In a cluster that is up, 503 is what a pod answers that is not ready, and
+    // goes on to: kube would ask for minutes.
+    config.default_retry = !is_in_cluster();
     Client::try_from(config).unwrap()
 }
 
@@ -162,10 +163,12 @@ fn say(what: &str) {
 }
 
 /// As many as are worth their start: tests wait for each other here more than for the machine.
-static POOL: [LazyLock<Mutex<Stage>>; 3] = [
+static POOL: [LazyLock<Mutex<Stage>>; 5] = [
     LazyLock::new(|| Mutex::new(start("it-a"))),
     LazyLock::new(|| Mutex::new(start("it-b"))),
     LazyLock::new(|| Mutex::new(start("it-c"))),
+    LazyLock::new(|| Mutex::new(start("it-d"))),
+    LazyLock::new(|| Mutex::new(start("it-e"))),
 ];
 
 /// A stage that nobody else uses meanwhile, with nothing declared and nothing broken. Its operator is not running.
