@@ -14,9 +14,10 @@ use super::purchases;
 use super::references::{named_tenant, reference};
 use super::sight::Sight as _;
 use super::slots::Slots;
+use super::wishes;
 use crate::api::{self, AzurePlanPolicy, CostManagement, CustomerStatus};
 use crate::model::{BillingAccount, ChargeView, CheckOut, Fact, PlanPurchase, PurchaseStage, TenantId, Urgency};
-use crate::plan::customer::azure_plan::{PlanFacts, PlanWish};
+use crate::plan::customer::azure_plan::PlanFacts;
 use crate::plan::customer::cost::CostFacts;
 use crate::plan::customer::ownership::Contender;
 use crate::plan::customer::{Action, CustomerPlan, CustomerWish, Facts, plan};
@@ -72,7 +73,7 @@ impl Kind for Customer {
     fn plan(pass: &Pass<'_, Self>, before: &CustomerStatus) -> Result<CustomerPlan, Error> {
         let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
         let reference = reference(pass.context, Some(&pass.object));
-        let wish = wish(&pass.object);
+        let wish = wishes::of_customer(&pass.object);
         let inventory = &pass.context.inventory;
         let (profile, estate, cost, azure_plan) = match &reference {
             CustomerRef::Found(tenant) => (
@@ -131,14 +132,6 @@ impl Kind for Customer {
         if let Some(identity) = Identity::of(&object.metadata) {
             context.permits.told(&identity.name, status.purchases_permitted.as_ref());
         }
-    }
-}
-
-fn wish(customer: &api::Customer) -> CustomerWish {
-    let api::CustomerSpec { tenant_id: _, cost_management, azure_plan, indirect_reseller } = &customer.spec;
-    CustomerWish {
-        cost_management: *cost_management,
-        plan: PlanWish { policy: *azure_plan, reseller: indirect_reseller.clone() },
     }
 }
 
@@ -204,7 +197,7 @@ fn rivals(context: &Context, identity: &Identity, tenant: TenantId) -> Vec<Conte
         .filter(|object| reference(context, Some(object)) == CustomerRef::Found(tenant))
         .filter_map(|object| {
             let Identity { name, uid, created, .. } = Identity::of(&object.metadata)?;
-            Some(Contender { name, uid, created, wish: wish(&object) })
+            Some(Contender { name, uid, created, wish: wishes::of_customer(&object) })
         })
         .collect()
 }

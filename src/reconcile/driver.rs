@@ -27,8 +27,8 @@ use super::patches::apply_status;
 use super::references::reference;
 use super::sight::Sight;
 use super::slots::Slots;
-use super::subscription::wish;
 use super::trace;
+use super::wishes;
 use crate::model::{Ignorance, TenantId, Urgency};
 use crate::plan::conditions::{ConditionType, find, is_true};
 use crate::plan::permission::{Attempt, Desired};
@@ -414,7 +414,7 @@ impl<K: Kind + ?Sized> Sight for Pass<'_, K> {
     }
 
     fn subscription(&self, name: &ObjectName) -> Option<Result<SubscriptionWish, String>> {
-        self.context.subscriptions.get(name).map(|object| wish(&object))
+        self.context.subscriptions.get(name).map(|object| wishes::of_subscription(&object))
     }
 
     fn permissions_of(&self, tenant: TenantId) -> Vec<Desired> {

@@ -42,6 +42,7 @@ mod trace;
 mod wake;
 mod watch;
 mod watermark;
+mod wishes;
 
 pub use error::{Error, SetupError};
 pub use metrics::Metrics;

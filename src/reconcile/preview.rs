@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::inventory::{FailedReading, Inventory};
 use super::sight::{Sight, refer};
-use super::subscription::wish;
+use super::wishes;
 use crate::api::{
     AzureSubscription, Customer, CustomerPurchasePermission, CustomerPurchasePermissionStatus, FINALIZER, Mode,
     TENANT_ANNOTATION,
@@ -318,7 +318,7 @@ impl Sight for Look<'_> {
     }
 
     fn subscription(&self, name: &ObjectName) -> Option<Result<SubscriptionWish, String>> {
-        self.preview.declared.subscriptions.get(name).map(wish)
+        self.preview.declared.subscriptions.get(name).map(wishes::of_subscription)
     }
 
     fn permissions_of(&self, tenant: TenantId) -> Vec<Desired> {

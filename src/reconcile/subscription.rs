@@ -12,12 +12,12 @@ use super::objects::Objects;
 use super::references::reference;
 use super::sight::Sight as _;
 use super::slots::Slots;
+use super::wishes;
 use crate::api::{self, AzureSubscriptionStatus};
-use crate::model::{Assignee, Fact, OwnerName, SubscriptionId, TenantId, Urgency};
+use crate::model::{Assignee, Fact, SubscriptionId, TenantId, Urgency};
 use crate::plan::azure_subscription::{Action, Facts, SubscriptionPlan, plan};
 use crate::plan::owners::OwnerFacts;
 use crate::plan::permission::Attempt;
-use crate::plan::prerequisites::SubscriptionWish;
 use crate::plan::urgency::urgency;
 use crate::plan::{CustomerRef, Identity, Need, ObjectName};
 
@@ -64,7 +64,7 @@ impl Kind for Subscription {
 
     fn plan(pass: &Pass<'_, Self>, before: &AzureSubscriptionStatus) -> Result<SubscriptionPlan, Error> {
         let identity = Identity::of(&pass.object.metadata).ok_or(Error::Anonymous)?;
-        let wish = wish(&pass.object);
+        let wish = wishes::of_subscription(&pass.object);
         let customer =
             ObjectName { namespace: identity.name.namespace.clone(), name: pass.object.spec.customer_ref.name.clone() };
         let customer = reference(pass.context, pass.context.customers.get(&customer).as_deref());
@@ -105,28 +105,6 @@ impl Kind for Subscription {
             status.owner_assignments.iter().any(|shown| shown.object_id == principal)
         });
     }
-}
-
-/// What an `AzureSubscription` wishes; an error only with an older CRD than this program's.
-pub(super) fn wish(object: &api::AzureSubscription) -> Result<SubscriptionWish, String> {
-    let spec = &object.spec;
-    let owners = spec
-        .owners
-        .iter()
-        .map(|owner| match (&owner.object_id, &owner.user_principal_name) {
-            (Some(id), None) => id.parse().map(OwnerName::Id).map_err(|error| format!("spec.owners: {error}")),
-            (None, Some(name)) => name.parse().map(OwnerName::User).map_err(|error| format!("spec.owners: {error}")),
-            (Some(_), Some(_)) | (None, None) => {
-                Err("spec.owners: each must have exactly one of objectId and userPrincipalName".to_owned())
-            }
-        })
-        .collect::<Result<_, String>>()?;
-    Ok(SubscriptionWish {
-        customer: spec.customer_ref.name.clone(),
-        subscription: spec.subscription_id.parse().map_err(|error| format!("spec.subscriptionId: {error}"))?,
-        owner_role: spec.owner_role,
-        owners,
-    })
 }
 
 /// Assigns Owner to one after the other, and notes what has come of it.

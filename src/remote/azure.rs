@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::model::{Assignee, AssigneeKind, Assignment, ObjectId, OwnerHolders, SubscriptionId, TenantId};
 
+use super::call::{Body, Call};
 use super::endpoints::below;
 use super::send::Sender;
 use super::token::Realm;
-use super::transport::{Body, Call};
 use super::wire::{self, AssignmentWire, NewAssignment, NewPrincipal};
 use super::{Cause, Error, Operation};
 

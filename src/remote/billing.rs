@@ -13,12 +13,12 @@ use uuid::Uuid;
 use crate::model::{BillingAccount, ChargeChange, ChargeProgress, ChargeView, TenantId};
 
 use super::answer::Answer;
+use super::call::{Body, Call};
 use super::endpoints::below;
 use super::page::{Trail, follow_absolute};
 use super::retry_after::retry_after;
 use super::send::Sender;
 use super::token::Realm;
-use super::transport::{Body, Call};
 use super::wire::{self, AccountPage, ChargesWire, OperationWire};
 use super::{Cause, Error, Operation};
 

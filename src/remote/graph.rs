@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::model::{DirectoryUser, Group, TenantId, UserPrincipalName};
 
+use super::call::Call;
 use super::endpoints::below;
 use super::send::Sender;
 use super::token::Realm;
-use super::transport::Call;
 use super::wire::{self, GroupWire, UserWire};
 use super::{Cause, Error, Operation};
 

@@ -10,12 +10,13 @@ use url::Url;
 
 use crate::model::TenantId;
 
+use super::call::Call;
 use super::claims::payload;
 use super::endpoints::below;
 use super::entra::Tenancy;
 use super::refusal::refused;
 use super::token::{Expected, check};
-use super::transport::{Call, Transport};
+use super::transport::Transport;
 use super::{Calls, Cause, Endpoints, Error, Limits, Operation, Service, SetupError, TokenDefect, Unfenced};
 
 /// Where a person of one tenant signs in. These are the v2 addresses: they are what the flows are documented for, and a

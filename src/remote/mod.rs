@@ -14,6 +14,7 @@ mod answer;
 mod azure;
 mod billing;
 mod budget;
+mod call;
 mod calls;
 mod claims;
 mod codes;

@@ -4,10 +4,10 @@ use serde::de::DeserializeOwned;
 use url::Url;
 use uuid::Uuid;
 
+use super::call::Call;
 use super::page::{Trail, follow_absolute};
 use super::send::Sender;
 use super::token::Realm;
-use super::transport::Call;
 use super::wire::{self, LinkedPage};
 use super::{Cause, Error, Operation};
 

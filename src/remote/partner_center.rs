@@ -18,11 +18,11 @@ use crate::model::{
     ActivityRecord, AzureEstate, AzurePlanKind, AzureUse, CustomerProfile, PartnerKind, PermissionSet, Policy, TenantId,
 };
 
+use super::call::{Body, Call};
 use super::endpoints::below;
 use super::page::{Trail, follow};
 use super::send::Sender;
 use super::token::Realm;
-use super::transport::{Body, Call};
 use super::wire::{
     self, CustomerWire, Defect, EntitlementWire, Item, PROVIDER_OF, Page, PolicyWire, RESELLER_OF, RecordWire,
     RelationshipWire, SubscriptionWire, Terms,

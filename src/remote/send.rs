@@ -11,10 +11,11 @@ use crate::model::{TenantId, Urgency};
 
 use super::answer::Answer;
 use super::budget::{About, Budgets};
+use super::call::Call;
 use super::fault::Fault;
 use super::refusal::refused;
 use super::token::{Realm, Tokens};
-use super::transport::{Call, Transport};
+use super::transport::Transport;
 use super::{Cause, CredentialSource, Endpoints, Errand, Error, Limits, Operation};
 
 /// Idempotency key: Partner Center answers a repeated request as it answered the first.

@@ -14,11 +14,12 @@ use url::Url;
 
 use crate::model::TenantId;
 
+use super::call::{Body, Call, Form};
 use super::claims::Claims;
 use super::entra::{self, Grant, Subject, Tenancy};
 use super::fault::Fault;
 use super::retry_after::http_date;
-use super::transport::{Body, Call, Form, Transport};
+use super::transport::Transport;
 use super::{Advice, Cause, CredentialError, CredentialSource, Credentials, Endpoints, Judgement, Operation, Service};
 
 /// A token is renewed this long before it expires, so that it never expires on its way.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Cause;
 use super::answer::Answer;
-use super::transport::{Call, Undelivered};
+use super::call::{Call, Undelivered};
 
 /// Target of all spans that are for traces only; log lines do not show them.
 pub const TRACES: &str = "csp_operator::traces";

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::super::manifests::escaped;
-use super::schema::Found;
+
+/// A pointer, and what is wrong there.
+pub(super) type Found = (String, String);
 
 /// The fields of `ObjectMeta`, and what each holds.
 const FIELDS: [(&str, &str); 15] = [

@@ -7,7 +7,8 @@ use kube_cel::{CompiledSchema, RootContext, Validator, compile_schema};
 use serde_json::Value;
 
 use super::super::manifests::{Manifest, escaped};
-use super::{GROUP, Problem, Severity, metadata};
+use super::metadata::{self, Found};
+use super::{GROUP, Problem, Severity};
 use crate::api::crds;
 
 /// The schemas of the three kinds, as they are in the CRDs of this program.
@@ -21,9 +22,6 @@ struct Schema {
     schema: Value,
     rules: CompiledSchema,
 }
-
-/// A pointer, and what is wrong there.
-pub(super) type Found = (String, String);
 
 impl Schemas {
     pub(super) fn new() -> Self {

@@ -8,8 +8,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::model::{CartId, TenantId};
+use crate::remote::call::{Body, Call};
 use crate::remote::token::Realm;
-use crate::remote::transport::{Body, Call};
 use crate::remote::wire::{self, AgreementWire, AvailabilityWire, CartWire, CheckOutWire, NewCart};
 use crate::remote::{Cause, Error, Operation};
 
