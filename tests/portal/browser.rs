@@ -29,6 +29,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub(crate) const TAB: char = '\u{e004}';
 pub(crate) const ENTER: char = '\u{e007}';
 pub(crate) const SPACE: char = ' ';
+const SHIFT: char = '\u{e008}';
 
 /// The number of the next browser of this process.
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -215,11 +216,6 @@ impl Browser {
         self.get(&format!("/element/{}/attribute/{name}", of.0)).await.as_str().map(str::to_owned)
     }
 
-    /// The value that a CSS property has in the end.
-    pub(crate) async fn style(&self, of: &Element, property: &str) -> String {
-        self.get_text(&format!("/element/{}/css/{property}", of.0)).await
-    }
-
     /// Role and name, as assistive technology is told them.
     pub(crate) async fn told(&self, of: &Element) -> (String, String) {
         let role = self.get_text(&format!("/element/{}/computedrole", of.0)).await;
@@ -228,17 +224,34 @@ impl Browser {
 
     /// Presses keys, one after the other.
     pub(crate) async fn press(&self, keys: &str) {
-        let strokes = keys.chars().flat_map(|key| {
-            let stroke = |kind: &str| json!({ "type": kind, "value": key.to_string() });
-            [stroke("keyDown"), stroke("keyUp")]
-        });
-        let source = json!({ "type": "key", "id": "keyboard", "actions": strokes.collect::<Vec<_>>() });
+        self.strike(keys.chars().flat_map(|key| [stroke("keyDown", key), stroke("keyUp", key)]).collect()).await;
+    }
+
+    /// Presses Tab with Shift, which leads to the stop before.
+    pub(crate) async fn press_back(&self) {
+        self.strike(vec![
+            stroke("keyDown", SHIFT),
+            stroke("keyDown", TAB),
+            stroke("keyUp", TAB),
+            stroke("keyUp", SHIFT),
+        ])
+        .await;
+    }
+
+    async fn strike(&self, strokes: Vec<Value>) {
+        let source = json!({ "type": "key", "id": "keyboard", "actions": strokes });
         self.call(Method::POST, "/actions", json!({ "actions": [source] })).await;
     }
 
     /// Runs a script in the page and gives what it returns, or what its promise becomes.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.call(Method::POST, "/execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Runs a script about an element, `arguments[0]`, as [`Browser::run`] does. The debugger may, even where pages may not.
+    pub(crate) async fn run_on(&self, element: &Element, script: &str) -> Value {
+        let element = json!({ ELEMENT: element.0 });
+        self.call(Method::POST, "/execute/sync", json!({ "script": script, "args": [element] })).await
     }
 
     /// A command of Chromium's own protocol.
@@ -255,6 +268,10 @@ fn end(session: &str) -> std::io::Result<()> {
     connection.set_read_timeout(Some(Duration::from_secs(10)))?;
     write!(connection, "DELETE /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     connection.read_to_end(&mut Vec::new()).map(drop)
+}
+
+fn stroke(kind: &str, key: char) -> Value {
+    json!({ "type": kind, "value": key.to_string() })
 }
 
 fn by_css(css: &str) -> Value {

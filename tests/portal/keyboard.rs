@@ -1,6 +1,7 @@
 //! A person without a mouse.
 
 use crate::browser::{Browser, ENTER, Element, SPACE, Scripts, TAB};
+use crate::focus::Look;
 use crate::{CUSTOMER, simulator};
 
 /// Stops on a page at most, so that a walk that never arrives ends.
@@ -8,25 +9,47 @@ const STOPS_MAX: usize = 60;
 
 /// Presses Tab until the focus is on what has this role and name, and sees it at every stop.
 async fn walk_to(browser: &Browser, role: &str, name: &str) -> Element {
-    let mut stops = Vec::new();
+    let mut stops: Vec<Stop> = Vec::new();
     while stops.len() < STOPS_MAX {
         browser.press(&TAB.to_string()).await;
-        let here = browser.active().await;
-        let told = browser.told(&here).await;
-        is_seen(browser, &here, &told).await;
-        if told == (role.to_owned(), name.to_owned()) {
-            return here;
+        if let Some(stop) = stops.last() {
+            stop.was_seen(browser).await;
         }
-        stops.push(told);
+        let stop = Stop::here(browser).await;
+        if stop.told == (role.to_owned(), name.to_owned()) {
+            browser.press_back().await;
+            stop.was_seen(browser).await;
+            browser.press(&TAB.to_string()).await;
+            assert_eq!(browser.active().await, stop.element, "back and forth leads elsewhere than to {:?}", stop.told);
+            return stop.element;
+        }
+        stops.push(stop);
     }
-    panic!("no {role} {name:?} among {stops:?}");
+    panic!("no {role} {name:?} among {:?}", stops.into_iter().map(|stop| stop.told).collect::<Vec<_>>());
 }
 
-/// The browser draws the page's own outline around the element, and it is on the screen.
-async fn is_seen(browser: &Browser, here: &Element, told: &(String, String)) {
-    assert_eq!(browser.style(here, "outline-style").await, "solid", "{told:?} does not show that it has the focus");
-    assert_eq!(browser.style(here, "outline-width").await, "3px", "{told:?}");
-    assert!(!told.1.is_empty(), "a {} without a name", told.0);
+/// An element that had the focus, and how it looked then.
+struct Stop {
+    element: Element,
+    told: (String, String),
+    look: Look,
+}
+
+impl Stop {
+    async fn here(browser: &Browser) -> Self {
+        let element = browser.active().await;
+        let told = browser.told(&element).await;
+        assert!(!told.1.is_empty(), "a {} without a name", told.0);
+        let look = Look::of(browser, &element).await;
+        Self { element, told, look }
+    }
+
+    /// To be called while another has the focus.
+    async fn was_seen(&self, browser: &Browser) {
+        let without = Look::of(browser, &self.element).await;
+        let Self { told, look, .. } = self;
+        assert!(look.tells_from(&without), "nobody sees that {told:?} has the focus: {look:#?}, without {without:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

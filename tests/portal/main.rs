@@ -15,6 +15,7 @@
 
 mod accessibility;
 mod browser;
+mod focus;
 mod keyboard;
 mod without_scripts;
 
