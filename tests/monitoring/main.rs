@@ -268,13 +268,15 @@ fn every_alert_has_its_texts_its_section_and_its_place_in_the_runbook() {
 #[test]
 fn every_alert_is_shown_to_fire_and_to_be_silent_and_every_record_to_be_right() {
     let rules = read("manifests/chart/files/rules.yaml");
-    let alerts = read("tests/monitoring/alerts_test.yaml");
+    let cases =
+        |subject: &str| [subject, "hours"].map(|name| read(&format!("tests/monitoring/{name}_test.yaml"))).concat();
+    let alerts = cases("alerts");
     for name in values(&rules, "alert:") {
         for outcome in [format!("name: '{name} fires'"), format!("name: '{name} is silent")] {
             assert!(alerts.contains(&outcome), "tests/monitoring/alerts_test.yaml has no case {outcome}");
         }
     }
-    let records = read("tests/monitoring/records_test.yaml");
+    let records = cases("records");
     for name in values(&rules, "record:") {
         let is_used = records.lines().any(|line| line.contains("expr: ") && mentions(line, &name));
         assert!(is_used, "tests/monitoring/records_test.yaml has no {name}");
