@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Element, TAB};
+use crate::browser::{Browser, Element};
 
 /// Contrast of what shows the focus with what is around it, at least: success criterion 1.4.11 of the Web Content Accessibility
 /// Guidelines 2.2 (and 2.4.13 for what it was before).
@@ -72,7 +72,7 @@ fn line(value: &str) -> Option<Colour> {
 #[derive(Debug)]
 struct Marks {
     /// What may show the focus: outline, borders and shadow.
-    marks: Vec<Option<Colour>>,
+    drawn: Vec<Option<Colour>>,
     /// What the element stands on.
     ground: Colour,
     is_on_screen: bool,
@@ -83,7 +83,7 @@ impl Marks {
         let texts = |name: &str| found[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
         let paper = Colour { channels: [255.0; 3], opacity: 1.0 };
         Self {
-            marks: texts("lines").map(line).chain([Colour::in_value(found["shadow"].as_str().unwrap())]).collect(),
+            drawn: texts("lines").map(line).chain([Colour::in_value(found["shadow"].as_str().unwrap())]).collect(),
             ground: texts("grounds").rev().filter_map(Colour::in_value).fold(paper, |below, layer| layer.on(below)),
             is_on_screen: found["isOnScreen"].as_bool().unwrap(),
         }
@@ -93,7 +93,7 @@ impl Marks {
     fn stand_out(&self, without: &Self) -> bool {
         let ground = self.ground;
         let seen = |mark: Option<Colour>| mark.map_or(ground, |colour| colour.on(ground));
-        self.marks.iter().zip(&without.marks).any(|(with, without)| {
+        self.drawn.iter().zip(&without.drawn).any(|(with, without)| {
             seen(*with).contrast(ground) >= CONTRAST_MIN && seen(*with).contrast(seen(*without)) >= CONTRAST_MIN
         })
     }
