@@ -64,10 +64,10 @@ async fn demo(screen: &mut Screen, end: End) -> Result<(), Failure> {
     // Nobody in the story has asked for either; examples/situations, which may be applied after it, have.
     stage.operator.start(&["--allow-owner-assignment", "--allow-plan-purchase"])?;
 
-    let told = story::tell(&Shell::new(&stage), screen).await;
+    let told = story::tell(&Shell::new(&stage, &programs), screen).await;
     screen.say(&format!("\nThat took {} s.", began.elapsed().as_secs()))?;
     let told = match told {
-        Ok(()) if end == End::UntilInterrupted => stay(&mut stage, screen).await,
+        Ok(()) if end == End::UntilInterrupted => stay(&mut stage, &programs, screen).await,
         told => told,
     };
     told.map_err(|failure| failure.with_log(last_lines(&stage.operator.log())))?;
@@ -79,8 +79,8 @@ async fn demo(screen: &mut Screen, end: End) -> Result<(), Failure> {
 }
 
 /// Says how to go on, and waits for Ctrl-C.
-async fn stay(stage: &mut Stage, screen: &mut Screen) -> Result<(), Failure> {
-    story::epilogue(&Shell::new(stage), screen)?;
+async fn stay(stage: &mut Stage, programs: &Programs, screen: &mut Screen) -> Result<(), Failure> {
+    story::epilogue(&Shell::new(stage, programs), screen)?;
     loop {
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => {

@@ -1,12 +1,12 @@
 //! Runs what a person or a pipeline would type, and waits for what follows from it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use local_cluster::Process;
 use serde_json::{Value, json};
-use stage::{Simulator, Stage};
+use stage::{Programs, Simulator, Stage};
 
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -22,6 +22,7 @@ pub(crate) const NAMESPACE: &str = "csp-customers";
 
 pub(crate) struct Shell<'a> {
     stage: &'a Stage,
+    programs: &'a Programs,
 }
 
 /// What the condition `Ready` of an object says.
@@ -32,8 +33,8 @@ pub(crate) struct Ready {
 }
 
 impl<'a> Shell<'a> {
-    pub(crate) fn new(stage: &'a Stage) -> Self {
-        Self { stage }
+    pub(crate) fn new(stage: &'a Stage, programs: &'a Programs) -> Self {
+        Self { stage, programs }
     }
 
     pub(crate) fn simulator(&self) -> &Simulator {
@@ -48,6 +49,11 @@ impl<'a> Shell<'a> {
     /// Path of the kubectl in use.
     pub(crate) fn kubectl_program(&self) -> String {
         self.stage.cluster.kubectl().get_program().to_string_lossy().into_owned()
+    }
+
+    /// The directory of what Cargo has built, as one types it.
+    pub(crate) fn programs(&self) -> String {
+        quoted(&self.programs.operator.parent().unwrap_or(Path::new(".")).display().to_string())
     }
 
     /// Where the operator and the simulator log to.

@@ -28,27 +28,38 @@ pub(crate) fn check_host(request: &Request, names: &[String]) -> Result<(), Stri
     ))
 }
 
-/// Whether the request's `Origin` is the simulator itself; else a sentence.
+/// Whether a change that the portal is asked for comes from a page of the simulator itself; else a sentence, which tells
+/// whoever writes a script where to go instead.
 pub(crate) fn check_origin(request: &Request) -> Result<(), String> {
-    let host = request.header("host").unwrap_or_default();
-    let origin = request.header("origin");
-    // A proxy may have ended TLS, so the scheme says nothing; another port is another origin.
-    let authority = origin.and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
-    if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
+    if is_own_page(request) {
         return Ok(());
     }
-    Err(match origin {
-        Some(origin) => format!("a page of `{origin}` may change nothing here"),
-        None => "a change needs the header Origin, which browsers send; programs use the control API".to_owned(),
-    })
+    let wrong = match request.header("origin") {
+        Some(origin) => format!("a page of `{origin}` may change nothing in the portal"),
+        None => "a change in the portal needs the header Origin, which browsers send".to_owned(),
+    };
+    let base = request.base_url();
+    Err(format!(
+        "{wrong}: in a browser, use the pages of {base}/portal; in a script, call the control API, such as POST {base}/simulator/portal/permission (docs/simulator.md#control-api)"
+    ))
 }
 
 /// Whether a request that programs make is made by a program, or by a page of the simulator itself; else a sentence.
 pub(crate) fn check_program(request: &Request, names: &[String]) -> Result<(), String> {
-    if request.header("origin").is_none() {
+    let Some(origin) = request.header("origin") else { return Ok(()) };
+    check_host(request, names)?;
+    if is_own_page(request) {
         return Ok(());
     }
-    check_host(request, names).and_then(|()| check_origin(request))
+    Err(format!("a page of `{origin}` may change nothing here: a program sends no header Origin, so leave it out"))
+}
+
+fn is_own_page(request: &Request) -> bool {
+    let host = request.header("host").unwrap_or_default();
+    // A proxy may have ended TLS, so the scheme says nothing; another port is another origin.
+    let authority =
+        request.header("origin").and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The portal under `/portal`: pages on which a person does what people do in Partner Center and in the Azure portal.
 //!
 //! Only the router comes in here, through [`answer`]. One file for each page, with its template of that name in `pages`; `shell` is
-//! what stands around every page, `people` who looks at it, `form` what was sent.
+//! what stands around every page, `people` who looks at it, `form` what was sent, `azure_portal` what a
+//! customer is refused.
 //!
 //! What is never found here: a change of the state. Whatever a page does, it does by a call of the control API, so that
 //! policies, records and correlation ids come out alike. Neither latency nor faults apply here, and the request log does
@@ -9,6 +10,7 @@
 
 mod account;
 mod activity;
+mod azure_portal;
 mod clock;
 mod customers;
 pub(crate) mod fault_words;

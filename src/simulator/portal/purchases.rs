@@ -1,16 +1,15 @@
 //! What was bought for a customer, and the form by which somebody buys more.
-//!
-//! A purchase of the customer is refused as the Azure portal refuses it: without the permission, and to who is no Owner.
 
 use askama::Template;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::account::{self, About, Item};
+use super::account::{About, Item};
+use super::azure_portal::{Buying, add_user, may_buy};
 use super::form::{Form, address};
 use super::shell::{Moment, Place, Shell};
-use super::{customer, page, see_other, subscriptions};
+use super::{customer, page, see_other};
 use crate::simulator::commerce::{BoughtBy, Term};
 use crate::simulator::control;
 use crate::simulator::control_call::{ControlCall, Verb};
@@ -26,6 +25,8 @@ struct Purchases {
     reservations: Vec<Held>,
     savings_plans: Vec<Held>,
     buyers: Vec<Buyer>,
+    /// How to give the customer a user, where it has none who could buy.
+    add_user: Option<String>,
     subscriptions: Vec<(Uuid, String)>,
     wanted: Wanted,
 }
@@ -153,6 +154,7 @@ fn purchases(
         reservations: reservations.collect(),
         savings_plans: savings_plans.collect(),
         buyers: own.chain(partners).collect(),
+        add_user: about.users.is_empty().then(|| add_user(request, customer)),
         subscriptions: about.azure_subscriptions().map(|azure| (azure.id, azure.name.clone())).collect(),
         wanted,
     }
@@ -175,7 +177,10 @@ pub(super) fn buy(state: &mut State, request: &Request, id: &str) -> Outcome {
     let tenant = customer_now.about.tenant_id;
     let wanted = Wanted::of(&Form::of(request));
     let allowed = wanted.body().map_err(|said| (StatusCode::BAD_REQUEST, said)).and_then(|body| {
-        may_buy(state, customer_now, &wanted).map_err(|said| (StatusCode::FORBIDDEN, said))?;
+        if let Some(upn) = wanted.who.strip_prefix("customer:") {
+            let buying = Buying { resource: wanted.resource(), upn, subscription: &wanted.subscription };
+            may_buy(state, request, customer_now, &buying).map_err(|said| (StatusCode::FORBIDDEN, said))?;
+        }
         Ok(ControlCall::new(Verb::Post, format!("customers/{tenant}/purchases"), body))
     });
     let made = allowed
@@ -190,26 +195,4 @@ pub(super) fn buy(state: &mut State, request: &Request, id: &str) -> Outcome {
             Err(page(status, &purchases(state, request, customer, wanted, Some(&said))))
         }
     }
-}
-
-/// Whether the Azure portal sells it to the customer's user; else a sentence. The partner's own purchases need neither.
-fn may_buy(state: &State, customer: &Customer, wanted: &Wanted) -> Result<(), String> {
-    let Some(upn) = wanted.who.strip_prefix("customer:") else { return Ok(()) };
-    let about = &customer.about;
-    if !account::is_on(customer, wanted.resource()) {
-        return Err(format!(
-            "The Azure portal refuses: {} may not purchase {} itself. An Admin agent of the partner turns that on, under Account.",
-            about.name,
-            account::title(wanted.resource())
-        ));
-    }
-    let user = about.users.iter().find(|user| user.upn.eq_ignore_ascii_case(upn));
-    let user = user.ok_or_else(|| format!("{} has no user {upn}.", about.name))?;
-    let is_asked = |id: Uuid| wanted.subscription.is_empty() || wanted.subscription == id.to_string();
-    if subscriptions::owned_by(state, customer, user.object_id).into_iter().any(is_asked) {
-        return Ok(());
-    }
-    let which =
-        if wanted.subscription.is_empty() { "any active Azure subscription" } else { "that Azure subscription" };
-    Err(format!("The Azure portal refuses: {upn} does not hold the role Owner on {which}."))
 }

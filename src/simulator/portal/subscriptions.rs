@@ -86,16 +86,15 @@ fn named(customer: &Customer, id: Uuid) -> String {
     user.or_else(group).unwrap_or_else(|| id.to_string())
 }
 
-/// The active Azure subscriptions on which a principal of the customer holds Owner, directly or through groups.
-pub(super) fn owned_by(state: &State, customer: &Customer, principal: Uuid) -> Vec<Uuid> {
-    let directory = Directory::of(state, customer.about.tenant_id).unwrap_or_default();
-    let groups = directory.groups_of(principal).into_iter().map(|group| group.id);
-    let principals: Vec<Uuid> = std::iter::once(principal).chain(groups).collect();
+/// The Azure subscriptions that can be used: they are active, and so is the plan that they are under.
+pub(super) fn active(customer: &Customer) -> impl Iterator<Item = &AzureSubscription> {
     let plans = customer.about.subscriptions.iter().filter(|plan| plan.status == SubscriptionStatus::Active);
-    let azure = plans.flat_map(|plan| &plan.azure_subscriptions);
-    azure
-        .filter(|azure| azure.status.eq_ignore_ascii_case("active"))
-        .filter(|azure| owners(azure).any(|held| principals.contains(&held.principal_id)))
-        .map(|azure| azure.id)
-        .collect()
+    plans.flat_map(|plan| &plan.azure_subscriptions).filter(|azure| azure.status.eq_ignore_ascii_case("active"))
+}
+
+/// Whether a principal of the customer holds Owner on it, directly or through groups.
+pub(super) fn is_owner(state: &State, customer: &Customer, principal: Uuid, azure: &AzureSubscription) -> bool {
+    let directory = Directory::of(state, customer.about.tenant_id).unwrap_or_default();
+    let groups: Vec<Uuid> = directory.groups_of(principal).into_iter().map(|group| group.id).collect();
+    owners(azure).any(|held| held.principal_id == principal || groups.contains(&held.principal_id))
 }

@@ -55,9 +55,13 @@ async fn a_page_of_another_site_changes_nothing() {
     for origin in others {
         let answer = shown(request().header("origin", origin)).await;
         assert_eq!(answer.status, 403, "{origin}");
-        answer.has("may change nothing here");
+        // Whoever wrote a script is told where to go.
+        let instead = format!("{}/simulator/portal/permission (docs/simulator.md#control-api)", browser.api.base);
+        answer.has(&format!("a page of `{origin}` may change nothing in the portal")).has(&instead);
     }
-    assert_eq!(shown(request()).await.status, 403, "no origin");
+    let answer = shown(request()).await;
+    assert_eq!(answer.status, 403, "no origin");
+    answer.has("needs the header Origin").has("in a script, call the control API");
     // Its name is made to point here, so that its pages and this one have one origin.
     let rebound = format!("evil.test:{port}");
     let answer = shown(request().header("host", &rebound).header("origin", format!("http://{rebound}"))).await;
@@ -71,7 +75,9 @@ async fn a_page_of_another_site_changes_nothing() {
     for (host, origin) in [(None, "https://evil.test".to_owned()), (Some(&rebound), format!("http://{rebound}"))] {
         let call = call().header("origin", origin).header("content-type", "text/plain");
         let call = host.into_iter().fold(call, |call, host| call.header("host", host));
-        assert_eq!(shown(call).await.status, 403);
+        let answer = shown(call).await;
+        assert_eq!(answer.status, 403);
+        answer.has(if host.is_none() { "so leave it out" } else { "use localhost, its IP address" });
     }
     assert_eq!(browser.api.permissions(CUSTOMER).await, json!([]));
     assert_eq!(shown(call()).await.status, 200, "a program");
