@@ -99,7 +99,7 @@ impl Call {
             return false;
         }
         match cause {
-            Cause::TimedOut(_) | Cause::Unreachable(_) => true,
+            Cause::TimedOut { .. } | Cause::Unreachable { .. } => true,
             Cause::Refused(refusal) => match refusal.fault() {
                 // With a `Retry-After` it is for the caller to wait.
                 Fault::ServerError => refusal.retry_after().is_none(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::{Denial, TenantId};
 
 use super::fault::Fault;
-use super::{CredentialError, Operation, Refusal, Service, SignInRefusal, TokenDefect};
+use super::{CredentialError, Operation, Refusal, Server, Service, SignInRefusal, TokenDefect};
 
 /// Something could not be done. `Display` says what; [`source`](std::error::Error::source) says why.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,12 +50,22 @@ pub enum Cause {
     /// Microsoft Entra issued a token that cannot work.
     #[error(transparent)]
     Token(TokenDefect),
-    /// No whole answer came within this time.
-    #[error("no whole answer within {0:?}")]
-    TimedOut(Duration),
+    /// No whole answer came in time.
+    #[error("no whole answer of {server} within {limit:?} (set by {})", .server.setting())]
+    TimedOut {
+        /// Who was asked.
+        server: Server,
+        /// How long it had.
+        limit: Duration,
+    },
     /// No connection, or it broke.
-    #[error("the connection failed")]
-    Unreachable(#[source] reqwest::Error),
+    #[error("the connection to {server} failed (set by {})", .server.setting())]
+    Unreachable {
+        /// Who was asked.
+        server: Server,
+        /// What is wrong with it.
+        source: reqwest::Error,
+    },
     /// The service refused.
     #[error(transparent)]
     Refused(Refusal),
@@ -198,7 +208,7 @@ impl Error {
 
     /// No answer came, whatever else was said before.
     pub(super) fn is_unanswered(&self) -> bool {
-        matches!(&*self.cause, Cause::TimedOut(_) | Cause::Unreachable(_))
+        matches!(&*self.cause, Cause::TimedOut { .. } | Cause::Unreachable { .. })
     }
 
     /// The policy to be created exists already: read it.
@@ -226,8 +236,8 @@ impl Error {
             | Cause::SignIn(_)
             | Cause::Token(_)
             | Cause::InvalidRequest(_) => true,
-            Cause::TimedOut(_)
-            | Cause::Unreachable(_)
+            Cause::TimedOut { .. }
+            | Cause::Unreachable { .. }
             | Cause::Refused(_)
             | Cause::StaleAnswer
             | Cause::UnexpectedAnswer(_) => false,
@@ -257,8 +267,8 @@ impl Cause {
             Self::Credentials(CredentialError::Unavailable(_)) => Fault::CredentialsUnavailable,
             Self::SignIn(refusal) => refusal.fault(),
             Self::Token(defect) => defect.fault(),
-            Self::TimedOut(_) => Fault::TimedOut,
-            Self::Unreachable(_) => Fault::Unreachable,
+            Self::TimedOut { .. } => Fault::TimedOut,
+            Self::Unreachable { .. } => Fault::Unreachable,
             Self::Refused(refusal) => refusal.fault(),
             Self::StaleAnswer => Fault::StaleAnswer,
             Self::UnexpectedAnswer(_) => Fault::UnexpectedAnswer,
@@ -269,7 +279,7 @@ impl Cause {
     /// Whether a request that ended so may have had its effect.
     pub(super) fn leaves_effect_open(&self) -> bool {
         match self {
-            Self::Unreachable(error) => !error.is_connect(),
+            Self::Unreachable { source, .. } => !source.is_connect(),
             _ => matches!(self.fault(), Fault::TimedOut | Fault::ServerError | Fault::UnexpectedAnswer),
         }
     }
@@ -299,6 +309,9 @@ impl Cause {
         let detail = match self {
             // It says itself what is wrong and what to do, and a new sign-in would not mend most of it.
             Self::Credentials(CredentialError::Invalid { message }) => return message.clone(),
+            // Which of the four it is, where, and what to do about that one.
+            Self::TimedOut { server, .. } => return format!("{server} did not answer in time. {}", server.advice()),
+            Self::Unreachable { server, .. } => return format!("{server} cannot be reached. {}", server.advice()),
             Self::Credentials(CredentialError::OtherPartner { message }) => Some(message.clone()),
             Self::SignIn(refusal) => Some(refusal.detail()),
             Self::Token(defect) => Some(defect.to_string()),
@@ -308,8 +321,6 @@ impl Cause {
             | Self::Paused { .. }
             | Self::Late
             | Self::Credentials(CredentialError::Unavailable(_))
-            | Self::TimedOut(_)
-            | Self::Unreachable(_)
             | Self::StaleAnswer => None,
         };
         match detail {

@@ -200,7 +200,8 @@ impl Fault {
                 "unreachable",
                 "Unreachable",
                 RetrySoon,
-                "the service cannot be reached; this is tried again. If it lasts, check network policies and proxies",
+                "the service cannot be reached. If that lasts, check network policies and proxies, and the setting that says \
+                 where it is",
             ),
             Self::ServerError => (
                 "server_error",

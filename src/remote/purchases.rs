@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 use super::wire::{self, AssignmentWire, BenefitWire, Defect, Item, OrderWire, RecordWire, RightWire};
-use super::{Advice, Azure, Cause, Error, Operation, PartnerCenter, Remote};
+use super::{Advice, Azure, Cause, Error, Operation, PartnerCenter, Remote, Server};
 
 /// Versions that Microsoft's own clients use.
 const RESERVATIONS_VERSION: &str = "2022-11-01";
@@ -114,7 +114,7 @@ impl Remote {
         let (request, read) = (self.sender.limits().request_timeout, read.boxed());
         let limited = async move {
             let read = self.errand().within(request + request / 4, read).await;
-            read.unwrap_or_else(|| Err(Error::new(list, Cause::TimedOut(request))))
+            read.unwrap_or_else(|| Err(Error::new(list, Cause::TimedOut { server: Server::of(list), limit: request })))
         };
         limited.boxed()
     }

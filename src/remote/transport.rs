@@ -17,7 +17,7 @@ use super::answer::Answer;
 use super::budget::Budgets;
 use super::call::{Body, Call, Undelivered};
 use super::trace;
-use super::{Calls, Cause, ExtraRoots, Fence, Limits, SetupError};
+use super::{Calls, Cause, ExtraRoots, Fence, Limits, Server, SetupError};
 
 /// Connections, and what guards them.
 #[derive(Debug)]
@@ -177,14 +177,12 @@ impl Transport {
             return Err(Cause::Fenced { remaining, needed });
         }
         let failed = |error: reqwest::Error| {
+            let server = Server::at(call.operation, &call.url);
             if error.is_timeout() {
-                Cause::TimedOut(timeout)
+                Cause::TimedOut { server, limit: timeout }
             } else {
-                // Paths contain ids, and are of no use here: the operation is known. The host tells of a wrong setting.
-                Cause::Unreachable(match call.url.origin().ascii_serialization().parse() {
-                    Ok(origin) => error.with_url(origin),
-                    Err(_) => error.without_url(),
-                })
+                // Its own address has a path, which contains ids.
+                Cause::Unreachable { server, source: error.without_url() }
             }
         };
         let response = request.timeout(timeout).send().await.map_err(failed)?;

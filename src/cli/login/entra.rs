@@ -36,10 +36,10 @@ pub(super) struct EntraHttp<'a> {
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::cli) enum HttpError {
     /// No connection, or it broke, or it took too long.
-    #[error("the connection to {host} failed")]
+    #[error("the connection to {address} failed")]
     Unreachable {
-        /// Whom it was to.
-        host: String,
+        /// Whom it was to: scheme, host, and the port if it is no usual one.
+        address: String,
         /// What is wrong with it.
         source: Arc<reqwest::Error>,
     },
@@ -86,10 +86,11 @@ impl<'a> EntraHttp<'a> {
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = self.proven(request)?;
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        // The address may hold a code, its host does not.
+        let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        // What comes behind it may hold a code.
+        let address = format!("{}://{authority}", request.uri().scheme_str().unwrap_or("https"));
         let unreachable = |error: reqwest::Error| HttpError::Unreachable {
-            host: host.clone(),
+            address: address.clone(),
             source: Arc::new(error.without_url()),
         };
         let mut request = reqwest::Request::try_from(request).map_err(unreachable)?;

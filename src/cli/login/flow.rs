@@ -53,13 +53,15 @@ pub(in crate::cli) enum SignInError {
     TimedOut { after: Duration, hint: String },
     #[error("cannot receive the browser's answer on this machine: try --device-code")]
     Loopback(#[from] BindError),
-    #[error("Microsoft Entra cannot be reached: check the connection, and --login-url")]
+    #[error(
+        "Microsoft Entra cannot be reached: check the connection, and --login-url or CSP_LOGIN_URL, which says where it is"
+    )]
     Unreachable(#[source] HttpError),
     #[error(
         "Microsoft Entra has a problem of its own, or limits the rate of requests (status {0}): run this again later"
     )]
     Unavailable(StatusCode),
-    #[error("the answer to the sign-in is not Microsoft Entra's: check --login-url")]
+    #[error("the answer to the sign-in is not Microsoft Entra's: check --login-url or CSP_LOGIN_URL")]
     UnexpectedAnswer,
     #[error("Microsoft Entra issued no refresh token: let the application use offline_access, and run this again")]
     NoRefreshToken,

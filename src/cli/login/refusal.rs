@@ -6,7 +6,7 @@
 use url::Url;
 
 use super::printable;
-use crate::remote::{Error, TokenDefect};
+use crate::remote::{Cause, Error, TokenDefect};
 
 /// Application id of Partner Center itself, the same in every tenant.
 const PARTNER_CENTER: &str = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd";
@@ -142,6 +142,18 @@ pub(super) fn defect(defect: TokenDefect) -> String {
 /// Partner Center was shown a token that was just issued, and did not accept it. What the operator says of the same
 /// failure is for those who are not there: that it tries again, and what to do with its Secret.
 pub(super) fn unverified(error: &Error) -> String {
+    if let Cause::TimedOut { server, .. } | Cause::Unreachable { server, .. } = error.cause() {
+        let silent = if matches!(error.cause(), Cause::TimedOut { .. }) {
+            "did not answer in time"
+        } else {
+            "cannot be reached"
+        };
+        return format!(
+            "Cannot {}: {server} {silent}: check the connection, and {}, which says where it is.",
+            error.operation(),
+            server.setting()
+        );
+    }
     let what = match error.category() {
         "unauthorized" => {
             "the access token that was just issued is not accepted: check --partner-center-url and --login-url, and that the application may use Microsoft Partner Center > user_impersonation".to_owned()
@@ -149,7 +161,6 @@ pub(super) fn unverified(error: &Error) -> String {
         "mfa_required" => format!("the sign-in was made without MFA: {REQUIRE_MFA}"),
         "throttled" | "paused" => "Partner Center limits the rate of requests: run this again in some minutes".to_owned(),
         "timeout" => "Partner Center did not answer in time: run this again".to_owned(),
-        "unreachable" => "Partner Center cannot be reached: check the connection, and --partner-center-url".to_owned(),
         "server_error" => "Partner Center has a problem of its own: run this again later".to_owned(),
         "not_found" | "unexpected_answer" => "the answer is not Partner Center's: check --partner-center-url".to_owned(),
         _ => return error.message(),

@@ -293,7 +293,7 @@ async fn a_device_code_that_leads_nowhere_says_so() {
 async fn an_answer_that_is_not_entras_is_told_without_its_text() {
     let entra = Entra::start("").await;
     for (body, expected) in [
-        ("<html>hush</html>", "the answer to the sign-in is not Microsoft Entra's: check --login-url"),
+        ("<html>hush</html>", "the answer to the sign-in is not Microsoft Entra's: check --login-url or CSP_LOGIN_URL"),
         (r#"{"access_token":"hush","token_type":"Bearer"}"#, "issued no refresh token"),
     ] {
         let answer = json!({ "kind": "status", "status": 200, "body": body });
@@ -305,13 +305,11 @@ async fn an_answer_that_is_not_entras_is_told_without_its_text() {
     }
     let answer = json!({ "kind": "disconnect", "applied": false });
     entra.fault(json!({ "operation": "token", "times": 1, "answer": answer })).await;
-    check(
-        &entra,
-        &confidential(),
-        BROWSER,
-        "Microsoft Entra cannot be reached: check the connection, and --login-url: the connection to 127.0.0.1 failed",
-    )
-    .await;
+    let expected = format!(
+        "Microsoft Entra cannot be reached: check the connection, and --login-url or CSP_LOGIN_URL, which says where it is: the connection to {} failed",
+        entra.base
+    );
+    check(&entra, &confidential(), BROWSER, &expected).await;
 }
 
 #[tokio::test]
@@ -380,4 +378,15 @@ async fn a_token_that_partner_center_does_not_accept_is_told_with_what_a_person_
         entra.fault(json!({ "operation": "get_organization_profile", "answer": answer })).await;
         check(&said(&issued.access_token).await, expected);
     }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let nobody = Entra::at(address.clone(), ExtraRoots::default(), entra.browser.clone());
+    let error = nobody.interactive.organization(&issued.access_token).await.unwrap_err();
+    check(
+        &LoginError::Unverified(error).to_string(),
+        &format!(
+            "Cannot read the partner's profile: Partner Center at {address} cannot be reached: check the connection, and --partner-center-url or CSP_PARTNER_CENTER_URL, which says where it is."
+        ),
+    );
 }

@@ -64,7 +64,13 @@ fn block(permission: &Permission) -> String {
             told.push(message);
         }
     }
-    for message in told.into_iter().filter(|message| !message.is_empty()).chain(unread.iter().map(String::as_str)) {
+    // What could not be read often is what holds up.
+    for message in unread {
+        if !told.contains(&message.as_str()) {
+            told.push(message);
+        }
+    }
+    for message in told.into_iter().filter(|message| !message.is_empty()) {
         let _ = write!(text, "\n      {}", printable(message));
     }
     text

@@ -113,8 +113,24 @@ async fn nobody_there_is_unreachable() {
     let error = remote.partner_center.policy(customer()).await.unwrap_err();
     assert_eq!((error.reason(), error.advice()), ("Unreachable", Advice::RetrySoon));
     assert!(!error.may_have_arrived(), "there was no connection to send it on");
+    let advice = "If that lasts, check network policies and proxies, and";
+    assert_eq!(
+        error.message(),
+        format!(
+            "Cannot read the purchase permissions of customer {}: Partner Center at {nobody} cannot be reached. {advice} --partner-center-url or CSP_PARTNER_CENTER_URL, which says where it is.",
+            customer()
+        )
+    );
+    // It is the sign-in that fails, whatever it is for.
+    let endpoints = Endpoints::parse(&nobody, &stage.address, &nobody, &nobody, PlainHttp::ToLoopback).unwrap();
+    let secrets = Arc::clone(&stage.secrets) as Arc<dyn CredentialSource>;
+    let remote = Remote::new(&endpoints, quick(), secrets, Arc::new(Unfenced), stage.calls.clone()).unwrap();
+    let message = remote.partner_center.policy(customer()).await.unwrap_err().message();
+    let why = format!("Microsoft Entra at {nobody} cannot be reached. {advice} --login-url or CSP_LOGIN_URL");
+    assert!(message.contains(&why), "{message}");
     assert!(!format!("{error:?}").contains("entity_id"), "{error:?}");
     assert_eq!(stage.calls.count("read_policy", "unreachable"), 3);
+    assert_eq!(stage.calls.count("sign_in", "unreachable"), 3);
 }
 
 #[tokio::test]
