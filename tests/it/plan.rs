@@ -212,6 +212,97 @@ fn what_is_no_longer_declared_is_to_be_turned_off() {
 }
 
 #[test]
+fn where_everything_is_deleted_a_plan_tells_of_all_of_it() {
+    let scene = Scene::new(shared().1);
+    let manifests = scene.customer() + &scene.subscription() + &permission(PERMISSION, ALLOW_RESERVATIONS);
+    let before = Files::new(&scene, &manifests);
+    let now = before.directory.join("now");
+    std::fs::create_dir_all(now.join("below")).unwrap();
+    let plan = |more: &[&str]| {
+        let arguments = ["plan", "-n", &scene.namespace, "-f", now.to_str().unwrap()];
+        kubectl_csp(shared().0, &[&arguments, more].concat())
+    };
+    let expected = json!([{ "namespace": scene.namespace, "name": PERMISSION, "switches": ["azureReservations"] }]);
+    let all_are_told = |note: &str| {
+        let said = plan(&["--previous", before.path(), "-o", "json"]);
+        assert_eq!(said.code, Some(2), "{}", said.stderr);
+        let told: Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!((&told["removed"], &told["permissions"]), (&expected, &json!([])));
+        assert_eq!(told["notes"].to_string().contains("does not exist: nothing is declared there"), !note.is_empty());
+        assert!(told["notes"].to_string().contains(note) && !told["notes"].to_string().contains("have been deleted"));
+        let said = plan(&["--previous", before.path(), "-o", "markdown"]);
+        assert!(said.code == Some(2) && said.stdout.contains("1 to turn off by deletion"), "{}", said.stdout);
+    };
+    let wrong = |more: &[&str], words: &str| {
+        let said = plan(more);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    };
+    // An empty directory alone may be a mistake.
+    wrong(
+        &[],
+        "holds no file that ends in .yaml, .yml or .json; with -R, those in the directories below it are read too; if they have all been deleted, name those of before with --previous",
+    );
+    all_are_told("");
+    // What is no longer there does not count, and the Namespace alone is nothing.
+    std::fs::write(now.join("namespace.yaml"), namespace(&scene, "*")).unwrap();
+    wrong(&[], "v1alpha1: name those that do with -f; if all have been deleted, name those of before with --previous");
+    all_are_told("");
+    // Git keeps no directory without files.
+    std::fs::remove_dir_all(&now).unwrap();
+    wrong(&[], "No such file or directory");
+    all_are_told(now.to_str().unwrap());
+
+    // Nothing before, and nothing now.
+    let nothing = before.directory.join("nothing");
+    std::fs::create_dir_all(&nothing).unwrap();
+    wrong(&["--previous", nothing.to_str().unwrap()], "and neither do those of --previous: name those that do with -f");
+    wrong(&["--previous", "/nonexistent"], "where nothing was declared before, name an empty directory");
+    let first = ["plan", "-n", &scene.namespace, "-f", before.path(), "--previous", nothing.to_str().unwrap()];
+    let said = kubectl_csp(shared().0, &first);
+    assert!(said.code == Some(2) && said.stdout.contains("1 to turn on"), "the first: {}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn what_cannot_be_reached_is_named_with_what_says_where_it_is() {
+    let scene = Scene::new(shared().1);
+    let subscription = scene.subscription();
+    // Somebody has to be looked up in Graph, too.
+    let number = u64::from_str_radix(&scene.owner_id()[24..], 16).unwrap();
+    let name = format!("userPrincipalName: owner@customer{number}.onmicrosoft.com");
+    let named = subscription.replace(&format!("objectId: {}", scene.owner_id()), &name);
+    assert_ne!(named, subscription);
+    let files = Files::new(&scene, &(scene.customer() + &named + &permission(PERMISSION, ALLOW_RESERVATIONS)));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let check = |option: &str, who: &str| {
+        let said = files.plan(&scene, &[&format!("--{option}"), &nobody]);
+        assert_eq!(said.code, Some(1), "{}", said.stdout);
+        let variable = format!("CSP_{}", option.replace('-', "_").to_uppercase());
+        let expected = format!(
+            "{who} at {nobody} cannot be reached. If that lasts, check network policies and proxies, and --{option} or {variable}, which says where it is."
+        );
+        assert!(said.stdout.contains(&expected), "{expected}\n{}", said.stdout);
+        let lines: Vec<_> = said.stdout.lines().filter(|line| line.contains(&nobody)).collect();
+        let told: std::collections::BTreeSet<_> = lines.iter().collect();
+        assert_eq!(lines.len(), told.len(), "the same is said twice: {}", said.stdout);
+    };
+    // Each is asked several times, with pauses.
+    std::thread::scope(|scope| {
+        let check = &check;
+        for (option, who) in [
+            ("login-url", "Microsoft Entra"),
+            ("partner-center-url", "Partner Center"),
+            ("azure-url", "Azure Resource Manager"),
+            ("graph-url", "Microsoft Graph"),
+        ] {
+            scope.spawn(move || check(option, who));
+        }
+    });
+}
+
+#[test]
 fn the_steps_of_the_quick_start_plan_what_was_exported() {
     let scene = Scene::new(shared().1);
     hold(&scene, &[RESERVATIONS]);

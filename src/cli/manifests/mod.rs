@@ -97,26 +97,53 @@ impl Manifest {
 /// All objects of all kinds in the files that the options name, in the order in which kubectl would apply them.
 pub(super) fn read(args: &FilesArgs) -> Result<Vec<Manifest>, ManifestsError> {
     let mut found = Vec::new();
-    for path in &args.filenames {
-        if path == Path::new("-") {
-            if io::stdin().is_terminal() {
-                return Err(ManifestsError::Terminal);
+    args.filenames.iter().try_for_each(|path| read_path(path, args.recursive, &mut found))?;
+    Ok(found)
+}
+
+/// What is left of manifests that may all have been deleted.
+#[derive(Debug)]
+pub(super) struct Remaining {
+    pub(super) found: Vec<Manifest>,
+    /// Paths that do not exist: Git keeps no directory without a file.
+    pub(super) gone: Vec<PathBuf>,
+}
+
+/// The same, where a directory without manifests, or none at all, only means that there are none any more.
+pub(super) fn read_remaining(args: &FilesArgs) -> Result<Remaining, ManifestsError> {
+    let mut remaining = Remaining { found: Vec::new(), gone: Vec::new() };
+    for named in &args.filenames {
+        match read_path(named, args.recursive, &mut remaining.found) {
+            Err(ManifestsError::Unreadable { path, source })
+                if path == *named && source.kind() == io::ErrorKind::NotFound =>
+            {
+                remaining.gone.push(path);
             }
-            let mut text = String::new();
-            let unreadable = |source| ManifestsError::Unreadable { path: path.clone(), source };
-            io::stdin().take(BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-            objects("-", &text, &mut found)?;
-            continue;
-        }
-        for file in files(path, args.recursive)? {
-            let unreadable = |source| ManifestsError::Unreadable { path: file.clone(), source };
-            let mut text = String::new();
-            let opened = fs::File::open(&file).map_err(unreadable)?;
-            opened.take(BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-            objects(&file.display().to_string(), &text, &mut found)?;
+            Ok(()) | Err(ManifestsError::NoFiles { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(found)
+    Ok(remaining)
+}
+
+fn read_path(path: &Path, recursive: bool, found: &mut Vec<Manifest>) -> Result<(), ManifestsError> {
+    if path == Path::new("-") {
+        if io::stdin().is_terminal() {
+            return Err(ManifestsError::Terminal);
+        }
+        let mut text = String::new();
+        let unreadable = |source| ManifestsError::Unreadable { path: path.to_owned(), source };
+        io::stdin().take(BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        return objects("-", &text, found);
+    }
+    for file in files(path, recursive)? {
+        let unreadable = |source| ManifestsError::Unreadable { path: file.clone(), source };
+        let mut text = String::new();
+        let opened = fs::File::open(&file).map_err(unreadable)?;
+        opened.take(BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        objects(&file.display().to_string(), &text, found)?;
+    }
+    Ok(())
 }
 
 /// A file as it is named; of a directory those in it, and with `recursive` below it, that kubectl would read.

@@ -17,7 +17,7 @@ use crate::plan::namespace::NamespaceRule;
 use crate::reconcile::preview::Declared;
 
 /// The group and version of the three kinds.
-const API_VERSION: &str = "csp-operator.dev/v1alpha1";
+pub(in crate::cli) const API_VERSION: &str = "csp-operator.dev/v1alpha1";
 /// Their group.
 const GROUP: &str = "csp-operator.dev/";
 
@@ -26,8 +26,6 @@ const GROUP: &str = "csp-operator.dev/";
 pub(in crate::cli) enum DeclaredError {
     #[error("{0}")]
     Refused(String),
-    #[error("the files hold no Customer, AzureSubscription or CustomerPurchasePermission of {API_VERSION}")]
-    Nothing,
 }
 
 /// What the manifests declare.
@@ -36,6 +34,14 @@ pub(in crate::cli) struct Found {
     pub(in crate::cli) objects: Declared,
     /// What the operator does about them that is not planned here; sentences.
     pub(in crate::cli) unplanned: Vec<String>,
+}
+
+impl Found {
+    /// Whether there is none of the three kinds among them.
+    pub(in crate::cli) fn is_empty(&self) -> bool {
+        let Declared { customers, subscriptions, permissions, .. } = &self.objects;
+        customers.is_empty() && subscriptions.is_empty() && permissions.is_empty()
+    }
 }
 
 /// Reads the objects out of `manifests`; those that name no namespace are in `namespace`.
@@ -70,9 +76,6 @@ pub(in crate::cli) fn declared(
             }
             _ => {}
         }
-    }
-    if objects.customers.is_empty() && objects.subscriptions.is_empty() && objects.permissions.is_empty() {
-        return Err(DeclaredError::Nothing);
     }
     let unplanned = unplanned(&objects);
     Ok(Found { objects, unplanned })

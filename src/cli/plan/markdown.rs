@@ -205,7 +205,7 @@ mod tests {
         for count in [1, 30, 500] {
             let foreseen: Vec<_> = (0..count).map(permission).collect();
             let unplanned = vec![format!("azurePlan ({})", "n/customer, ".repeat(5_000)); 3];
-            let text = markdown(&Report::new(&foreseen, Vec::new(), unplanned));
+            let text = markdown(&Report::new(&foreseen, None, unplanned, &[]));
             assert!(text.len() < 65_536, "{}", text.len());
             assert!(text.contains("/customer, n/…</code>") || text.contains("…</code>\n- "), "{text}");
             assert!(text.ends_with("are not looked at</code>\n\n</details>\n"), "{text}");

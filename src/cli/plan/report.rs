@@ -1,5 +1,7 @@
 //! What a plan says, for programs as for people. Field names are an interface: they are described in docs/kubectl-csp.md.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::declared::Removed;
@@ -109,19 +111,26 @@ pub(in crate::cli) fn word(change: Change) -> &'static str {
 }
 
 impl Report {
-    pub(in crate::cli) fn new(foreseen: &[Foreseen], removed: Vec<Removed>, unplanned: Vec<String>) -> Self {
+    /// `removed` is `None` where nobody has said what was declared before; `gone` are paths that do not exist any more.
+    pub(in crate::cli) fn new(
+        foreseen: &[Foreseen],
+        removed: Option<Vec<Removed>>,
+        unplanned: Vec<String>,
+        gone: &[PathBuf],
+    ) -> Self {
         let mut summary = Summary::default();
         for switch in foreseen.iter().flat_map(|one| &one.switches) {
             *summary.field(switch.change) += 1;
         }
         let mut notes = unplanned.clone();
-        notes.extend(cannot_know(foreseen));
+        notes.extend(gone.iter().map(|path| format!("{} does not exist: nothing is declared there", path.display())));
+        notes.extend(cannot_know(foreseen, removed.as_deref()));
         Self {
             api_version: "csp-operator.dev/plan-v1",
             kind: "Plan",
             summary,
             permissions: foreseen.iter().map(permission).collect(),
-            removed,
+            removed: removed.unwrap_or_default(),
             unplanned,
             notes,
         }
@@ -244,15 +253,21 @@ fn switch(outlook: &SwitchOutlook) -> Switch {
     }
 }
 
-fn cannot_know(foreseen: &[Foreseen]) -> Vec<String> {
+fn cannot_know(foreseen: &[Foreseen], removed: Option<&[Removed]>) -> Vec<String> {
     let first = foreseen.iter().filter(|one| one.is_first_grant).count();
     let brake = (first > GRANTS_PER_HOUR).then(|| {
         format!(
             "{first} customers would be granted something for the first time: an operator lets {GRANTS_PER_HOUR} of them through in an hour, unless --max-grants-per-hour says otherwise"
         )
     });
-    let objects = "planned from these files and from what Partner Center and Azure say now: objects in a cluster that mean \
-                   the same customers or whose manifests have been deleted (deletionPolicy Revoke, the default, turns off what \
-                   they manage), who turned a switch, and what an operator has done before are not looked at";
-    brake.into_iter().chain([objects.to_owned()]).collect()
+    let deleted = match removed {
+        Some(_) => "",
+        None => {
+            " or whose manifests have been deleted (deletionPolicy Revoke, the default, turns off what they manage)"
+        }
+    };
+    let objects = format!(
+        "planned from these files and from what Partner Center and Azure say now: objects in a cluster that mean the same customers{deleted}, who turned a switch, and what an operator has done before are not looked at"
+    );
+    brake.into_iter().chain([objects]).collect()
 }
