@@ -70,8 +70,22 @@ impl fmt::Display for Server {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::TenantId;
+    use crate::remote::{Cause, Error};
+
+    #[test]
+    fn whoever_is_silent_is_named_with_what_can_be_done() {
+        let operation = Operation::ReadPolicy("c0000000-0000-4000-8000-000000000000".parse().unwrap());
+        let server = Server::at(operation, &"https://proxy.example/x".parse().unwrap());
+        let error = Error::new(operation, Cause::TimedOut { server, limit: Duration::from_secs(30) });
+        assert_eq!(
+            error.message(),
+            "Cannot read the purchase permissions of customer c0000000-0000-4000-8000-000000000000: Partner Center at https://proxy.example did not answer in time. If that lasts, check network policies and proxies, and --partner-center-url or CSP_PARTNER_CENTER_URL, which says where it is."
+        );
+    }
 
     #[test]
     fn every_server_has_a_name_its_address_and_the_settings_that_say_where_it_is() {

@@ -47,6 +47,21 @@ pub(crate) fn printed(reach: &Reach, arguments: &[&str]) -> String {
     said.stdout
 }
 
+/// A reader of the demo, or of these pages, is never sent to Microsoft with simulated credentials.
+#[test]
+fn every_address_that_a_plan_asks_is_set_where_the_simulator_is_to_be_asked() {
+    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-csp")).env_clear().args(["plan", "--help"]).output();
+    let help = String::from_utf8(output.unwrap().stdout).unwrap();
+    let variables = help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next());
+    let addresses: Vec<_> = variables.filter(|name| name.ends_with("_URL")).collect();
+    assert_eq!(addresses.len(), 4, "{addresses:?}");
+    for path in ["examples/demo/story.rs", "docs/quick-start.md", "docs/simulator.md"] {
+        let text = std::fs::read_to_string(stage::root().join(path)).unwrap();
+        let line = text.lines().find(|line| line.contains("export ") && line.contains("_URL=$SIM")).unwrap();
+        assert!(addresses.iter().all(|name| line.contains(&format!(" {name}=$SIM"))), "{path}: {line}");
+    }
+}
+
 #[test]
 fn help_of_every_command_fits_a_terminal() {
     for command in ["activity", "completion", "explain", "export", "lint", "login", "plan", "purchases", "tree"] {
