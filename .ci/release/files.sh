@@ -5,10 +5,10 @@ set -euo pipefail
 artifacts=$1 out=$2
 mkdir -p "$out"
 
-cp "$artifacts"/plugin-*/*.tar.gz "$out"
+cp "$artifacts"/release-plugin-*/*.tar.gz "$out"
 for architecture in amd64 arm64; do
     for program in csp-operator csp-simulator; do
-        cp "$artifacts/image-$architecture/$program.cdx.json" "$out/$program-$architecture.cdx.json"
+        cp "$artifacts/release-image-$architecture/$program.cdx.json" "$out/$program-$architecture.cdx.json"
     done
 done
 cat crds/csp-operator.dev_*.yaml >"$out/crds.yaml"

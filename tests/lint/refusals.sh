@@ -132,6 +132,22 @@ refused 'a key that a workflow has not' 'unexpected key "need"' actionlint -no-c
 workflow 'echo "${{ github.event.head_commit.message }}"'
 refused 'a shell command made of what strangers write' 'potentially untrusted' actionlint -no-color "$scratch/workflow.yml"
 
+# workflows_where FILE SED-EXPRESSION: a copy of the workflows in which that one is changed.
+workflows_where() {
+    rm -rf "$scratch/workflows"
+    cp -r .github/workflows "$scratch/workflows"
+    broken "workflows/$1" "$2" ".github/workflows/$1"
+}
+workflows_where ci.yaml 's/name: ci-test-logs/name: release-test-logs/'
+refused 'an artifact of ci.yaml that the release might publish' 'release-test-logs may be one of release.yaml' tests/lint/artifacts.sh "$scratch/workflows"
+workflows_where release.yaml 's/name: release-image-/name: ci-image-/'
+refused 'an artifact of the release that ci.yaml has too' 'ci-image-.* is not named release-' tests/lint/artifacts.sh "$scratch/workflows"
+workflows_where release.yaml '/pattern: release-\*/d'
+refused 'a release that takes every artifact of its run' 'the artifact all may be one of ci.yaml' tests/lint/artifacts.sh "$scratch/workflows"
+workflows_where ci.yaml 's/, make gitops,/,/'
+refused 'a release that asks for less than .ci/run' 'no job for what .ci/run does: make gitops$' \
+    tests/lint/same-targets.sh .ci/run "$scratch/workflows/ci.yaml"
+
 registry=.ci/release/registry.sh
 for allowed in registry.example/csp registry.example localhost:5000/csp; do
     [[ $("$registry" "$allowed") == "$allowed" ]]

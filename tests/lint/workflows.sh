@@ -7,5 +7,7 @@ workflows=(.github/workflows/*.y*ml examples/**/.github/workflows/*.y*ml example
 if ((${#workflows[@]})); then
     actionlint -no-color "${workflows[@]}"
 fi
+tests/lint/artifacts.sh .github/workflows
+tests/lint/same-targets.sh .ci/run .github/workflows/ci.yaml
 echo "workflows: ${#workflows[@]} looked at"
 command -v shellcheck > /dev/null || echo 'workflows: shellcheck is not installed, so the scripts in them were NOT checked by it'
