@@ -150,12 +150,44 @@ refused 'a release that asks for less than .ci/run' 'no job for what .ci/run doe
 
 registry=.ci/release/registry.sh
 for allowed in registry.example/csp registry.example localhost:5000/csp; do
-    [[ $("$registry" "$allowed") == "$allowed" ]]
+    [[ $(REGISTRY_USER=somebody "$registry" "$allowed") == "$allowed" ]]
+    [[ $(REGISTRY_IS_GITHUB=true "$registry" "$allowed") == "$allowed" ]]
 done
-refused 'a release of images that nobody has said a place for' 'set the variable REGISTRY' "$registry" ''
+refused 'a release of images that nobody has said a place for' 'set the variable REGISTRY of' env REGISTRY_USER=somebody "$registry" ''
 for wrong in https://registry.example/csp registry.example/csp/ registry.example/Csp csp/operator; do
-    refused "a release to $wrong" 'no host and path' "$registry" "$wrong"
+    refused "a release to $wrong" 'no host and path' env REGISTRY_USER=somebody "$registry" "$wrong"
 done
+refused 'a registry that nobody has named a user of' 'as whom to sign in to registry.example: set' "$registry" registry.example/csp
+refused 'a registry with two that sign in' 'unset one of the two' env REGISTRY_USER=somebody REGISTRY_IS_GITHUB=true "$registry" registry.example/csp
+refused 'a registry that is GitHub'"'"'s somehow' 'set it to true, or unset it' env REGISTRY_IS_GITHUB=maybe "$registry" registry.example/csp
+
+# What signs in is written down instead: which tool, where, as whom, with what.
+mkdir -p "$scratch/sign-in"
+for tool in docker skopeo helm; do
+    printf '#!/bin/sh\necho "%s $*: $(cat)" >>"%s/said"\n' "$tool" "$scratch/sign-in" > "$scratch/sign-in/$tool"
+    chmod +x "$scratch/sign-in/$tool"
+done
+# sign_in SETTING...: with those, and with a token that is there for whoever takes it.
+sign_in() {
+    rm -f "$scratch/sign-in/said"
+    env PATH="$scratch/sign-in:$PATH" HELM=helm REGISTRY=registry.example/csp GITHUB_ACTOR=octocat GITHUB_TOKEN=the-token "$@" .ci/release/sign-in.sh
+}
+# signed_in USER PASSWORD
+signed_in() {
+    [[ $(cat "$scratch/sign-in/said") == "docker login registry.example --username $1 --password-stdin: $2
+skopeo login registry.example --username $1 --password-stdin: $2
+helm registry login registry.example --username $1 --password-stdin: $2" ]] || { cat "$scratch/sign-in/said"; return 1; }
+}
+sign_in REGISTRY_USER=somebody REGISTRY_PASSWORD=secret
+signed_in somebody secret
+sign_in REGISTRY_IS_GITHUB=true
+signed_in octocat the-token
+refused 'a sign-in without a password' 'the secret REGISTRY_PASSWORD is not' sign_in REGISTRY_USER=somebody
+refused 'a sign-in with a token for somebody else' 'as whom to sign in' sign_in REGISTRY_PASSWORD=secret
+if [[ -e "$scratch/sign-in/said" ]]; then
+    cat "$scratch/sign-in/said"
+    exit 1
+fi
 
 make_cargo_deny
 broken licences.toml '/^  "MIT",/d' deny.toml
