@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# version.sh TAG: prints the version that the tag is for. Fails unless Cargo.toml, the chart and CHANGELOG.md name the same.
+# version.sh TAG: prints the version that the tag is for. Fails unless Cargo.toml, the chart, the manifest for krew and CHANGELOG.md name the
+# same.
 set -euo pipefail
 tag=$1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,5 +13,11 @@ for field in version appVersion; do
     said=$(sed -n "s/^$field: *\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" manifests/chart/Chart.yaml)
     [[ "$said" == "$version" ]] || die "$field in manifests/chart/Chart.yaml is $said"
 done
+krew=manifests/krew/csp.yaml
+said=$(sed -n 's/^  version: //p' "$krew")
+[[ "$said" == "v$version" ]] || die "spec.version in $krew is $said"
+while read -r uri; do
+    [[ "$uri" == */v"$version"/kubectl-csp-"$version"-* ]] || die "$krew fetches $uri"
+done < <(sed -n 's/^ *uri: //p' "$krew")
 grep -q "^## \[$version\]" CHANGELOG.md || die "CHANGELOG.md has no section [$version]"
 echo "$version"

@@ -189,6 +189,40 @@ if [[ -e "$scratch/sign-in/said" ]]; then
     exit 1
 fi
 
+# A release without anything in it, of which version.sh is shown to look at each file.
+rm -rf "$scratch/release"
+mkdir -p "$scratch/release/manifests/chart"
+cp -r .ci Cargo.toml "$scratch/release/"
+cp -r manifests/krew "$scratch/release/manifests/"
+cp manifests/chart/Chart.yaml "$scratch/release/manifests/chart/"
+version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+echo "## [$version]" > "$scratch/release/CHANGELOG.md"
+[[ $("$scratch/release/.ci/release/version.sh" "v$version") == "$version" ]]
+refused 'a tag of another version' 'Cargo.toml says' "$scratch/release/.ci/release/version.sh" v9.9.9
+# version_where FILE SED-EXPRESSION REASON
+version_where() {
+    cp "$scratch/release/$1" "$scratch/whole"
+    broken "release/$1" "$2" "$scratch/whole"
+    refused "a release where $1 is of another version" "$3" "$scratch/release/.ci/release/version.sh" "v$version"
+    cp "$scratch/whole" "$scratch/release/$1"
+}
+version_where manifests/chart/Chart.yaml 's/^appVersion: .*/appVersion: 9.9.9/' 'appVersion in .* is 9.9.9'
+version_where manifests/krew/csp.yaml 's/^  version: .*/  version: v9.9.9/' 'spec.version in .*csp.yaml is v9.9.9'
+version_where manifests/krew/csp.yaml 's/kubectl-csp-[0-9.]+-darwin-arm64/kubectl-csp-9.9.9-darwin-arm64/' 'fetches .*9.9.9-darwin-arm64'
+version_where CHANGELOG.md 's/.*/## [9.9.9]/' 'has no section'
+
+# The manifest for krew, filled in with the sums of archives.
+mkdir -p "$scratch/archives"
+for archive in $(sed -n 's|^ *uri: .*/||p' manifests/krew/csp.yaml); do echo "$archive" > "$scratch/archives/$archive"; done
+.ci/release/krew.sh you/csp-operator "$scratch/archives" > "$scratch/csp.yaml"
+[[ $(sed -n 's/^ *sha256: //p' "$scratch/csp.yaml") == "$(sed -n 's|^ *uri: .*/||p' "$scratch/csp.yaml" | (cd "$scratch/archives" && xargs sha256sum) | cut -d' ' -f1)" ]]
+refused 'a manifest for krew of nowhere' 'no owner/name' .ci/release/krew.sh '' "$scratch/archives"
+echo more > "$scratch/archives/kubectl-csp-$version-plan9-amd64.tar.gz"
+refused 'an archive that krew is not told of' 'does not name kubectl-csp-.*-plan9-amd64' .ci/release/krew.sh you/csp-operator "$scratch/archives"
+rm "$scratch"/archives/kubectl-csp-*-{plan9-amd64,darwin-arm64}.tar.gz
+refused 'an archive that krew is told of, and is not there' 'darwin-arm64.tar.gz, which has not been built' \
+    .ci/release/krew.sh you/csp-operator "$scratch/archives"
+
 make_cargo_deny
 broken licences.toml '/^  "MIT",/d' deny.toml
 refused 'a licence that is not allowed' 'license is not explicitly allowed' \
