@@ -223,6 +223,20 @@ rm "$scratch"/archives/kubectl-csp-*-{plan9-amd64,darwin-arm64}.tar.gz
 refused 'an archive that krew is told of, and is not there' 'darwin-arm64.tar.gz, which has not been built' \
     .ci/release/krew.sh you/csp-operator "$scratch/archives"
 
+# Of the commit, Git has the first word and the environment the last.
+rm -rf "$scratch/commit"
+mkdir -p "$scratch/commit/.ci/image"
+cp .ci/image/revision.sh "$scratch/commit/.ci/image/"
+revision() { env "$@" "$scratch/commit/.ci/image/revision.sh"; }
+# It stands in the repository that this is, and is not its own.
+[[ $(revision CSP_REVISION=) == '' && $(revision CSP_REVISION=0123abc) == 0123abc ]]
+in_commit() { git -C "$scratch/commit" -c user.name=nobody -c user.email=nobody@example.invalid -c commit.gpgsign=false "$@"; }
+in_commit init --quiet && in_commit add . && in_commit commit --quiet --message=One
+commit=$(in_commit rev-parse HEAD)
+[[ $(revision CSP_REVISION=0123abc REVISION=0123abc GIT_DIR="$PWD/.git") == "$commit" ]]
+: > "$scratch/commit/new"
+[[ $(revision CSP_REVISION="$commit") == "$commit-dirty" ]]
+
 make_cargo_deny
 broken licences.toml '/^  "MIT",/d' deny.toml
 refused 'a licence that is not allowed' 'license is not explicitly allowed' \
