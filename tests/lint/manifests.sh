@@ -30,6 +30,20 @@ for field in version appVersion; do
     fi
 done
 
+say "the oldest Kubernetes is the same to the chart, to whoever reads about it, and to the end-to-end tests"
+oldest=$(sed -nE 's/^kubeVersion: ">=([0-9]+\.[0-9]+)\.0-0"$/\1/p' manifests/chart/Chart.yaml)
+for page in README.md docs/install.md docs/quick-start.md docs/ci.md; do
+    told=$(grep -oE 'Kubernetes [0-9.]+ or (later|newer)' "$page" | sort -u || true)
+    if [[ $told != "Kubernetes $oldest or later" ]]; then
+        echo "$page says \"$told\", not \"Kubernetes $oldest or later\", as kubeVersion in manifests/chart/Chart.yaml"
+        exit 1
+    fi
+done
+if ! grep -q "kubernetes: \"$oldest\"\$" .github/workflows/ci.yaml; then
+    echo ".github/workflows/ci.yaml does not run the end-to-end tests on Kubernetes $oldest, the kubeVersion of manifests/chart/Chart.yaml"
+    exit 1
+fi
+
 say "what is rendered from the chart is what the chart renders"
 manifests/render.sh "$scratch/rendered"
 while read -r file; do

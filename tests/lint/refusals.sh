@@ -71,7 +71,7 @@ values 'expirationSeconds' 'federatedCredential: {expirationSeconds: 60}'
 tree() {
     rm -rf "$scratch/tree"
     mkdir -p "$scratch/tree"/{target,tests/tools}
-    cp -r Cargo.toml crds manifests examples "$scratch/tree/"
+    cp -r Cargo.toml README.md .github crds docs manifests examples "$scratch/tree/"
     cp -r tests/lint tests/local-cluster "$scratch/tree/tests/"
     cp -r tests/tools/schemas "$scratch/tree/tests/tools/"
     ln -s "$PWD/target/tools" "$scratch/tree/target/tools"
@@ -87,6 +87,8 @@ in_tree() {
     refused "$1" "$2" "$scratch/tree/tests/lint/manifests.sh"
 }
 in_tree 'a chart of another version' 'appVersion is not' manifests/chart/Chart.yaml 's/^appVersion: .*/appVersion: 9.9.9/'
+in_tree 'a page that names another Kubernetes than the chart' 'docs/install.md says "Kubernetes 1.29 or later"' docs/install.md 's/(Kubernetes )[0-9.]+( or later)/\11.29\2/'
+in_tree 'a Kubernetes that the chart takes and nothing is tried on' 'does not run the end-to-end tests on' .github/workflows/ci.yaml 's/kubernetes: "1\.31"/kubernetes: "1.99"/'
 in_tree 'what was rendered, changed by hand' 'base/deployment.yaml is stale' "$deployment" 's/replicas: 1/replicas: 2/'
 in_tree 'a CRD that the chart has not' 'crds/.*customers.yaml is stale' crds/csp-operator.dev_customers.yaml 's/- cust$/- customer/'
 in_tree 'a template that is none' 'function "nothing" not defined' manifests/chart/templates/service.yaml 's/name: csp-operator$/name: {{ nothing/'
