@@ -183,12 +183,28 @@ fn a_file_cannot_say_what_only_a_server_can() {
         files.write("manifests.yaml", &told);
         assert_eq!(files.json(&scene), (plan.clone(), code), "{told}");
     }
+
+    // Nor which of two that wish the same is older.
+    let pair = [(PERMISSION, typed(&manifests)), ("second", typed(&permission("second", ALLOW_RESERVATIONS)))];
+    let write =
+        |name: &str, text: &str| files.write(if name == PERMISSION { "manifests.yaml" } else { "second.yaml" }, text);
+    for (name, text) in &pair {
+        write(name, text);
+    }
+    let told = files.json(&scene);
+    for (name, text) in &pair {
+        let aged = text.replace(&format!("{{name: {name}}}"), &format!("{{name: {name}, creationTimestamp: {since}}}"));
+        assert_ne!(aged, *text);
+        write(name, &aged);
+        assert_eq!(files.json(&scene), told, "{aged}");
+        write(name, text);
+    }
 }
 
 #[test]
 fn what_is_no_longer_declared_is_to_be_turned_off() {
     let scene = Scene::new(shared().1);
-    let permissions = permission(PERMISSION, "azureReservations: Deny")
+    let permissions = permission(PERMISSION, ALLOW_RESERVATIONS)
         + &permission("gone", &format!("{ALLOW_RESERVATIONS}, azureSavingsPlans: Deny"))
         + &permission("kept", &format!("{ALLOW_BOTH}, deletionPolicy: Retain"))
         + &permission("seen", &format!("{ALLOW_BOTH}, mode: Observe"));
@@ -204,7 +220,10 @@ fn what_is_no_longer_declared_is_to_be_turned_off() {
     let removed = json!([{ "namespace": scene.namespace, "name": "gone", "switches": ["azureReservations"] }]);
     assert_eq!(serde_json::from_str::<Value>(&said.stdout).unwrap()["removed"], removed, "{}", said.stderr);
     assert_eq!(said.code, Some(2));
-    for (output, what) in [("text", "/gone   no longer declared"), ("markdown", "1 to turn off by deletion")] {
+    let line = format!("<code>{}/gone</code> azureReservations\n", scene.namespace);
+    for (output, what) in
+        [("text", "/gone   no longer declared"), ("markdown", "1 to turn off by deletion"), ("markdown", &line)]
+    {
         let said = plan(&["--previous", before.path(), "-o", output]);
         assert!(said.stdout.contains(what) && !said.stdout.contains("No switch"), "{}", said.stdout);
     }

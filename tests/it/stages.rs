@@ -193,8 +193,13 @@ impl Exclusive {
 
     /// Starts the operator with these arguments, and waits until it acts.
     pub(crate) fn start(&mut self, arguments: &[&str]) {
+        self.start_with(&[], arguments);
+    }
+
+    /// The same, with these environment variables.
+    pub(crate) fn start_with(&mut self, variables: &[(&str, &str)], arguments: &[&str]) {
         let before = self.stage.operator.log().len();
-        self.stage.operator.start(arguments).unwrap();
+        self.stage.operator.start_with(variables, arguments).unwrap();
         until_it_acts(&self.stage.operator, before);
     }
 

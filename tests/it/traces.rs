@@ -127,7 +127,9 @@ fn a_collector_that_is_down_or_never_answers_delays_and_stops_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for address in [silent.local_addr().unwrap(), refusing] {
-        exclusive.start(&["--otlp-endpoint", &format!("http://{address}")]);
+        // So that whoever waited for the answer would wait longer than the stage does for the end of the process.
+        let patient = [("OTEL_EXPORTER_OTLP_TIMEOUT", "600000")];
+        exclusive.start_with(&patient, &["--otlp-endpoint", &format!("http://{address}")]);
         let scene = Scene::new(&exclusive.view);
         scene.converge(ALLOW_RESERVATIONS);
         scene.delete::<CustomerPurchasePermission>(PERMISSION);

@@ -75,6 +75,11 @@ impl Operator {
     /// minutes; write
     /// timeout and lease keep the proportion that the operator demands.
     pub fn start(&mut self, arguments: &[&str]) -> Result<(), Error> {
+        self.start_with(&[], arguments)
+    }
+
+    /// The same, with these environment variables.
+    pub fn start_with(&mut self, variables: &[(&str, &str)], arguments: &[&str]) -> Result<(), Error> {
         let pace = [
             ("CSP_ACTIVITY_INTERVAL", "1s"),
             ("CSP_LEASE_DURATION", "3s"),
@@ -84,7 +89,7 @@ impl Operator {
             ("CSP_PURCHASE_INTERVAL", "720h"),
             ("CSP_MAX_GRANTS_PER_HOUR", "100000"),
         ];
-        self.spawn(&pace, arguments)
+        self.spawn(&[&pace, variables].concat(), arguments)
     }
 
     /// Starts it as an installation does: with these arguments, and its defaults for everything else.
