@@ -8,15 +8,17 @@ helm=${HELM:-target/tools/helm}
 namespace=csp-operator
 image=${IMAGE:?is the image of the operator, such as csp-operator:0.1.0}
 
-if ! kubectl get namespace "$namespace" >/dev/null 2>&1; then
-    kubectl create namespace "$namespace"
-    kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted
-fi
 # The sign-in that the simulator takes: no secret.
-kubectl apply --filename=- <<'EOF'
+kubectl apply --filename=- <<EOF
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: $namespace
+  labels: {pod-security.kubernetes.io/enforce: restricted, csp-operator.dev/e2e: 'true'}
+---
 apiVersion: v1
 kind: Secret
-metadata: {name: csp-operator-credentials, namespace: csp-operator}
+metadata: {name: csp-operator-credentials, namespace: $namespace}
 stringData:
   partnerTenantId: aaaa0000-2222-4b22-9b22-000000000002
   clientId: 11112222-3333-4444-8555-666677778888

@@ -20,6 +20,7 @@ apiVersion: v1
 kind: Namespace
 metadata:
   name: kept
+  labels: {csp-operator.dev/e2e: 'true'}
   annotations: {csp-operator.dev/allowed-customers: $tenant}
 ---
 apiVersion: csp-operator.dev/v1alpha1

@@ -75,13 +75,36 @@ impl AsInstalled {
 
 impl Drop for AsInstalled {
     fn drop(&mut self) {
-        patch_deployment("merge", &self.0);
-        rolled_out();
+        let patch = self.0.to_string();
+        in_the_end(&["patch", "deployment", DEPLOYMENT, "--type=merge", "--patch", &patch], "");
+        in_the_end(&["rollout", "status", "deployment", DEPLOYMENT, "--timeout=120s"], "");
     }
 }
 
-fn patch_deployment(kind: &str, patch: &Value) {
-    kubectl(&["patch", "deployment", DEPLOYMENT, "--type", kind, "--patch", &patch.to_string()]);
+/// The Secret that the operator signs in with. Puts it back, also when the test fails.
+struct Credentials(Value);
+
+impl Credentials {
+    fn remember() -> Self {
+        let mut secret: Value =
+            serde_json::from_str(&kubectl(&["get", "secret", "csp-operator-credentials", "--output=json"])).unwrap();
+        secret["metadata"] = json!({ "name": "csp-operator-credentials", "namespace": NAMESPACE });
+        Self(secret)
+    }
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        in_the_end(&["apply", "--filename=-"], &self.0.to_string());
+    }
+}
+
+/// kubectl at the end of a test. A test that fails already goes on to: what it has to say would be lost.
+fn in_the_end(arguments: &[&str], input: &str) {
+    let done = shared().0.kubectl_with_input(&[&["--namespace", NAMESPACE], arguments].concat(), input);
+    if !std::thread::panicking() {
+        done.unwrap();
+    }
 }
 
 fn rolled_out() {
@@ -157,7 +180,7 @@ fn version_metric_and_log_tell_of_the_same_build() {
 #[test]
 #[ignore = "needs a cluster with everything installed: make e2e"]
 fn without_credentials_a_new_pod_is_not_ready_and_says_why_until_they_are_there() {
-    let secret = kubectl(&["get", "secret", "csp-operator-credentials", "--output=json"]);
+    let credentials = Credentials::remember();
     kubectl(&["delete", "secret", "csp-operator-credentials"]);
     for pod in replicas() {
         kubectl(&["delete", "pod", &pod.name_any()]);
@@ -170,9 +193,7 @@ fn without_credentials_a_new_pod_is_not_ready_and_says_why_until_they_are_there(
     let (pod, said) = said;
     assert!(said.contains("credentials:") && said.contains("crds: ok"), "{said}");
 
-    let mut secret: Value = serde_json::from_str(&secret).unwrap();
-    secret["metadata"] = json!({ "name": "csp-operator-credentials", "namespace": NAMESPACE });
-    shared().0.apply(&secret.to_string()).unwrap();
+    drop(credentials);
     kubectl(&["wait", "--for=condition=Ready", "pod", &pod, "--timeout=60s"]);
     assert_eq!(replicas().iter().map(restarts).sum::<i32>(), 0, "what is missing is no reason to restart");
 }
@@ -253,7 +274,8 @@ fn a_container_that_is_not_live_is_restarted_and_its_work_goes_on() {
     let as_installed = AsInstalled::remember();
     let probe = json!({ "httpGet": { "path": "/nowhere" }, "periodSeconds": 2, "failureThreshold": 1 });
     let container = json!({ "name": "csp-operator", "livenessProbe": probe });
-    patch_deployment("strategic", &json!({ "spec": { "template": { "spec": { "containers": [container] } } } }));
+    let patch = json!({ "spec": { "template": { "spec": { "containers": [container] } } } }).to_string();
+    kubectl(&["patch", "deployment", DEPLOYMENT, "--patch", &patch]);
     scene.declare(ALLOW_RESERVATIONS);
     eventually_or(
         "the kubelet restarts it",

@@ -240,7 +240,9 @@ fn killed_around_the_checkout_there_is_one_order_in_the_end() {
         eventually("it is told", || (count(scene, "AzurePlanPurchased") == 1).then_some(()));
     }
     // The cart that nobody remembered was left, and the one that was remembered was taken.
-    assert_eq!(attempts(cart), ["create_cart", "create_cart", "check_out_cart"]);
+    // What was asked for once more before the kill, and never answered either, is no cart.
+    let carts: Vec<_> = attempts(cart).into_iter().filter(|attempt| attempt != "create_cart: no effect").collect();
+    assert_eq!(carts, ["create_cart", "create_cart", "check_out_cart"]);
     assert_eq!(attempts(done), ["create_cart", "check_out_cart"]);
     assert_eq!(attempts(lost), ["create_cart", "check_out_cart: no effect", "check_out_cart"]);
 }

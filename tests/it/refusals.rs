@@ -24,7 +24,14 @@ fn check(first: &str, then: &str, sentence: &str) {
     // Nothing here is looked at by the operator long enough to matter; the customers do not exist.
     scene.apply(first);
     let refusal = scene.try_apply(then).expect_err(then);
-    assert!(refusal.contains(sentence), "{then}\n{refusal}");
+    assert!(refusal.contains(sentence) || says_as_older_servers(&refusal, sentence), "{then}\n{refusal}");
+}
+
+/// Up to some version after 1.31, an API server shows the type of a value that a rule refuses, where newer ones show the value or nothing.
+fn says_as_older_servers(refusal: &str, sentence: &str) -> bool {
+    let Some((field, said)) = sentence.split_once("Invalid value: ") else { return false };
+    let rule = if said.starts_with('"') { said.rsplit_once("\": ").map_or(said, |(_, rule)| rule) } else { said };
+    ["string", "object"].iter().any(|shown| refusal.contains(&format!("{field}Invalid value: \"{shown}\": {rule}")))
 }
 
 #[test]

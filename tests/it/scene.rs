@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use stage::OPERATOR_USER;
 
-use crate::stages::{View, eventually_or, leave_out, run};
+use crate::stages::{MADE_HERE, View, eventually_or, leave_out, run};
 
 /// Name of the permission in a scene that has one.
 pub(crate) const PERMISSION: &str = "permission";
@@ -98,7 +98,7 @@ impl Scene {
         let namespace = format!("scene-{customer}");
         let audit_start = audit_end(view);
         let body: Namespace = serde_json::from_value(json!({ "metadata": {
-            "name": namespace, "annotations": { "csp-operator.dev/allowed-customers": "*" },
+            "name": namespace, "annotations": { "csp-operator.dev/allowed-customers": "*" }, "labels": { MADE_HERE: "true" },
         } }))
         .unwrap();
         run(Api::all(view.client.clone()).create(&PostParams::default(), &body)).unwrap();
@@ -328,6 +328,11 @@ impl Scene {
     pub(crate) fn audited(&self) -> Counts {
         let Some(log) = &self.view.audit_log else { leave_out("counts requests in the API server's audit log") };
         audit::read(log, self.audit_start).unwrap().counts.of(OPERATOR_USER)
+    }
+
+    /// Whether anybody counts those.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.view.audit_log.is_some()
     }
 
     /// Its writes in the namespace of the scene.

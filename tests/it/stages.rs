@@ -106,6 +106,9 @@ fn start(name: &str) -> Stage {
     Stage::start(name, &programs, &World::Customers(CUSTOMERS)).unwrap()
 }
 
+/// Label of the namespaces that tests make: `tests/e2e/remove.sh` removes those that have it, and no others.
+pub(crate) const MADE_HERE: &str = "csp-operator.dev/e2e";
+
 /// Kubeconfig of a cluster in which everything is installed. Without it the stage is on this machine.
 const E2E_KUBECONFIG: &str = "CSP_E2E_KUBECONFIG";
 
