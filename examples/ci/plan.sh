@@ -8,7 +8,7 @@ manifests=$1
 commit=$2
 
 before=$(mktemp -d)
-trap 'git worktree remove --force "$before/tree" >&2; rm -rf "$before"' EXIT
+trap 'git worktree remove --force "$before/tree" >&2 || true; rm -rf "$before"; git worktree prune' EXIT
 git worktree add --quiet --detach "$before/tree" "$commit"
 # Git keeps no directory without files, and where there was none, nothing was declared.
 mkdir -p "$before/tree/$manifests"
