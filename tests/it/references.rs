@@ -126,8 +126,10 @@ fn a_permission_follows_its_customer_when_the_relationship_is_accepted() {
     };
     relationship("advisor");
     scene.declare(ALLOW_RESERVATIONS);
-    let found = scene.until_verdict("Ready", "False NotReseller");
-    assert!(message(&found, "Ready").contains("\"advisor\""), "{}", message(&found, "Ready"));
+    // The list of all customers may be from right before, when it was a reseller's: then the policy's refusal says so first.
+    scene.until_verdict("Ready", "False NotReseller");
+    scene.ask_anew::<Customer>("contoso");
+    scene.until("it says what there is", |found| message(found, "Ready").contains("\"advisor\""));
     assert_eq!(scene.attempts(), Vec::<String>::new());
     relationship("reseller");
     scene.ask_anew::<Customer>("contoso");
