@@ -1,4 +1,5 @@
-//! The reference of all fields, as Markdown, from the schemas that the API server gets.
+//! The reference of all fields and conditions, as Markdown, from the schemas that the API server gets and the catalogue of what
+//! the planner says.
 
 use std::fmt::Write as _;
 
@@ -7,17 +8,31 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
+use crate::plan::catalogue::{self, Others};
+use crate::plan::conditions::ConditionType;
+
+/// Where each reason has a section of its own.
+const RUNBOOK: &str = "runbook.md";
+
 /// The order in which a reader meets the kinds: each refers to those before it.
 const ORDER: [&str; 3] = ["Customer", "AzureSubscription", "CustomerPurchasePermission"];
 
 const HEAD: &str = "\
-# Reference of all fields
+# Reference of all fields and conditions
 
 What the API server knows of each kind, from the same schemas that it validates with; `kubectl explain KIND --recursive` shows them of the
-version that is installed. What the conditions in `status.conditions` say is in [conditions.md](conditions.md).
+version that is installed. *Conditions of* each kind has every reason in `status.conditions`, with its section of the runbook;
+[conditions.md](conditions.md) tells how to read them.
 
 In the column *default*, **required** means that the API server refuses an object without it, and **always** that the operator sets it wherever
 what holds it is set; nothing there means that it may be absent.
+";
+
+const FAILURES: &str = "\
+## Failures
+
+Reasons that a condition gives, in place of one of its own, where something could not be read or written. Its status is then `Unknown` if it could
+not be read; nothing is changed on account of that.
 ";
 
 /// All kinds, beginning with those that refer to no other.
@@ -31,6 +46,8 @@ pub(super) fn markdown(crds: &[CustomResourceDefinition], command: &str) -> Stri
             kind(&mut page, crd, version);
         }
     }
+    // Writing to a String cannot fail.
+    let _ = write!(page, "\n{FAILURES}\n{}\n", links(&catalogue::FAILURES));
     page
 }
 
@@ -59,12 +76,41 @@ fn kind(page: &mut String, crd: &CustomResourceDefinition, version: &CustomResou
             let _ = write!(page, "\nWhat the API server refuses, in its words:\n\n{}\n", table.rules.join("\n"));
         }
     }
+    conditions(page, &names.kind);
     columns(page, names.kind.as_str(), version.additional_printer_columns.as_deref().unwrap_or_default());
     for field in version.selectable_fields.iter().flatten() {
         let path = field.json_path.trim_start_matches('.');
         let _ =
             write!(page, "\nObjects can be selected by it: `kubectl get {} --field-selector {path}=…`\n", names.plural);
     }
+}
+
+/// What stands in `status.conditions`, with each reason's section of the runbook.
+fn conditions(page: &mut String, kind: &str) {
+    let _ = write!(page, "\n### Conditions of {kind}\n\n| type | `True` means | reasons |\n|---|---|---|\n");
+    for entry in catalogue::of(kind) {
+        let mut said = Vec::new();
+        for (status, reasons) in [("`True`", entry.holds), ("otherwise", entry.lacks)] {
+            if !reasons.is_empty() {
+                said.push(format!("{status}: {}", links(reasons)));
+            }
+        }
+        match entry.others {
+            Others::No => {}
+            Others::Failures => said.push("or a [failure](#failures)".to_owned()),
+            Others::Conditions if entry.type_ == ConditionType::Ready => {
+                said.push("or the reason of the condition that holds it up".to_owned());
+            }
+            Others::Conditions => said.push("`True`: the reason of `Ready`".to_owned()),
+        }
+        let _ = writeln!(page, "| `{}` | {} | {} |", entry.type_.as_str(), entry.meaning, said.join("; "));
+    }
+}
+
+/// Reasons, each with a link to what the runbook says of it.
+fn links(reasons: &[&str]) -> String {
+    let link = |reason: &&str| format!("[`{reason}`]({RUNBOOK}#{})", reason.to_lowercase());
+    reasons.iter().map(link).collect::<Vec<_>>().join(", ")
 }
 
 fn columns(page: &mut String, kind: &str, columns: &[CustomResourceColumnDefinition]) {

@@ -12,6 +12,7 @@
 //! [facts]: crate::model::Fact
 
 pub mod azure_subscription;
+pub mod catalogue;
 pub mod conditions;
 pub mod customer;
 pub mod namespace;

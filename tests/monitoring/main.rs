@@ -80,6 +80,8 @@ fn is_production(path: &Path, name: &str) -> bool {
         && name != "tests.rs"
         && name != "testing.rs"
         && !name.starts_with("test_")
+        // It repeats what the others say.
+        && name != "catalogue.rs"
 }
 
 /// The string literal with which `text` begins, blanks aside.
@@ -300,6 +302,34 @@ fn every_reason_has_its_section() {
     assert_eq!(missing(&sections, &reasons), [] as [&str; 0], "sections of reasons that there are not");
 }
 
+/// Reasons of events and of the operator's Lease, and words of other fields: no condition shows them.
+const NOT_OF_CONDITIONS: [&str; 10] = [
+    "ActivityLogUnreachable",
+    "AzurePlanPurchased",
+    "CostManagementChanged",
+    "CostManagementDrifted",
+    "GroupNamesHidden",
+    "NotShown",
+    "OwnerAssigned",
+    "Released",
+    "Remembered",
+    "ReservationPurchased",
+];
+
+#[test]
+fn every_reason_of_a_condition_stands_in_the_reference() {
+    let reference = read("docs/reference.md");
+    let linked: BTreeSet<String> = reference
+        .split("[`")
+        .filter_map(|rest| rest.split_once("`](runbook.md#"))
+        .map(|(reason, _)| reason.to_owned())
+        .collect();
+    let reasons: BTreeSet<_> =
+        reasons().into_iter().filter(|reason| !NOT_OF_CONDITIONS.contains(&reason.as_str())).collect();
+    assert_eq!(missing(&reasons, &linked), [] as [&str; 0], "src/plan/catalogue.rs lacks");
+    assert_eq!(missing(&linked, &reasons), [] as [&str; 0], "src/plan/catalogue.rs has what no condition says");
+}
+
 #[test]
 fn every_link_to_a_section_of_the_runbook_leads_somewhere() {
     let runbook = read("docs/runbook.md");
@@ -309,7 +339,7 @@ fn every_link_to_a_section_of_the_runbook_leads_somewhere() {
         .map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"))
         .collect();
     let mut places = vec![("docs/runbook.md".to_owned(), runbook.replace("](#", "](runbook.md#"))];
-    for file in ["manifests/chart/files/rules.yaml", "docs/monitoring.md", "docs/operations.md"] {
+    for file in ["manifests/chart/files/rules.yaml", "docs/monitoring.md", "docs/operations.md", "docs/reference.md"] {
         places.push((file.to_owned(), read(file)));
     }
     for folder in ["src/operator", "src/reconcile", "src/remote"] {
