@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, PropagationPolicy};
 use serde_json::json;
 
 use crate::scene::{ALLOW_BOTH, ALLOW_RESERVATIONS, PERMISSION, RESERVATIONS, Scene, is_ready, permission};
-use crate::stages::{run, shared};
+use crate::stages::{eventually, run, shared};
 
 /// The permission's manifest, as a file for kubectl.
 fn manifest(scene: &Scene, spec: &str) -> String {
@@ -18,7 +18,15 @@ fn manifest(scene: &Scene, spec: &str) -> String {
 
 fn replace(scene: &Scene, arguments: &[&str], spec: &str) {
     let arguments = [&["replace", "--filename=-"], arguments].concat();
-    shared().0.kubectl_with_input(&arguments, &manifest(scene, spec)).unwrap();
+    // kubectl reads the object before: a status written in between is a conflict, and whoever replaces tries again.
+    eventually("it is replaced", || {
+        let replaced =
+            shared().0.kubectl_with_input(&arguments, &manifest(scene, spec)).map_err(|error| error.to_string());
+        match replaced {
+            Err(conflict) if conflict.contains("the object has been modified") => None,
+            replaced => Some(replaced.unwrap()),
+        }
+    });
 }
 
 fn is_claimed(permission: &CustomerPurchasePermission) -> bool {

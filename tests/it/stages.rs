@@ -22,8 +22,9 @@ use tokio::runtime::Runtime;
 /// Longest wait for something that is expected. Seconds are usual; a busy machine takes many times that.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Between two looks at something that is waited for.
+/// Between the first two looks at something that is waited for, and the longest. A look costs whoever is looked at as much as the looker.
 const POLL: Duration = Duration::from_millis(50);
+const POLL_MAX: Duration = Duration::from_millis(200);
 
 /// Customers in each simulator: many more than tests use.
 const CUSTOMERS: u32 = 500;
@@ -50,12 +51,14 @@ pub(crate) fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 /// The same; `explain` adds to what is said.
 pub(crate) fn eventually_or<T>(what: &str, look: impl Fn() -> Option<T>, explain: impl Fn() -> String) -> T {
     let deadline = Instant::now() + PATIENCE;
+    let mut pause = POLL;
     loop {
         if let Some(found) = look() {
             return found;
         }
         assert!(Instant::now() < deadline, "still waiting until {what}\n{}", explain());
-        std::thread::sleep(POLL);
+        std::thread::sleep(pause);
+        pause = POLL_MAX.min(pause * 3 / 2);
     }
 }
 
