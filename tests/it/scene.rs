@@ -1,8 +1,8 @@
 //! One test's part of a stage: a namespace, and customers that nobody else uses.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use csp_operator::api::{AzureSubscription, Customer, CustomerPurchasePermission};
 use k8s_openapi::api::core::v1::Namespace;
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use stage::OPERATOR_USER;
 
-use crate::stages::{MADE_HERE, View, eventually_or, leave_out, run};
+use crate::stages::{MADE_HERE, NO_SCENES_CUSTOMER, View, eventually_or, leave_out, run};
 
 /// Name of the permission in a scene that has one.
 pub(crate) const PERMISSION: &str = "permission";
@@ -31,10 +31,21 @@ pub(crate) const SAVINGS_PLANS: &str = "AzureSavingsPlan";
 /// The first customer that scenes of this process have: `make e2e` runs several, one after the other, at one simulator.
 const FIRST_CUSTOMER: &str = "CSP_E2E_FIRST_CUSTOMER";
 
-static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| {
-    let first = std::env::var(FIRST_CUSTOMER).ok().and_then(|first| first.parse().ok());
-    AtomicU32::new(first.unwrap_or_default())
-});
+/// How many customers the scenes of each simulator have had, by its address.
+static TAKEN: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+
+fn next_customer(view: &View) -> u32 {
+    let first: Option<u32> = std::env::var(FIRST_CUSTOMER).ok().and_then(|first| first.parse().ok());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = taken.entry(view.simulator.url().to_owned()).or_default();
+    let customer = first.unwrap_or_default() + *count;
+    *count += 1;
+    assert!(
+        first.is_some() || customer < NO_SCENES_CUSTOMER,
+        "there are more scenes than customers (tests/it/stages.rs)"
+    );
+    customer
+}
 
 /// A namespace, and a customer.
 pub(crate) struct Scene {
@@ -94,7 +105,7 @@ pub(crate) fn is_ready<K: Kind>(object: &K) -> bool {
 impl Scene {
     /// A fresh namespace and a customer that no other scene has, with everything in order but no policy.
     pub(crate) fn new(view: &View) -> Self {
-        let customer = NEXT.fetch_add(1, Ordering::Relaxed);
+        let customer = next_customer(view);
         let namespace = format!("scene-{customer}");
         let audit_start = audit_end(view);
         let body: Namespace = serde_json::from_value(json!({ "metadata": {

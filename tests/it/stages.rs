@@ -26,8 +26,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 const POLL_MAX: Duration = Duration::from_millis(200);
 
-/// Customers in each simulator: many more than tests use.
+/// Customers in each simulator.
 const CUSTOMERS: u32 = 500;
+
+/// From this one on customers are not a scene's: tests that name theirs take them from here.
+pub(crate) const NO_SCENES_CUSTOMER: u32 = 400;
 
 /// A request that hangs is given up sooner than users would like it, so that tests of that do not take minutes.
 pub(crate) const QUICK: [&str; 2] = ["--request-timeout", "2s"];

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::scene::{PORTAL_USER, RESERVATIONS, SAVINGS_PLANS};
-use crate::stages::{Exclusive, QUICK, eventually, run, shared};
+use crate::stages::{Exclusive, NO_SCENES_CUSTOMER, QUICK, eventually, run, shared};
 use crate::uninstall::Restored;
 
 const NAMESPACE: &str = "released";
@@ -264,7 +264,7 @@ fn lost(path: &str, before: &Value, after: &Value) -> Vec<String> {
 }
 
 /// What is recorded is of the customers of examples/; here it is of as many generated ones, from this one on.
-const FIRST_CUSTOMER: u32 = 400;
+const FIRST_CUSTOMER: u32 = NO_SCENES_CUSTOMER;
 
 /// The same manifests with the ids of generated customers, whose number is the last part of every id; and what was to end in the
 /// future then ends in the future now.
