@@ -14,6 +14,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 timeout=${TIMEOUT:-3m}
 kinds=customers,azuresubscriptions,customerpurchasepermissions
 
+for crd in customers azuresubscriptions customerpurchasepermissions; do
+    if kubectl get crd "$crd.csp-operator.dev" >/dev/null 2>&1; then
+        echo "This cluster has csp-operator already. Try it in one that is to be thrown away." >&2
+        exit 1
+    fi
+done
 echo '== operator (not running yet), and simulator'
 kubectl create namespace csp-operator
 kubectl apply --filename=- <<'EOF'

@@ -62,7 +62,8 @@ async fn demo(screen: &mut Screen, end: End) -> Result<(), Failure> {
     let world = stage::root().join("examples/demo/world.yaml");
     let mut stage = Stage::start("demo", &programs, &World::File(world))?;
     // Nobody in the story has asked for either; examples/situations, which may be applied after it, have.
-    stage.operator.start(&["--allow-owner-assignment", "--allow-plan-purchase"])?;
+    // A lease as an installation has it: a short one is lost on a busy machine, and whoever is looking around would lose everything with it.
+    stage.operator.start(&["--allow-owner-assignment", "--allow-plan-purchase", "--lease-duration", "30s"])?;
 
     let told = story::tell(&Shell::new(&stage, &programs), screen).await;
     screen.say(&format!("\nThat took {} s.", began.elapsed().as_secs()))?;

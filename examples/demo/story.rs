@@ -196,6 +196,8 @@ pub(crate) fn epilogue(shell: &Shell<'_>, screen: &mut Screen) -> Result<(), Fai
         "In a browser, pages like Partner Center's, to turn switches and let customers buy: {}/portal",
         shell.simulator().url()
     ))?;
+    screen
+        .say("This cluster has its operator: to install one of your own, docs/simulator.md starts another cluster.")?;
     screen.say("docs/simulator.md lists all that can happen in the simulator. Ctrl-C takes everything down.")?;
     Ok(())
 }
