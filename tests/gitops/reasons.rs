@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::verdicts::statuses;
 
 /// Words in the planner's source that look like a reason of a condition, and what they are instead.
-const OTHERWISE: [(&str, &[&str]); 7] = [
+const OTHERWISE: [(&str, &[&str]); 9] = [
     (
         "types of conditions",
         &[
@@ -25,6 +25,11 @@ const OTHERWISE: [(&str, &[&str]); 7] = [
             "Stalled",
             "Synced",
         ],
+    ),
+    ("names of kinds", &["AzureSubscription", "Customer", "CustomerPurchasePermission"]),
+    (
+        "failures of reading and writing in the cluster, which the shell names: they stand as those of any other call",
+        &["NamespaceTerminating", "NamespaceUnreadable", "PurchaseRecordUnreadable", "PurchaseRecordUnwritable"],
     ),
     ("the status of a condition", &["False", "True", "Unknown"]),
     ("a value of the spec", &["Unmanaged"]),
