@@ -59,6 +59,7 @@ gitops: assets ## Have kstatus, Flux and Argo CD judge every status, and a real 
 	install -m 644 "$$(cd tests/gitops/argocd && go list -m -f '{{.Dir}}' github.com/argoproj/argo-cd/v3)"/manifests/crds/*-crd.yaml \
 		target/gitops/argocd-crds
 	CSP_STATUSES='$(CURDIR)/target/gitops/statuses' PROPTEST_CASES=2000 $(CARGO) test --locked --lib plan::
+	$(CARGO) clippy --locked --test gitops -- -D warnings
 	$(CARGO) test --locked --test gitops -- --nocapture --test-threads=1
 
 lint: lint-rust lint-dependencies lint-manifests lint-rules lint-dashboard lint-workflows lint-scripts lint-refusals ## Check everything that can be checked without running it

@@ -106,14 +106,15 @@ impl<'a> Flux<'a> {
         self.publish_as("source")
     }
 
-    /// The same, as that of the GitRepository of this name.
+    /// The same, as that of the `GitRepository` of this name.
     fn publish_as(&self, name: &str) -> String {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let archive = self.folder.join("source.tar.gz");
         let tar = |command: &mut Command| assert!(command.status().unwrap().success());
         tar(Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(self.source()).arg("."));
         let bytes = fs::read(archive).unwrap();
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            Sha256::digest(&bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let path = format!("/{number}.tar.gz");
         let revision = format!("main@sha1:{number:040x}");
         let status = json!({ "status": {

@@ -1,6 +1,15 @@
 //! csp-operator among GitOps tools, with their own code: `make gitops` builds kstatus, Flux and Argo CD from the modules
 //! pinned here, has the tests of the planner write down every status that they reach, and runs this.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "clippy takes only the test functions themselves for tests"
+)]
+
 mod examples;
 mod flux;
 mod reasons;

@@ -91,7 +91,7 @@ fn words_in(directory: &Path, words: &mut BTreeSet<String>) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() && name != "tests" {
             words_in(&path, words);
-        } else if name.ends_with(".rs") && !name.starts_with("test") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !name.starts_with("test") {
             let source = fs::read_to_string(&path).unwrap();
             let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
             for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {

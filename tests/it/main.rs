@@ -4,7 +4,7 @@
 //! What is asserted is seen from outside: objects and events as the API server hands them out, the simulator's request
 //! log, and the API server's audit log. Tests that leave the operator alone share one stage ([`stages::shared`]), each
 //! with a namespace and customers of its own ([`scene::Scene`]). Tests that kill, stop or misconfigure something take one
-//! of two other stages for themselves ([`stages::Exclusive`]).
+//! of some other stages for themselves ([`stages::Exclusive`]).
 
 #![allow(
     clippy::unwrap_used,
