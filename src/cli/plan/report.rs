@@ -152,6 +152,9 @@ impl Report {
     /// What there is to say where no switch is turned.
     pub(in crate::cli) fn nothing(&self) -> Option<&'static str> {
         match (self.changes(), self.unplanned.is_empty()) {
+            (0, _) if self.permissions.iter().any(Permission::is_open) => {
+                Some("Whether a switch would be turned is not known: not everything could be read.")
+            }
             (0, true) => Some("No switch would be turned."),
             (0, false) => Some("No switch would be turned; what may be written beside is in the notes."),
             _ => None,
@@ -161,6 +164,14 @@ impl Report {
     /// Permissions of which something could not be read.
     pub(in crate::cli) fn incomplete(&self) -> usize {
         self.permissions.iter().filter(|one| !one.unread.is_empty()).count()
+    }
+}
+
+impl Permission {
+    /// Whether a switch may be turned once what could not be read is known.
+    fn is_open(&self) -> bool {
+        let is_open = |switch: &Switch| matches!(switch.change, Change::Unknown | Change::Blocked);
+        !self.unread.is_empty() && self.switches.iter().any(is_open)
     }
 }
 
@@ -270,4 +281,41 @@ fn cannot_know(foreseen: &[Foreseen], removed: Option<&[Removed]>) -> Vec<String
         "planned from these files and from what Partner Center and Azure say now: objects in a cluster that mean the same customers{deleted}, who turned a switch, and what an operator has done before are not looked at"
     );
     brake.into_iter().chain([objects]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ObjectName;
+
+    #[test]
+    fn that_no_switch_would_be_turned_is_said_only_where_it_is_known() {
+        let nothing = |change: Change, unread: &[&str]| {
+            let foreseen = Foreseen {
+                name: ObjectName { namespace: "n".to_owned(), name: "p".to_owned() },
+                customer: "c".to_owned(),
+                tenant: None,
+                company: None,
+                mode: Mode::Enforce,
+                switches: vec![SwitchOutlook {
+                    switch: crate::model::Switch::Reservations,
+                    wish: PurchaseSwitch::Allow,
+                    is_on: None,
+                    change,
+                    why: None,
+                }],
+                writes: Vec::new(),
+                is_first_grant: false,
+                conditions: Vec::new(),
+                unread: unread.iter().map(ToString::to_string).collect(),
+            };
+            Report::new(&[foreseen], None, Vec::new(), &[]).nothing().map(|text| text.split(' ').next().unwrap())
+        };
+        assert_eq!(nothing(Change::Kept, &[]), Some("No"));
+        assert_eq!(nothing(Change::Blocked, &[]), Some("No"));
+        assert_eq!(nothing(Change::Kept, &["the owners"]), Some("No"));
+        assert_eq!(nothing(Change::Unknown, &["the policy"]), Some("Whether"));
+        assert_eq!(nothing(Change::Blocked, &["the owners"]), Some("Whether"));
+        assert_eq!(nothing(Change::Grant, &[]), None);
+    }
 }
