@@ -124,7 +124,9 @@ fn of_azure(object: &AzureSubscription) -> Vec<Step> {
         let told: Vec<_> = lacking.iter().map(|owner| format!("{} ({:?})", owner.name, owner.result)).collect();
         last.message = format!("{}. Of spec.owners: {}", last.message.trim_end_matches('.'), told.join(", "));
         let (id, subscription) = (first.object_id.as_ref().unwrap_or(&first.name), &object.spec.subscription_id);
-        let is_missing = first.result == OwnerState::Missing;
+        // While the operator assigns it itself, nobody else is to.
+        let is_missing = first.result == OwnerState::Missing
+            && ["OwnerMissing", "OwnerAssignmentNotAllowed", "OwnerAssignmentRefused"].contains(&last.reason.as_str());
         last.command = is_missing.then(|| {
             format!("az role assignment create --role Owner --assignee {id} --scope /subscriptions/{subscription}")
         });
@@ -146,9 +148,9 @@ fn step(question: &'static str, object: &Named, conditions: &[Condition], type_:
     })
 }
 
-/// The tenant that an object is about, if its Customer tells.
-pub(super) fn tenant<'a>(kind: Kind, name: &str, known: &'a Known) -> Option<&'a str> {
-    let customer = match kind {
+/// The name of the Customer that an object is about.
+pub(super) fn customer<'a>(kind: Kind, name: &'a str, known: &'a Known) -> Option<&'a str> {
+    Some(match kind {
         Kind::Customer => name,
         Kind::AzureSubscription => {
             &known.subscriptions.iter().find(|one| one.name_any() == name)?.spec.customer_ref.name
@@ -156,9 +158,38 @@ pub(super) fn tenant<'a>(kind: Kind, name: &str, known: &'a Known) -> Option<&'a
         Kind::CustomerPurchasePermission => {
             &known.permissions.iter().find(|one| one.name_any() == name)?.spec.customer_ref.name
         }
-    };
+    })
+}
+
+/// The tenant that an object is about, if its Customer tells.
+pub(super) fn tenant<'a>(kind: Kind, name: &'a str, known: &'a Known) -> Option<&'a str> {
+    let customer = customer(kind, name, known)?;
     let customer = known.customers.iter().find(|one| one.name_any() == customer)?;
     Some(&customer.spec.tenant_id)
+}
+
+/// The subscription that `step` is of, or else the only one that the object can mean.
+pub(super) fn subscription<'a>(
+    kind: Kind,
+    name: &str,
+    known: &'a Known,
+    step: Option<&Step>,
+) -> Option<&'a AzureSubscription> {
+    let is_of = |one: &&AzureSubscription| {
+        step.is_some_and(|step| step.object == Named::of(Kind::AzureSubscription.as_str(), *one).to_string())
+    };
+    let by_name = |name: &str| known.subscriptions.iter().find(|one| one.name_any() == name);
+    known.subscriptions.iter().find(is_of).or_else(|| match kind {
+        Kind::Customer => None,
+        Kind::AzureSubscription => by_name(name),
+        Kind::CustomerPurchasePermission => {
+            let permission = known.permissions.iter().find(|one| one.name_any() == name)?;
+            match permission.spec.azure_subscription_refs.as_slice() {
+                [only] => by_name(&only.name),
+                _ => None,
+            }
+        }
+    })
 }
 
 /// The summary of an object.

@@ -15,7 +15,7 @@ use super::args::ExplainArgs;
 use super::objects::{ListError, Objects, ObjectsError};
 use super::table::{FormatError, structured};
 use super::terminal::{print, printable};
-use advice::advice;
+use advice::{About, advice};
 use anstyle::{AnsiColor, Style};
 use chain::{Known, Named};
 
@@ -76,7 +76,7 @@ struct Explanation {
     object: String,
     summary: String,
     steps: Vec<Step>,
-    /// What to do first; absent where nothing needs to be done.
+    /// What to do first, which may be to wait; absent where the object is in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<Advice>,
 }
@@ -152,19 +152,20 @@ fn explain(kind: Kind, name: &str, known: &Known) -> Option<Explanation> {
     let needs_nothing = ready.is_some_and(|ready| ready.status == "True");
     let blocking =
         steps.iter().find(|step| step.status == "False").or_else(|| steps.iter().find(|step| is_blocking(step)));
+    let about = About {
+        object: &named,
+        customer: chain::customer(kind, name, known),
+        tenant: chain::tenant(kind, name, known),
+        subscription: chain::subscription(kind, name, known, blocking),
+    };
     let next = match (needs_nothing, blocking, ready) {
         (true, ..) | (false, None, None) => None,
         (false, Some(step), _) => {
-            let advice = advice(&step.reason, &step.message, &named);
+            let advice = advice(&step.reason, &step.message, &about);
             Some(Advice { command: step.command.clone().or(advice.command), ..advice })
         }
-        (false, None, Some(ready)) => Some(advice(&ready.reason, &ready.message, &named)),
+        (false, None, Some(ready)) => Some(advice(&ready.reason, &ready.message, &about)),
     };
-    let tenant = chain::tenant(kind, name, known);
-    let next = next.map(|next| Advice {
-        command: next.command.map(|command| tenant.map_or(command.clone(), |tenant| command.replace("TENANT", tenant))),
-        ..next
-    });
     Some(Explanation { object: named.to_string(), summary, steps, next })
 }
 

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::catalogue;
+use crate::plan::conditions::ConditionType;
 
 fn condition(type_: &str, status: &str, reason: &str) -> Value {
     json!({
@@ -63,6 +65,76 @@ fn the_first_link_that_fails_says_what_to_do() {
     ] {
         assert!(plain.lines().any(|found| found == line), "{line}\n{plain}");
     }
+}
+
+/// What to do, where the only subscription lacks an owner for this reason; without `named`, it names none.
+fn next_of_owner(reason: &str, named: bool) -> Advice {
+    let mut known = known(("False", reason), ("False", reason));
+    if !named {
+        known.subscriptions[0].status.as_mut().unwrap().owners = Vec::new();
+    }
+    explain(Kind::CustomerPurchasePermission, "x", &known).unwrap().next.unwrap()
+}
+
+#[test]
+fn what_is_known_of_the_subscription_and_the_customer_stands_in_the_command() {
+    let nobody = "az role assignment create --role Owner --assignee OBJECT-ID --scope /subscriptions/s";
+    assert_eq!(next_of_owner("OwnerMissing", false).command.unwrap(), nobody);
+    assert_eq!(next_of_owner("OwnerNotFound", true).command.unwrap(), "kubectl edit azsub/x -n n");
+    let refused = next_of_owner("OwnerAssignmentNotAllowed", true);
+    for part in ["--allow-owner-assignment", "settings.allowOwnerAssignment"] {
+        assert!(refused.what.contains(part), "{refused:?}");
+    }
+    assert!(refused.command.unwrap().ends_with("--assignee ada@fabrikam.com --scope /subscriptions/s"));
+
+    // The permission alone says so: its only subscription is meant.
+    let mut known = known(("True", "OwnerHeld"), ("False", "OwnerMissing"));
+    let explained = |known: &Known| {
+        let found = explain(Kind::CustomerPurchasePermission, "x", known).unwrap();
+        found.next.unwrap().command.unwrap()
+    };
+    assert_eq!(explained(&known), nobody);
+    let reference = known.permissions[0].spec.azure_subscription_refs[0].clone();
+    known.permissions[0].spec.azure_subscription_refs.push(reference);
+    assert!(explained(&known).ends_with("/subscriptions/SUBSCRIPTION-ID"));
+
+    let of = |reason| explained(&super::tests::known(("True", "OwnerHeld"), ("False", reason)));
+    assert_eq!(of("Drifted"), "kubectl csp activity x -n n");
+    assert_eq!(of("SubscriptionNotFound"), "kubectl csp export t");
+}
+
+#[test]
+fn who_waits_for_the_operator_is_told_to_do_nothing() {
+    let pending = next_of_owner("OwnerAssignmentPending", true);
+    assert!(pending.what.starts_with("nothing"), "{pending:?}");
+    assert_eq!(pending.command.unwrap(), "kubectl wait cpp/x -n n --for=condition=Ready --timeout=45m");
+    let named = Named { kind: "Customer", namespace: "n".to_owned(), name: "x".to_owned() };
+    let about = About { object: &named, customer: None, tenant: None, subscription: None };
+    let next = advice("ConfirmingNoPlan", "m", &about);
+    assert!(next.what.starts_with("nothing") && next.command.unwrap().starts_with("kubectl wait customer/x"));
+
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md");
+    let runbook = std::fs::read_to_string(path).unwrap();
+    let of_conditions: Vec<_> = ["Customer", "AzureSubscription", "CustomerPurchasePermission"]
+        .into_iter()
+        .flat_map(catalogue::of)
+        .filter(|entry| entry.type_ != ConditionType::ActivityRecorded)
+        .flat_map(|entry| entry.lacks)
+        .chain(&catalogue::FAILURES)
+        .collect();
+    let mut seen = 0;
+    for section in runbook.split("\n### ").skip(1) {
+        let (reason, text) = section.split_once('\n').unwrap();
+        if of_conditions.contains(&&reason)
+            && text.replace('\n', " ").contains("**Do**: nothing")
+            && reason != "Drifted"
+        {
+            let next = advice(reason, "m", &about);
+            assert!(next.what.starts_with("nothing"), "{reason}: {}", next.what);
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "{seen}");
 }
 
 #[test]
