@@ -20,11 +20,13 @@ pub(super) struct About<'a> {
 /// What a person can do about an object that waits for this. The message says it already for most reasons; here is the
 /// command that goes with it.
 pub(super) fn advice(reason: &str, message: &str, about: &About<'_>) -> Advice {
+    let otherwise = if message.is_empty() {
+        "look at the whole object"
+    } else {
+        "as the message says; docs/runbook.md of csp-operator explains every reason"
+    };
     let (what, command) =
-        nothing(reason, about).or_else(|| known(reason, about)).unwrap_or_else(|| match message.is_empty() {
-            true => ("look at the whole object", describe(about)),
-            false => ("as the message says; docs/runbook.md of csp-operator explains every reason", describe(about)),
-        });
+        nothing(reason, about).or_else(|| known(reason, about)).unwrap_or_else(|| (otherwise, describe(about)));
     Advice { what: what.to_owned(), command: Some(command) }
 }
 
