@@ -6,7 +6,7 @@ use super::activity;
 use super::held::Held;
 use super::pass::Pass;
 use super::switches::{state, wished, word};
-use crate::api::{Activity, ActivityOrigin, DriftPolicy};
+use crate::api::{Activity, ActivityOrigin, DriftPolicy, Mode};
 use crate::model::{Denial, PolicyState, Switch};
 
 /// So many corrections upward within [`FLAPPING_WITHIN`] are enough: somebody means it.
@@ -29,8 +29,11 @@ impl Pass<'_> {
     pub(super) fn has_drifted(&self, switch: Switch, held: &Held) -> bool {
         let wish = wished(self.latches.wishes.of(switch));
         let applied = self.before.last_applied.as_ref().and_then(|applied| state(applied, switch));
-        // What is being deleted wishes nothing any more, and whoever is no customer has no switches.
+        // What is being deleted wishes nothing any more, and whoever is no customer has no switches. Who observes, and has let go of
+        // what it turned on, would begin anew with Enforce: nothing is left to be found otherwise than it was.
+        let has_let_go = self.desired.mode == Mode::Observe && !self.desired.has_finalizer;
         !self.desired.is_deleting
+            && !has_let_go
             && !matches!(held, Held::Read { state: PolicyState::CustomerNotOurs, .. })
             && wish.is_some()
             && wish == applied

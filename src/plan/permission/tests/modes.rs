@@ -1,7 +1,7 @@
 //! `Observe`, `Suspend`, and several objects for one tenant.
 
 use super::support::*;
-use crate::api::Mode;
+use crate::api::{DriftPolicy, Mode};
 use crate::model::{Fact, PolicyState, Relationship};
 use crate::plan::permission::{Contender, Desired, Ownership, Wishes, ownership};
 use crate::plan::{CustomerRef, Wait};
@@ -45,6 +45,24 @@ fn observe_drops_the_claim() {
     assert_eq!(observing((Allow, Deny)).claimed().holding(PolicyState::Absent).does(), "release");
     let desired = observing((Allow, Deny)).claimed().desired;
     assert_eq!(Contender::of(&desired, tenant(1), &CustomerRef::Found(tenant(1)), &[]), None);
+}
+
+/// A tool that replaces the object has taken the finalizer off, and the status still tells of what Enforce had applied.
+#[test]
+fn who_observes_and_has_let_go_shows_at_once_what_enforce_would_do_now() {
+    for drift_policy in [DriftPolicy::Correct, DriftPolicy::CorrectDown, DriftPolicy::Report] {
+        let enforced = shown(Case::new(Allow, Deny).claimed().holding(policy(&[Reservations])));
+        assert!(enforced.before.last_applied.is_some());
+        let case = observing((Allow, Deny)).holding(policy(&[Reservations, SavingsPlans])).with(|case| {
+            case.before = enforced.before.clone();
+            case.desired.drift_policy = drift_policy;
+        });
+        assert_eq!(
+            (case.does(), case.plan().status.plan),
+            (String::new(), vec!["turn azureSavingsPlans off".to_owned()])
+        );
+        assert_eq!(shown(case.clone()).plan().status.plan, case.plan().status.plan, "{drift_policy:?}");
+    }
 }
 
 #[test]
